@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#include "signals.h"
+
+#include <signal.h>
+
+void tlr_cli_ignore_sigpipe(void)
+{
+}
+
+/* SIGTERM is not among them: nothing delivers it on Windows. */
+unsigned tlr_cli_stop_signals(int signums[TLR_CLI_SIGNALS_MAX])
+{
+    signums[0] = SIGINT;
+    signums[1] = SIGBREAK;
+    signums[2] = SIGHUP;
+    return 3;
+}

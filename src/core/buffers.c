@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* See buffers.h. */
+#include "buffers.h"
+
+#include "check.h"
+
+/* Free buffers kept for the next burst. */
+#define KEEP 16
+
+int tlr_buffers_init(struct tlr_buffers *buffers,
+                     const struct tlr_allocator *allocator, size_t size)
+{
+    struct tlr_buffer *first;
+
+    buffers->allocator = allocator;
+    buffers->size = size;
+    buffers->free = NULL;
+    buffers->free_count = 0;
+    buffers->lent = NULL;
+    first = tlr_buffers_lend(buffers);
+    if (first == NULL) {
+        return UV_ENOMEM;
+    }
+    tlr_buffers_return_lent(buffers);
+    return 0;
+}
+
+void tlr_buffers_close(struct tlr_buffers *buffers)
+{
+    TLR_CHECK(buffers->lent == NULL);
+    while (buffers->free != NULL) {
+        struct tlr_buffer *next = buffers->free->next;
+
+        tlr_free(buffers->allocator, buffers->free);
+        buffers->free = next;
+    }
+}
+
+struct tlr_buffer *tlr_buffers_lend(struct tlr_buffers *buffers)
+{
+    TLR_CHECK(buffers->lent == NULL);
+    if (buffers->free != NULL) {
+        buffers->lent = buffers->free;
+        buffers->free = buffers->free->next;
+        buffers->free_count--;
+    } else {
+        buffers->lent = tlr_malloc(buffers->allocator,
+                                   sizeof(struct tlr_buffer) + buffers->size);
+    }
+    return buffers->lent;
+}
+
+void tlr_buffers_return_lent(struct tlr_buffers *buffers)
+{
+    struct tlr_buffer *lent = buffers->lent;
+
+    buffers->lent = NULL;
+    if (lent != NULL) {
+        tlr_buffers_put(buffers, lent);
+    }
+}
+
+struct tlr_buffer *tlr_buffers_take(struct tlr_buffers *buffers,
+                                    const void *data)
+{
+    struct tlr_buffer *lent = buffers->lent;
+    uintptr_t at = (uintptr_t)data;
+
+    if (lent == NULL || at < (uintptr_t)lent->data ||
+        at >= (uintptr_t)lent->data + buffers->size) {
+        return NULL;
+    }
+    buffers->lent = NULL;
+    return lent;
+}
+
+void tlr_buffers_put(struct tlr_buffers *buffers, struct tlr_buffer *buffer)
+{
+    if (buffers->free_count >= KEEP) {
+        tlr_free(buffers->allocator, buffer);
+        return;
+    }
+    buffer->next = buffers->free;
+    buffers->free = buffer;
+    buffers->free_count++;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A loop's read buffers, all of one size. One is lent to the read that is
+ * being delivered; whoever writes from it takes it until the write is done.
+ * Owned by a worker and used on its thread only.
+ *
+ * Put-back buffers are kept for the next read, a few of them: when a crowd of
+ * slow peers has gone, so has the memory they needed.
+ */
+#ifndef TLR_BUFFERS_H
+#define TLR_BUFFERS_H
+
+#include <stdbool.h>
+
+#include "memory.h"
+
+struct tlr_buffer {
+    struct tlr_buffer *next; /* in the list of free ones */
+    char data[];
+};
+
+struct tlr_buffers {
+    const struct tlr_allocator *allocator;
+    size_t size;              /* bytes of data in each */
+    struct tlr_buffer *free;  /* singly linked */
+    unsigned free_count;
+    struct tlr_buffer *lent;  /* to the read being delivered, or NULL */
+};
+
+/* Allocates the first buffer, so that one loop's first read cannot fail. */
+int tlr_buffers_init(struct tlr_buffers *buffers,
+                     const struct tlr_allocator *allocator, size_t size);
+
+/* Every buffer has to be back. */
+void tlr_buffers_close(struct tlr_buffers *buffers);
+
+/* Lends a buffer to a read; NULL: no memory. */
+struct tlr_buffer *tlr_buffers_lend(struct tlr_buffers *buffers);
+
+/* The read is delivered: takes the lent buffer back unless it was taken. */
+void tlr_buffers_return_lent(struct tlr_buffers *buffers);
+
+/*
+ * If `data` lies in the lent buffer, gives that buffer to the caller, who
+ * puts it back later. NULL otherwise: the memory is somebody else's.
+ */
+struct tlr_buffer *tlr_buffers_take(struct tlr_buffers *buffers,
+                                    const void *data);
+
+/* Puts back what was taken. */
+void tlr_buffers_put(struct tlr_buffers *buffers, struct tlr_buffer *buffer);
+
+#endif

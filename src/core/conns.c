@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* See conns.h. */
+#include "conns.h"
+
+#include "check.h"
+#include "conn.h"
+#include "handoff.h"
+
+/* How long a closed connection waits for the peer's FIN, in milliseconds. */
+#define LINGER 5000
+
+int tlr_conns_reserve(struct tlr_conns *conns, const struct tlr_config *config)
+{
+    conns->config = config;
+    return tlr_buffers_init(&conns->buffers, &config->allocator,
+                            config->read_buffer);
+}
+
+void tlr_conns_unreserve(struct tlr_conns *conns)
+{
+    tlr_buffers_close(&conns->buffers);
+}
+
+void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
+                    tlr_conns_cb on_gone, tlr_conns_cb on_closed)
+{
+    conns->loop = loop;
+    conns->index = index;
+    conns->on_gone = on_gone;
+    conns->on_closed = on_closed;
+    conns->handles = 2;
+    tlr_list_init(&conns->all);
+    tlr_port_init(&conns->port, loop, tlr_conn_deliver);
+    tlr_deadlines_init(&conns->lingering, loop, LINGER,
+                       tlr_conn_linger_passed);
+}
+
+static void handle_closed(struct tlr_conns *conns)
+{
+    conns->handles--;
+    if (conns->handles == 0) {
+        tlr_buffers_close(&conns->buffers);
+        conns->on_closed(conns);
+    }
+}
+
+static void on_idle_closed(uv_handle_t *handle)
+{
+    handle_closed(TLR_CONTAINER_OF(handle, struct tlr_conns, port.idle));
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    handle_closed(TLR_CONTAINER_OF(handle, struct tlr_conns, lingering.timer));
+}
+
+void tlr_conns_close(struct tlr_conns *conns)
+{
+    TLR_CHECK(tlr_conns_empty(conns));
+    tlr_port_close(&conns->port, on_idle_closed);
+    tlr_deadlines_close(&conns->lingering, on_timer_closed);
+}
+
+bool tlr_conns_empty(const struct tlr_conns *conns)
+{
+    return tlr_list_empty(&conns->all);
+}
+
+void tlr_conns_open(struct tlr_conns *conns, uv_os_sock_t sock)
+{
+    if (tlr_conn_open(conns, sock) != 0) {
+        tlr_handoff_close(sock);
+        tlr_tally_add(&conns->tally.refused, 1);
+    }
+}
+
+/* Ending a connection never takes it off the list before its callback. */
+static void each(struct tlr_conns *conns, void (*call)(struct tlr_conn *conn))
+{
+    struct tlr_list *link;
+
+    for (link = conns->all.next; link != &conns->all; link = link->next) {
+        call(TLR_CONTAINER_OF(link, struct tlr_conn, link));
+    }
+}
+
+void tlr_conns_drain(struct tlr_conns *conns)
+{
+    if (conns->config->handler.on_drain != NULL) {
+        each(conns, tlr_conn_drain);
+    }
+}
+
+void tlr_conns_stop(struct tlr_conns *conns)
+{
+    each(conns, tlr_conn_stop);
+}

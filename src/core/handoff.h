@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The platform seam: raw sockets before libuv owns them, and the few things
+ * about threads that libuv does not do. handoff_unix.c and handoff_win.c each
+ * hold all of it to this contract; no other file of the library knows its OS.
+ *
+ * libuv accepts a connection only onto the loop that listens. A raw socket is
+ * not tied to any loop, so it can be accepted here and opened on the worker
+ * that was chosen (uv_tcp_open). On Windows that is also what lets the socket
+ * have the worker's own completion port: a socket's port is set once, and
+ * uv_accept() would set the acceptor's. libuv may one day offer a raw accept
+ * itself (libuv#5173, #5111, #4739): then it replaces this file.
+ *
+ * All sockets are non-blocking or become so in uv_tcp_open(), and none is
+ * inherited by child processes. Every function returns 0 or a UV_E* code.
+ */
+#ifndef TLR_HANDOFF_H
+#define TLR_HANDOFF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+/* What to do after a failed accept. */
+enum tlr_accept_result {
+    TLR_ACCEPT_NONE,      /* nothing is waiting */
+    TLR_ACCEPT_TRANSIENT, /* that one connection is gone; the next may do */
+    TLR_ACCEPT_EXHAUSTED  /* no descriptors or memory, or unknown: wait */
+};
+
+/* tlr_handoff_listen(): IPV6_V6ONLY on, and SO_REUSEPORT on. */
+#define TLR_HANDOFF_V6ONLY 1u
+#define TLR_HANDOFF_REUSEPORT 2u
+
+/* Whether SO_REUSEPORT is there and shares connections out. */
+bool tlr_handoff_has_reuseport(void);
+
+/*
+ * Opens a listening socket. backlog 0: the longest. IPv6 addresses are dual
+ * stack without TLR_HANDOFF_V6ONLY. Gives the socket.
+ */
+int tlr_handoff_listen(const struct sockaddr *address, int backlog,
+                       unsigned flags, uv_os_sock_t *listener);
+
+/* The address a socket is bound to. */
+int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address);
+
+/* Accepts one connection, Nagle's algorithm off. Gives the socket. */
+int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock);
+
+/* What a failure of tlr_handoff_accept() means. */
+enum tlr_accept_result tlr_handoff_classify(int err);
+
+/* Closes a raw socket that no libuv handle owns. */
+void tlr_handoff_close(uv_os_sock_t sock);
+
+/* Makes the coming close of a socket send RST and drop what is queued. */
+int tlr_handoff_abort_on_close(const uv_tcp_t *tcp);
+
+/* Whether libuv emulates a completion port for the socket (Windows). */
+bool tlr_handoff_emulated(const uv_tcp_t *tcp);
+
+/*
+ * Starts a thread on which every signal is blocked, SIGPIPE too: libuv writes
+ * in a way that raises it, and a host may have left it at its default.
+ */
+int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg);
+
+/* The calling thread, as a number that no other running thread has. */
+uintptr_t tlr_handoff_thread_id(void);
+
+/*
+ * Blocks SIGPIPE for the calling thread. Returns whether that changed
+ * anything, and tlr_handoff_sigpipe_restore() is due (it also swallows one
+ * that is pending).
+ */
+bool tlr_handoff_sigpipe_block(void);
+void tlr_handoff_sigpipe_restore(void);
+
+#endif

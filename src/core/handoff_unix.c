@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* See handoff.h. */
+#include "handoff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool tlr_handoff_has_reuseport(void)
+{
+    /* macOS and most BSDs have the option and do not balance over it. */
+#if defined(__linux__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+/*
+ * Non-blocking and closed on exec: sockets are born so where the system can,
+ * else made so right after (macOS).
+ */
+#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
+static int set_flags(int sock)
+{
+    return sock == -1 ? uv_translate_sys_error(errno) : 0;
+}
+#else
+#define SOCK_NONBLOCK 0
+#define SOCK_CLOEXEC 0
+#define accept4(sock, address, length, flags) accept(sock, address, length)
+
+static int set_flags(int sock)
+{
+    int flags;
+    int err;
+
+    if (sock == -1) {
+        return uv_translate_sys_error(errno);
+    }
+    flags = fcntl(sock, F_GETFL);
+    if (flags == -1 || fcntl(sock, F_SETFL, flags | O_NONBLOCK) == -1 ||
+        fcntl(sock, F_SETFD, FD_CLOEXEC) == -1) {
+        err = uv_translate_sys_error(errno);
+        close(sock);
+        return err;
+    }
+    return 0;
+}
+#endif
+
+static int open_socket(int family, int *sock)
+{
+    *sock = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return set_flags(*sock);
+}
+
+static int set_option(int sock, int level, int name, int value)
+{
+    return setsockopt(sock, level, name, &value, sizeof(value));
+}
+
+static int set_options(int sock, const struct sockaddr *address,
+                       unsigned flags)
+{
+    if (set_option(sock, SOL_SOCKET, SO_REUSEADDR, 1) != 0) {
+        return -1;
+    }
+    /* Accepted sockets inherit it: saves a call for each connection. */
+    if (set_option(sock, IPPROTO_TCP, TCP_NODELAY, 1) != 0) {
+        return -1;
+    }
+#if defined(SO_REUSEPORT)
+    if ((flags & TLR_HANDOFF_REUSEPORT) != 0 &&
+        set_option(sock, SOL_SOCKET, SO_REUSEPORT, 1) != 0) {
+        return -1;
+    }
+#endif
+    if (address->sa_family == AF_INET6) {
+        return set_option(sock, IPPROTO_IPV6, IPV6_V6ONLY,
+                          (flags & TLR_HANDOFF_V6ONLY) != 0);
+    }
+    return 0;
+}
+
+int tlr_handoff_listen(const struct sockaddr *address, int backlog,
+                       unsigned flags, uv_os_sock_t *listener)
+{
+    socklen_t length = address->sa_family == AF_INET6
+                           ? sizeof(struct sockaddr_in6)
+                           : sizeof(struct sockaddr_in);
+    int sock;
+    int err = open_socket(address->sa_family, &sock);
+
+    if (err != 0) {
+        return err;
+    }
+    if (set_options(sock, address, flags) != 0 ||
+        bind(sock, address, length) != 0 ||
+        listen(sock, backlog == 0 ? SOMAXCONN : backlog) != 0) {
+        err = uv_translate_sys_error(errno);
+        close(sock);
+        return err;
+    }
+    *listener = sock;
+    return 0;
+}
+
+int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
+{
+    socklen_t length = sizeof(*address);
+
+    memset(address, 0, sizeof(*address));
+    if (getsockname(sock, (struct sockaddr *)address, &length) != 0) {
+        return uv_translate_sys_error(errno);
+    }
+    return 0;
+}
+
+int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock)
+{
+    do {
+        *sock = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (*sock == -1 && errno == EINTR);
+    return set_flags(*sock);
+}
+
+/*
+ * accept(2) on Linux also passes on errors that are pending on the new
+ * connection, and says to treat them like EAGAIN. EPERM is a firewall's.
+ */
+enum tlr_accept_result tlr_handoff_classify(int err)
+{
+    switch (err) {
+    case UV_EAGAIN:
+        return TLR_ACCEPT_NONE;
+    case UV_ECONNABORTED:
+    case UV_EPROTO:
+    case UV_EPERM:
+    case UV_ENETDOWN:
+    case UV_ENETUNREACH:
+    case UV_EHOSTDOWN:
+    case UV_EHOSTUNREACH:
+    case UV_ENOPROTOOPT:
+    case UV_ENOTSUP:
+    case UV_ETIMEDOUT:
+        return TLR_ACCEPT_TRANSIENT;
+    default:
+        return TLR_ACCEPT_EXHAUSTED;
+    }
+}
+
+void tlr_handoff_close(uv_os_sock_t sock)
+{
+    /* Not repeated on EINTR: on Linux the descriptor is gone by then. */
+    (void)close(sock);
+}
+
+int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
+{
+    struct linger linger = {1, 0};
+    uv_os_fd_t fd;
+    int err = uv_fileno((const uv_handle_t *)tcp, &fd);
+
+    if (err == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) != 0) {
+        err = uv_translate_sys_error(errno);
+    }
+    return err;
+}
+
+bool tlr_handoff_emulated(const uv_tcp_t *tcp)
+{
+    (void)tcp;
+    return false;
+}
+
+int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg)
+{
+    sigset_t all;
+    sigset_t before;
+    int err;
+
+    sigfillset(&all);
+    err = pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (err != 0) {
+        return uv_translate_sys_error(err);
+    }
+    err = uv_thread_create(thread, entry, arg);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* it worked above */
+    return err;
+}
+
+uintptr_t tlr_handoff_thread_id(void)
+{
+    return (uintptr_t)pthread_self();
+}
+
+static void sigpipe_set(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGPIPE);
+}
+
+bool tlr_handoff_sigpipe_block(void)
+{
+    sigset_t sigpipe;
+    sigset_t before;
+
+    sigpipe_set(&sigpipe);
+    return pthread_sigmask(SIG_BLOCK, &sigpipe, &before) == 0 &&
+           sigismember(&before, SIGPIPE) == 0;
+}
+
+void tlr_handoff_sigpipe_restore(void)
+{
+    sigset_t sigpipe;
+    sigset_t pending;
+    int signal_number;
+
+    sigpipe_set(&sigpipe);
+    if (sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1) {
+        (void)sigwait(&sigpipe, &signal_number); /* is there: cannot wait */
+    }
+    (void)pthread_sigmask(SIG_UNBLOCK, &sigpipe, NULL);
+}

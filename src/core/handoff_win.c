@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* See handoff.h. */
+#include "handoff.h"
+
+#include <string.h>
+
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#if !defined(WSA_FLAG_NO_HANDLE_INHERIT)
+#define WSA_FLAG_NO_HANDLE_INHERIT 0x80
+#endif
+
+bool tlr_handoff_has_reuseport(void)
+{
+    return false;
+}
+
+static int last_error(void)
+{
+    return uv_translate_sys_error(WSAGetLastError());
+}
+
+static int set_option(SOCKET sock, int level, int name, DWORD value)
+{
+    return setsockopt(sock, level, name, (const char *)&value, sizeof(value));
+}
+
+/*
+ * Windows' SO_REUSEADDR lets a second program take the port over, so it is
+ * not set; SO_EXCLUSIVEADDRUSE keeps others from doing that to us.
+ */
+static int set_options(SOCKET sock, const struct sockaddr *address,
+                       unsigned flags)
+{
+    u_long non_blocking = 1;
+
+    if (ioctlsocket(sock, FIONBIO, &non_blocking) != 0 ||
+        set_option(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1) != 0) {
+        return -1;
+    }
+    if (address->sa_family == AF_INET6) {
+        return set_option(sock, IPPROTO_IPV6, IPV6_V6ONLY,
+                          (flags & TLR_HANDOFF_V6ONLY) != 0);
+    }
+    return 0;
+}
+
+int tlr_handoff_listen(const struct sockaddr *address, int backlog,
+                       unsigned flags, uv_os_sock_t *listener)
+{
+    int length = address->sa_family == AF_INET6
+                     ? (int)sizeof(struct sockaddr_in6)
+                     : (int)sizeof(struct sockaddr_in);
+    SOCKET sock = WSASocketW(address->sa_family, SOCK_STREAM, IPPROTO_TCP,
+                             NULL, 0,
+                             WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    int err;
+
+    if (sock == INVALID_SOCKET) {
+        return last_error();
+    }
+    if (set_options(sock, address, flags) != 0 ||
+        bind(sock, address, length) != 0 ||
+        listen(sock, backlog == 0 ? SOMAXCONN : backlog) != 0) {
+        err = last_error();
+        closesocket(sock);
+        return err;
+    }
+    *listener = sock;
+    return 0;
+}
+
+int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
+{
+    int length = sizeof(*address);
+
+    memset(address, 0, sizeof(*address));
+    if (getsockname(sock, (struct sockaddr *)address, &length) != 0) {
+        return last_error();
+    }
+    return 0;
+}
+
+/*
+ * Winsock's accept() gives a socket that children inherit, and libuv 1.52 no
+ * longer clears that in uv_tcp_open(). TCP_NODELAY is not passed on by the
+ * listener.
+ */
+int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock)
+{
+    SOCKET accepted = accept(listener, NULL, NULL);
+    int err;
+
+    if (accepted == INVALID_SOCKET) {
+        return last_error();
+    }
+    if (!SetHandleInformation((HANDLE)accepted, HANDLE_FLAG_INHERIT, 0)) {
+        err = uv_translate_sys_error((int)GetLastError());
+        closesocket(accepted);
+        return err;
+    }
+    /* Only speed is lost if it fails, and it fails if the peer has gone. */
+    (void)set_option(accepted, IPPROTO_TCP, TCP_NODELAY, 1);
+    *sock = accepted;
+    return 0;
+}
+
+enum tlr_accept_result tlr_handoff_classify(int err)
+{
+    switch (err) {
+    case UV_EAGAIN:
+        return TLR_ACCEPT_NONE;
+    case UV_ECONNRESET:
+    case UV_ECONNABORTED:
+    case UV_ENETDOWN:
+        return TLR_ACCEPT_TRANSIENT;
+    default:
+        return TLR_ACCEPT_EXHAUSTED;
+    }
+}
+
+void tlr_handoff_close(uv_os_sock_t sock)
+{
+    (void)closesocket(sock);
+}
+
+int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
+{
+    struct linger linger = {1, 0};
+    uv_os_fd_t fd;
+    int err = uv_fileno((const uv_handle_t *)tcp, &fd);
+
+    if (err == 0 && setsockopt((SOCKET)fd, SOL_SOCKET, SO_LINGER,
+                               (const char *)&linger, sizeof(linger)) != 0) {
+        err = last_error();
+    }
+    return err;
+}
+
+/*
+ * libuv creates this event when a read starts on a socket for which it could
+ * not set the loop's completion port (UV_HANDLE_EMULATE_IOCP, which is its
+ * own), and only then.
+ */
+bool tlr_handoff_emulated(const uv_tcp_t *tcp)
+{
+    return tcp->read_req.event_handle != NULL;
+}
+
+int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg)
+{
+    return uv_thread_create(thread, entry, arg);
+}
+
+uintptr_t tlr_handoff_thread_id(void)
+{
+    return GetCurrentThreadId();
+}
+
+bool tlr_handoff_sigpipe_block(void)
+{
+    return false;
+}
+
+void tlr_handoff_sigpipe_restore(void)
+{
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The echo handler, and the example to read first.
+ *
+ * The next read is asked for when the write has completed, not before. So a
+ * peer that does not read what it gets is not read from either, and a
+ * connection never holds more than one buffer. When the peer half-closes all
+ * it sent has been written already, and closing sends our FIN behind it.
+ */
+#include "echo.h"
+
+static void on_open(struct tlr_conn *conn)
+{
+    if (tlr_read(conn) != 0) {
+        tlr_close(conn);
+    }
+}
+
+/* Writing the buffer that was lent takes it: nothing is copied. */
+static void on_read(struct tlr_conn *conn, ssize_t nread, char *data)
+{
+    if (nread < 0 || tlr_write(conn, data, (size_t)nread) != 0) {
+        tlr_close(conn);
+    }
+}
+
+static void on_write(struct tlr_conn *conn, int status)
+{
+    if (status != 0 || tlr_read(conn) != 0) {
+        tlr_close(conn);
+    }
+}
+
+void tlr_echo_handler(struct tlr_handler *handler)
+{
+    handler->on_open = on_open;
+    handler->on_read = on_read;
+    handler->on_write = on_write;
+}

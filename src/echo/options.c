@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* See options.h. */
+#include "options.h"
+
+#include <string.h>
+
+#include "cli/parse.h"
+
+#define DEFAULT_LISTEN "127.0.0.1:7007"
+#define DEFAULT_DRAIN 10000
+#define YEAR_MS (365ull * 24 * 3600 * 1000)
+#define LOOPS_MOST 1024
+
+/* In the order of enum tlr_balance. */
+static const char *const balances[] = {"least", "rr", "reuseport", NULL};
+
+#define VERSION_TEXT(major, minor, patch) #major "." #minor "." #patch
+#define VERSION(major, minor, patch) VERSION_TEXT(major, minor, patch)
+
+static int apply_loops(const struct tlr_cli_option *option, const char *value,
+                       struct tlr_cli_text *complaint)
+{
+    int *loops = option->target;
+    uint64_t number;
+
+    if (strcmp(value, "host") == 0) {
+        *loops = TLR_LOOPS_HOST;
+        return 0;
+    }
+    if (tlr_cli_parse_number(value, 0, LOOPS_MOST, &number) != 0) {
+        tlr_cli_text_add(complaint,
+                         "wants a whole number from 0 to %d, or host, "
+                         "not \"%s\"",
+                         LOOPS_MOST, value);
+        return UV_EINVAL;
+    }
+    *loops = (int)number;
+    return 0;
+}
+
+static bool parse(struct tlr_echo_options *options, int argc,
+                  char *const *argv, int *status)
+{
+    const struct tlr_cli_option table[] = {
+        {.name = "--listen", .argument = "ADDRESS",
+         .help = "where to listen: 127.0.0.1:7007, [::1]:7007, 7007, *:7007 "
+                 "for every address; port 0 for any free one; may be given "
+                 "several times (" DEFAULT_LISTEN ")",
+         .apply = tlr_cli_apply_list, .target = &options->listen,
+         .repeats = true},
+        {.name = "--loops", .argument = "N",
+         .help = "event loops that serve, each on a thread of its own; 0 for "
+                 "one per CPU; host to accept and serve on one loop without "
+                 "any thread (0)",
+         .apply = apply_loops, .target = &options->loops},
+        {.name = "--balance", .argument = "least|rr|reuseport",
+         .help = "who gets a connection: the loop with the fewest open, each "
+                 "in turn, or whom the kernel chooses (Linux) (least)",
+         .apply = tlr_cli_apply_choice, .target = &options->balance,
+         .choices = balances},
+        {.name = "--backlog", .argument = "N",
+         .help = "connections the kernel queues until they are accepted; 0 "
+                 "for as many as it allows (0)",
+         .apply = tlr_cli_apply_number, .target = &options->backlog,
+         .max = INT32_MAX},
+        {.name = "--max-connections", .argument = "N",
+         .help = "connections open at a time; further ones wait in the "
+                 "kernel's queue; 0 for no limit (0)",
+         .apply = tlr_cli_apply_number, .target = &options->max_connections,
+         .max = UINT32_MAX},
+        {.name = "--read-buffer", .argument = "SIZE",
+         .help = "bytes one read may bring, as in 64K (64K)",
+         .apply = tlr_cli_apply_size, .target = &options->read_buffer,
+         .min = 1, .max = 1u << 30},
+        {.name = "--drain", .argument = "SECONDS",
+         .help = "after Ctrl-C or SIGTERM, how long open connections may take "
+                 "to finish before they are closed (10)",
+         .apply = tlr_cli_apply_seconds, .target = &options->drain,
+         .max = YEAR_MS},
+        {.name = "--stats", .argument = "SECONDS",
+         .help = "print a line of figures this often; 0 for never (0)",
+         .apply = tlr_cli_apply_seconds, .target = &options->stats,
+         .max = YEAR_MS},
+        {.name = "--json", .help = "print JSON, an object a line",
+         .apply = tlr_cli_apply_flag, .target = &options->json},
+        {.name = "--quiet", .help = "print errors only",
+         .apply = tlr_cli_apply_flag, .target = &options->quiet},
+    };
+    const struct tlr_cli_program program = {
+        .name = "teller-echo",
+        .version = VERSION(TLR_VERSION_MAJOR, TLR_VERSION_MINOR,
+                           TLR_VERSION_PATCH),
+        .summary = "Sends back to each TCP client what it sends, on a pool of "
+                   "event loops.",
+        .notes = "The first Ctrl-C (SIGTERM, Ctrl-Break) drains, the second "
+                 "stops at once.\n"
+                 "Exit status: 0 stopped as asked, 1 a failure, 2 wrong "
+                 "usage.\n",
+        .options = table,
+        .option_count = sizeof(table) / sizeof(table[0]),
+    };
+
+    return tlr_cli_begin(&program, argc, argv, status);
+}
+
+bool tlr_echo_options_read(struct tlr_echo_options *options,
+                           const char **items, int argc, char *const *argv,
+                           int *status)
+{
+    struct tlr_options defaults;
+
+    tlr_options_init(&defaults);
+    memset(options, 0, sizeof(*options));
+    options->listen.items = items;
+    options->listen.capacity = (size_t)argc;
+    options->loops = defaults.loops;
+    options->balance = defaults.balance;
+    options->read_buffer = defaults.read_buffer;
+    options->drain = DEFAULT_DRAIN;
+    if (!parse(options, argc, argv, status)) {
+        return false;
+    }
+    if (options->listen.count == 0) {
+        options->listen.items[options->listen.count++] = DEFAULT_LISTEN;
+    }
+    return true;
+}

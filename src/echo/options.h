@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of teller-echo. */
+#ifndef TLR_ECHO_OPTIONS_H
+#define TLR_ECHO_OPTIONS_H
+
+#include "cli/options.h"
+#include "core/teller.h"
+
+struct tlr_echo_options {
+    struct tlr_cli_list listen; /* borrowed from argv; never empty */
+    int loops;                  /* as tlr_options.loops */
+    unsigned balance;           /* enum tlr_balance */
+    uint64_t backlog;
+    uint64_t max_connections;
+    uint64_t read_buffer; /* bytes */
+    uint64_t drain;       /* milliseconds */
+    uint64_t stats;       /* milliseconds; 0: none */
+    bool json;
+    bool quiet;
+};
+
+/*
+ * Reads the command line; `items` has room for argc pointers. False: what had
+ * to be said has been printed, leave with *status.
+ */
+bool tlr_echo_options_read(struct tlr_echo_options *options,
+                           const char **items, int argc, char *const *argv,
+                           int *status);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* See report.h. */
+#include "report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/address.h"
+#include "cli/json.h"
+#include "cli/text.h"
+
+static const char *const causes[TLR_CAUSES] = {
+    [TLR_CLOSED_BY_PEER] = "peer",   [TLR_CLOSED_BY_HANDLER] = "handler",
+    [TLR_CLOSED_BY_RESET] = "reset", [TLR_CLOSED_BY_ERROR] = "error",
+    [TLR_CLOSED_BY_STOP] = "stop",
+};
+
+void tlr_echo_report_init(struct tlr_echo_report *report,
+                          const struct tlr_server *server, bool json,
+                          bool quiet)
+{
+    memset(report, 0, sizeof(*report));
+    report->server = server;
+    report->json = json;
+    report->quiet = quiet;
+    report->started = uv_hrtime();
+    report->last = report->started;
+}
+
+/* Nobody may be reading stdout any more: that is no reason to stop serving. */
+static void print(struct tlr_cli_text *text)
+{
+    (void)tlr_cli_text_print(text, stdout);
+    tlr_cli_text_free(text);
+}
+
+static double seconds_since(uint64_t hrtime)
+{
+    return (double)(uv_hrtime() - hrtime) / 1e9;
+}
+
+static void sum_up(const struct tlr_echo_report *report,
+                   struct tlr_counters *sum)
+{
+    (void)tlr_server_counters(report->server, TLR_ALL_WORKERS, sum);
+}
+
+/* ---- listening ------------------------------------------------------ */
+
+static const char *address_text(const struct tlr_server *server,
+                                unsigned index,
+                                char text[TLR_CLI_ADDRESS_LENGTH])
+{
+    struct sockaddr_storage address;
+
+    (void)tlr_server_address(server, index, &address); /* the index is good */
+    return tlr_cli_format_address((struct sockaddr *)&address, text);
+}
+
+static void listening_json(const struct tlr_echo_report *report,
+                           struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+    char address[TLR_CLI_ADDRESS_LENGTH];
+    unsigned i;
+
+    tlr_cli_json_open(&json, NULL, '{');
+    tlr_cli_json_string(&json, "event", "listening");
+    tlr_cli_json_open(&json, "addresses", '[');
+    for (i = 0; i < tlr_server_addresses(report->server); i++) {
+        tlr_cli_json_string(&json, NULL,
+                            address_text(report->server, i, address));
+    }
+    tlr_cli_json_close(&json);
+    tlr_cli_json_u64(&json, "loops", tlr_server_workers(report->server));
+    tlr_cli_json_string(&json, "libuv", uv_version_string());
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
+/* How somebody on this machine would try it. */
+static void add_hint(const struct tlr_server *server,
+                     struct tlr_cli_text *text)
+{
+    struct sockaddr_storage address;
+    unsigned port;
+    const char *host = "127.0.0.1";
+    char name[TLR_CLI_ADDRESS_LENGTH];
+
+    (void)tlr_server_address(server, 0, &address); /* there is one */
+    port = tlr_cli_port((struct sockaddr *)&address);
+    if (address.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (struct sockaddr_in *)&address;
+
+        if (in->sin_addr.s_addr != 0) {
+            (void)uv_ip4_name(in, name, sizeof(name)); /* it fits */
+            host = name;
+        }
+    } else {
+        (void)uv_ip6_name((struct sockaddr_in6 *)&address, name, sizeof(name));
+        host = strcmp(name, "::") == 0 ? "::1" : name;
+    }
+    tlr_cli_text_add(text,
+                     "try it: nc %s %u, type a line and press Enter\n", host,
+                     port);
+}
+
+static void listening_text(const struct tlr_echo_report *report, int loops,
+                           struct tlr_cli_text *text)
+{
+    unsigned workers = tlr_server_workers(report->server);
+    char address[TLR_CLI_ADDRESS_LENGTH];
+    unsigned i;
+
+    for (i = 0; i < tlr_server_addresses(report->server); i++) {
+        tlr_cli_text_add(text, "listening on %s",
+                         address_text(report->server, i, address));
+        if (loops == TLR_LOOPS_HOST) {
+            tlr_cli_text_add(text, ", one loop and no thread\n");
+        } else {
+            tlr_cli_text_add(text, ", %u loop%s\n", workers,
+                             workers == 1 ? "" : "s");
+        }
+    }
+    add_hint(report->server, text);
+}
+
+void tlr_echo_report_listening(struct tlr_echo_report *report, int loops)
+{
+    struct tlr_cli_text text = {0};
+
+    if (report->quiet) {
+        return;
+    }
+    if (report->json) {
+        listening_json(report, &text);
+    } else {
+        listening_text(report, loops, &text);
+    }
+    print(&text);
+}
+
+/* ---- figures -------------------------------------------------------- */
+
+static void counters_json(struct tlr_cli_json *json,
+                          const struct tlr_counters *counters)
+{
+    int i;
+
+    tlr_cli_json_u64(json, "accepted", counters->accepted);
+    tlr_cli_json_u64(json, "open", counters->open);
+    tlr_cli_json_open(json, "closed", '{');
+    for (i = 0; i < TLR_CAUSES; i++) {
+        tlr_cli_json_u64(json, causes[i], counters->closed[i]);
+    }
+    tlr_cli_json_close(json);
+    tlr_cli_json_u64(json, "refused", counters->refused);
+    tlr_cli_json_u64(json, "reads", counters->reads);
+    tlr_cli_json_u64(json, "writes", counters->writes);
+    tlr_cli_json_u64(json, "bytes_in", counters->bytes_in);
+    tlr_cli_json_u64(json, "bytes_out", counters->bytes_out);
+    tlr_cli_json_u64(json, "emulated", counters->emulated);
+}
+
+static void figures_json(const struct tlr_echo_report *report,
+                         const struct tlr_counters *sum,
+                         struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+
+    tlr_cli_json_open(&json, NULL, '{');
+    tlr_cli_json_string(&json, "event", "figures");
+    tlr_cli_json_double(&json, "seconds", seconds_since(report->started), 3);
+    counters_json(&json, sum);
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
+static void figures_text(const struct tlr_echo_report *report,
+                         const struct tlr_counters *sum,
+                         struct tlr_cli_text *text)
+{
+    const struct tlr_counters *last = &report->last_sum;
+    double span = seconds_since(report->last);
+
+    tlr_cli_text_add(
+        text,
+        "%8.1f s  open %" PRIu64 "  accepted %.0f/s  reads %.0f/s"
+        "  in %.3f MB/s  out %.3f MB/s  refused %" PRIu64 "\n",
+        seconds_since(report->started), sum->open,
+        (double)(sum->accepted - last->accepted) / span,
+        (double)(sum->reads - last->reads) / span,
+        (double)(sum->bytes_in - last->bytes_in) / span / 1e6,
+        (double)(sum->bytes_out - last->bytes_out) / span / 1e6,
+        sum->refused);
+}
+
+void tlr_echo_report_figures(struct tlr_echo_report *report)
+{
+    struct tlr_cli_text text = {0};
+    struct tlr_counters sum;
+
+    if (report->quiet) {
+        return;
+    }
+    sum_up(report, &sum);
+    if (report->json) {
+        figures_json(report, &sum, &text);
+    } else {
+        figures_text(report, &sum, &text);
+    }
+    report->last = uv_hrtime();
+    report->last_sum = sum;
+    print(&text);
+}
+
+/* ---- the end -------------------------------------------------------- */
+
+static void draining_json(const struct tlr_counters *sum, uint64_t ms,
+                          struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+
+    tlr_cli_json_open(&json, NULL, '{');
+    tlr_cli_json_string(&json, "event", ms > 0 ? "draining" : "stopping");
+    tlr_cli_json_u64(&json, "open", sum->open);
+    tlr_cli_json_double(&json, "deadline", (double)ms / 1e3, 3);
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
+void tlr_echo_report_draining(struct tlr_echo_report *report, uint64_t ms)
+{
+    struct tlr_cli_text text = {0};
+    struct tlr_counters sum;
+
+    if (report->quiet) {
+        return;
+    }
+    sum_up(report, &sum);
+    if (report->json) {
+        draining_json(&sum, ms, &text);
+    } else if (ms == 0) {
+        tlr_cli_text_add(&text, "stopping: %" PRIu64 " open\n", sum.open);
+    } else {
+        tlr_cli_text_add(&text,
+                         "draining: %" PRIu64 " open, up to %.1f s; "
+                         "once more stops at once\n",
+                         sum.open, (double)ms / 1e3);
+    }
+    print(&text);
+}
+
+static void summary_json(const struct tlr_echo_report *report,
+                         struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+    struct tlr_counters counters;
+    unsigned i;
+
+    tlr_cli_json_open(&json, NULL, '{');
+    tlr_cli_json_string(&json, "event", "summary");
+    tlr_cli_json_double(&json, "seconds", seconds_since(report->started), 3);
+    sum_up(report, &counters);
+    tlr_cli_json_open(&json, "total", '{');
+    counters_json(&json, &counters);
+    tlr_cli_json_close(&json);
+    tlr_cli_json_open(&json, "loops", '[');
+    for (i = 0; i < tlr_server_workers(report->server); i++) {
+        (void)tlr_server_counters(report->server, i, &counters);
+        tlr_cli_json_open(&json, NULL, '{');
+        counters_json(&json, &counters);
+        tlr_cli_json_close(&json);
+    }
+    tlr_cli_json_close(&json);
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
+static void summary_row(struct tlr_cli_text *text, const char *name,
+                        const struct tlr_counters *counters)
+{
+    int i;
+
+    tlr_cli_text_add(text,
+                     "%6s %10" PRIu64 " %12" PRIu64 " %12" PRIu64
+                     " %15" PRIu64 " %15" PRIu64 " %8" PRIu64,
+                     name, counters->accepted, counters->reads,
+                     counters->writes, counters->bytes_in,
+                     counters->bytes_out, counters->refused);
+    for (i = 0; i < TLR_CAUSES; i++) {
+        tlr_cli_text_add(text, " %8" PRIu64, counters->closed[i]);
+    }
+    tlr_cli_text_add(text, "\n");
+}
+
+static void summary_text(const struct tlr_echo_report *report,
+                         struct tlr_cli_text *text)
+{
+    struct tlr_counters counters;
+    char name[16];
+    unsigned i;
+
+    tlr_cli_text_add(text,
+                     "stopped after %.1f s\n"
+                     "%107s\n"
+                     "%6s %10s %12s %12s %15s %15s %8s",
+                     seconds_since(report->started), "connections closed by",
+                     "loop", "accepted", "reads", "writes", "bytes in",
+                     "bytes out", "refused");
+    for (i = 0; i < TLR_CAUSES; i++) {
+        tlr_cli_text_add(text, " %8s", causes[i]);
+    }
+    tlr_cli_text_add(text, "\n");
+    for (i = 0; i < tlr_server_workers(report->server); i++) {
+        (void)tlr_server_counters(report->server, i, &counters);
+        (void)snprintf(name, sizeof(name), "%u", i); /* it fits */
+        summary_row(text, name, &counters);
+    }
+    sum_up(report, &counters);
+    summary_row(text, "all", &counters);
+}
+
+void tlr_echo_report_summary(struct tlr_echo_report *report)
+{
+    struct tlr_cli_text text = {0};
+
+    if (report->quiet) {
+        return;
+    }
+    if (report->json) {
+        summary_json(report, &text);
+    } else {
+        summary_text(report, &text);
+    }
+    print(&text);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What teller-echo prints on stdout, for people or as JSON lines: where it
+ * listens, a line of figures now and then, a summary at the end.
+ */
+#ifndef TLR_ECHO_REPORT_H
+#define TLR_ECHO_REPORT_H
+
+#include <stdbool.h>
+
+#include "core/teller.h"
+
+struct tlr_echo_report {
+    const struct tlr_server *server;
+    bool json;
+    bool quiet;                   /* prints nothing */
+    uint64_t started;             /* uv_hrtime() */
+    uint64_t last;                /* uv_hrtime() of the line before */
+    struct tlr_counters last_sum; /* and its figures */
+};
+
+/* Borrows the server for as long as it is used. */
+void tlr_echo_report_init(struct tlr_echo_report *report,
+                          const struct tlr_server *server, bool json,
+                          bool quiet);
+
+/* The server has started; `loops` as in tlr_options. */
+void tlr_echo_report_listening(struct tlr_echo_report *report, int loops);
+
+/* The figures since the last of these lines. */
+void tlr_echo_report_figures(struct tlr_echo_report *report);
+
+/* It has begun to drain, for up to so many milliseconds; 0: it stops. */
+void tlr_echo_report_draining(struct tlr_echo_report *report, uint64_t ms);
+
+/* It has stopped. */
+void tlr_echo_report_summary(struct tlr_echo_report *report);
+
+#endif
