@@ -32,9 +32,9 @@ int tlr_cli_apply_number(const struct tlr_cli_option *option, const char *value,
 
 static void add_size(struct tlr_cli_text *text, uint64_t bytes)
 {
-    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
     size_t unit = 0;
-    while (unit < 3 && bytes != 0 && bytes % 1024 == 0) {
+    while (unit < 4 && bytes != 0 && bytes % 1024 == 0) {
         bytes /= 1024;
         unit++;
     }

@@ -47,8 +47,12 @@ static enum tlr_cli_outcome wrong(struct parser *parser)
     return TLR_CLI_WRONG;
 }
 
-static enum tlr_cli_outcome unknown(struct parser *parser, const char *name)
+/* `arg` may carry a value behind "=", which is not quoted. */
+static enum tlr_cli_outcome unknown(struct parser *parser, const char *arg)
 {
+    char name[64];
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="),
+        arg); /* no option of ours is as long */
     const struct tlr_cli_option *meant = nearest(parser->program, name);
     tlr_cli_text_add(parser->message, "%s: unknown option %s",
         parser->program->name, name);
