@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "histogram.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum { HALF = TLR_LOAD_HISTOGRAM_HALF, HALF_BITS = 10 };
+
+/* Position of the highest bit that is set; `value` is not 0. */
+static unsigned highest_bit(uint64_t value)
+{
+    unsigned bit = 0;
+    for (unsigned step = 32; step > 0; step /= 2) {
+        if (value >> step != 0) {
+            value >>= step;
+            bit += step;
+        }
+    }
+    return bit;
+}
+
+/*
+ * Below 2 * HALF a slot is one value. Above, a value is shifted right until it
+ * is in [HALF, 2 * HALF): each shift has HALF slots of its own.
+ */
+static size_t slot_of(uint64_t value)
+{
+    if (value < 2 * HALF) {
+        return (size_t)value;
+    }
+    if (value >> TLR_LOAD_HISTOGRAM_BITS != 0) {
+        return TLR_LOAD_HISTOGRAM_SLOTS - 1;
+    }
+    unsigned shift = highest_bit(value) - HALF_BITS;
+    return (size_t)(shift * (uint64_t)HALF + (value >> shift));
+}
+
+static uint64_t largest_in(size_t slot)
+{
+    if (slot < 2 * HALF) {
+        return slot;
+    }
+    unsigned shift = (unsigned)(slot / HALF) - 1;
+    uint64_t step = slot - (uint64_t)shift * HALF;
+    return ((step + 1) << shift) - 1;
+}
+
+void tlr_load_histogram_init(struct tlr_load_histogram *histogram)
+{
+    memset(histogram, 0, sizeof(*histogram));
+    histogram->min = UINT64_MAX;
+}
+
+void tlr_load_histogram_add(
+    struct tlr_load_histogram *histogram, uint64_t value)
+{
+    histogram->count++;
+    histogram->slots[slot_of(value)]++;
+    if (value < histogram->min) {
+        histogram->min = value;
+    }
+    if (value > histogram->max) {
+        histogram->max = value;
+    }
+}
+
+void tlr_load_histogram_merge(
+    struct tlr_load_histogram *into, const struct tlr_load_histogram *from)
+{
+    into->count += from->count;
+    into->min = from->min < into->min ? from->min : into->min;
+    into->max = from->max > into->max ? from->max : into->max;
+    for (size_t i = 0; i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
+        into->slots[i] += from->slots[i];
+    }
+}
+
+/* The how-manieth smallest value is asked for: rounded up, but 99.9% of 1000 is
+ * 999 although 99.9 has no exact double. */
+static uint64_t rank_of(uint64_t count, double percent)
+{
+    double exact = percent / 100 * (double)count - 1e-6;
+    if (exact <= 0) {
+        return 1;
+    }
+    uint64_t whole = (uint64_t)exact;
+    return exact > (double)whole ? whole + 1 : whole;
+}
+
+uint64_t tlr_load_histogram_percentile(
+    const struct tlr_load_histogram *histogram, double percent)
+{
+    if (histogram->count == 0) {
+        return 0;
+    }
+    uint64_t wanted = rank_of(histogram->count, percent);
+    uint64_t seen = 0;
+    for (size_t i = 0; i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
+        seen += histogram->slots[i];
+        if (seen >= wanted) {
+            uint64_t value = largest_in(i);
+            /* The last slot has no upper end. */
+            if (value > histogram->max ||
+                i == TLR_LOAD_HISTOGRAM_SLOTS - 1) {
+                return histogram->max;
+            }
+            return value < histogram->min ? histogram->min : value;
+        }
+    }
+    return histogram->max;
+}

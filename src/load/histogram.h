@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counts values (nanoseconds here) so that percentiles are right to three
+ * significant digits, in a fixed 264 KiB whatever happens: the log-linear design
+ * of HdrHistogram (Gil Tene). Values from 0 to 73 minutes; a larger one counts
+ * as the largest, and only the maximum tells. The caller owns the struct, which
+ * is too large for a stack; one thread at a time.
+ */
+#ifndef TLR_LOAD_HISTOGRAM_H
+#define TLR_LOAD_HISTOGRAM_H
+
+#include <stdint.h>
+
+enum {
+    /* Steps in the upper half of each power of two: 1/1024 is the error. */
+    TLR_LOAD_HISTOGRAM_HALF = 1024,
+    TLR_LOAD_HISTOGRAM_BITS = 42, /* of the largest value */
+    TLR_LOAD_HISTOGRAM_SLOTS =
+        (TLR_LOAD_HISTOGRAM_BITS - 10 + 1) * TLR_LOAD_HISTOGRAM_HALF
+};
+
+struct tlr_load_histogram {
+    uint64_t count;
+    uint64_t min; /* exact; UINT64_MAX when empty */
+    uint64_t max; /* exact */
+    uint64_t slots[TLR_LOAD_HISTOGRAM_SLOTS];
+};
+
+void tlr_load_histogram_init(struct tlr_load_histogram *histogram);
+void tlr_load_histogram_add(
+    struct tlr_load_histogram *histogram, uint64_t value);
+
+/* Adds all of `from` to `into`, as if its values had been added one by one. */
+void tlr_load_histogram_merge(struct tlr_load_histogram *into,
+    const struct tlr_load_histogram *from);
+
+/*
+ * The value that `percent` (0 to 100) of all values do not exceed: the largest
+ * one of its slot, but never more than the maximum. 0 when empty.
+ */
+uint64_t tlr_load_histogram_percentile(
+    const struct tlr_load_histogram *histogram, double percent);
+
+#endif

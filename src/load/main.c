@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* teller-load: reads its options, runs, prints the result. The loop here waits
+ * for signals and for the run; the load is on threads of its own (worker.h). */
+#include <stdio.h>
+
+#include <uv.h>
+
+#include "cli/check.h"
+#include "cli/limits.h"
+#include "cli/options.h"
+#include "cli/signals.h"
+#include "problems.h"
+#include "report.h"
+#include "run.h"
+#include "settings.h"
+
+struct program {
+    struct tlr_load_settings settings;
+    struct tlr_cli_signals signals;
+    struct tlr_load_run *run;
+    int status;
+};
+
+static void on_stop(struct tlr_cli_signals *signals, unsigned times)
+{
+    struct program *program = signals->data;
+    (void)times; /* the run counts for itself */
+    tlr_load_run_stop(program->run);
+}
+
+static void on_problem(void *data, const char *line)
+{
+    (void)data;
+    (void)fprintf(stderr, "teller-load: %s\n", line);
+}
+
+static void print_result(
+    struct program *program, const struct tlr_load_result *result)
+{
+    struct tlr_cli_text text = {0};
+    if (program->settings.json) {
+        tlr_load_report_json(result, &text);
+    } else if (!program->settings.quiet) {
+        tlr_load_report_table(result, &text);
+    }
+    if (tlr_cli_text_print(&text, stdout) != 0) {
+        program->status = TLR_CLI_STATUS_FAILURE;
+    }
+    tlr_cli_text_free(&text);
+}
+
+static void print_remedy(const struct tlr_load_result *result)
+{
+    uint64_t failed = tlr_load_tally_failed(&result->total);
+    char text[TLR_CLI_ADDRESS_LENGTH];
+    if (result->total.refused == result->plan->connections) {
+        (void)fprintf(stderr,
+            "teller-load: nothing listens at %s: start teller-echo first\n",
+            tlr_cli_format_address(
+                (const struct sockaddr *)result->plan->addresses, text));
+    } else if (failed > TLR_LOAD_PROBLEMS) {
+        (void)fprintf(stderr,
+            "teller-load: %llu more errors like these were only counted\n",
+            (unsigned long long)(failed - TLR_LOAD_PROBLEMS));
+    }
+}
+
+static void on_done(void *data, const struct tlr_load_result *result)
+{
+    struct program *program = data;
+    program->status = tlr_load_result_is_good(result) ? TLR_CLI_STATUS_OK
+                                                      : TLR_CLI_STATUS_FAILURE;
+    print_remedy(result);
+    print_result(program, result);
+    tlr_cli_signals_close(&program->signals, NULL);
+}
+
+static void announce(const struct tlr_load_settings *settings)
+{
+    const struct tlr_load_plan *plan = &settings->plan;
+    char text[TLR_CLI_ADDRESS_LENGTH];
+    if (settings->quiet) {
+        return;
+    }
+    (void)fprintf(stderr,
+        "teller-load: %u connections to %s, messages of %llu bytes, %u on the "
+        "way each; Ctrl-C ends it\n",
+        (unsigned)plan->connections,
+        tlr_cli_format_address((const struct sockaddr *)plan->addresses, text),
+        (unsigned long long)plan->size, (unsigned)plan->depth);
+}
+
+static int run(struct program *program, uv_loop_t *loop)
+{
+    program->signals.data = program;
+    int err = tlr_cli_signals_init(&program->signals, loop, on_stop);
+    if (err == 0) {
+        err = tlr_load_run_start(&program->run, loop, &program->settings.plan,
+            on_problem, on_done, program);
+    }
+    if (err != 0) {
+        (void)fprintf(stderr, "teller-load: cannot start: %s\n",
+            uv_strerror(err));
+        program->status = TLR_CLI_STATUS_FAILURE;
+        tlr_cli_signals_close(&program->signals, NULL);
+    }
+    /* Ends when the run is done and its handles are closed. */
+    (void)uv_run(loop, UV_RUN_DEFAULT);
+    return program->status;
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {.status = TLR_CLI_STATUS_OK};
+    uv_loop_t loop;
+    tlr_cli_ignore_sigpipe();
+    if (!tlr_load_settings_read(
+            &program.settings, argc, argv, &program.status)) {
+        return program.status;
+    }
+    (void)tlr_cli_raise_descriptor_limit(); /* a refusal shows in time */
+    int err = uv_loop_init(&loop);
+    if (err != 0) {
+        (void)fprintf(
+            stderr, "teller-load: cannot start: %s\n", uv_strerror(err));
+        tlr_load_settings_free(&program.settings);
+        return TLR_CLI_STATUS_FAILURE;
+    }
+    announce(&program.settings);
+    program.status = run(&program, &loop);
+    err = uv_loop_close(&loop);
+    TLR_CLI_CHECK(err == 0);
+    tlr_load_settings_free(&program.settings);
+    return program.status;
+}
