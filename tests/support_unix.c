@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+/* No process here has more; a look at each is quick. */
+#define MOST 65536
+
+static int limit(void)
+{
+    struct rlimit files;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    return files.rlim_cur < MOST ? (int)files.rlim_cur : MOST;
+}
+
+size_t count_descriptors(void)
+{
+    size_t count = 0;
+    int fd;
+
+    for (fd = 0; fd < limit(); fd++) {
+        count += fcntl(fd, F_GETFD) != -1;
+    }
+    return count;
+}
+
+size_t count_inheritable(void)
+{
+    size_t count = 0;
+    int fd;
+
+    for (fd = 3; fd < limit(); fd++) {
+        int flags = fcntl(fd, F_GETFD);
+
+        count += flags != -1 && (flags & FD_CLOEXEC) == 0;
+    }
+    return count;
+}
