@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/handoff.h"
 #include "echo/echo.h"
 
 /* ---- memory --------------------------------------------------------- */
@@ -344,9 +345,13 @@ static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
     struct client *client = stream->data;
 
     if (nread == UV_EOF) {
-        client->ended = true;
+        int err = tlr_handoff_pending_error(&client->tcp); /* see there */
+
+        client->ended = err == 0;
+        remember(client, err);
     } else if (nread < 0) {
         remember(client, (int)nread);
+        (void)uv_read_stop(stream); /* libuv would go on, to the end */
     } else if (nread > 0) {
         if (client->checking) {
             check(client, buf->base, (size_t)nread);

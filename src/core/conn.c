@@ -303,7 +303,11 @@ static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
     struct tlr_conns *conns = conn->conns;
 
     tlr_port_enter(&conns->port);
-    if (nread < 0) {
+    if (nread == UV_EOF) {
+        int err = tlr_handoff_pending_error(&conn->uv.tcp);
+
+        failed(conn, err == 0 ? UV_EOF : err);
+    } else if (nread < 0) {
         failed(conn, nread);
     } else if (nread > 0 && conn->reading == READ_ASKED) {
         received(conn, nread, buf->base);

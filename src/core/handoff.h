@@ -58,6 +58,13 @@ void tlr_handoff_close(uv_os_sock_t sock);
 /* Makes the coming close of a socket send RST and drop what is queued. */
 int tlr_handoff_abort_on_close(const uv_tcp_t *tcp);
 
+/*
+ * The error that is pending on a socket whose stream libuv says has ended, or
+ * 0. libuv on Unix takes EPOLLHUP behind a short read for the end without
+ * another read(), and so a reset that came with the last data, too.
+ */
+int tlr_handoff_pending_error(const uv_tcp_t *tcp);
+
 /* Whether libuv emulates a completion port for the socket (Windows). */
 bool tlr_handoff_emulated(const uv_tcp_t *tcp);
 

@@ -175,6 +175,20 @@ int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
     return err;
 }
 
+int tlr_handoff_pending_error(const uv_tcp_t *tcp)
+{
+    int pending;
+    socklen_t length = sizeof(pending);
+    uv_os_fd_t fd;
+    int err = uv_fileno((const uv_handle_t *)tcp, &fd);
+
+    if (err == 0 &&
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length) != 0) {
+        err = uv_translate_sys_error(errno);
+    }
+    return err != 0 ? err : uv_translate_sys_error(pending);
+}
+
 bool tlr_handoff_emulated(const uv_tcp_t *tcp)
 {
     (void)tcp;

@@ -138,6 +138,13 @@ int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
     return err;
 }
 
+/* Winsock's reads tell a reset from an end. */
+int tlr_handoff_pending_error(const uv_tcp_t *tcp)
+{
+    (void)tcp;
+    return 0;
+}
+
 /*
  * libuv creates this event when a read starts on a socket for which it could
  * not set the loop's completion port (UV_HANDLE_EMULATE_IOCP, which is its
