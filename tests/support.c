@@ -539,10 +539,12 @@ void client_wait_end(struct fixture *f, struct client *client)
     assert_true(client->ended);
 }
 
-void client_wait_error(struct fixture *f, struct client *client)
+void client_wait_reset(struct fixture *f, struct client *client)
 {
     run_until(&f->loop, has_ended, client);
-    assert_false(client->ended);
+    if (late_resets_are_told()) {
+        assert_int_equal(client->error, UV_ECONNRESET);
+    }
 }
 
 static bool is_closed(void *data)

@@ -38,3 +38,8 @@ size_t count_inheritable(void)
     }
     return count;
 }
+
+bool late_resets_are_told(void)
+{
+    return true;
+}

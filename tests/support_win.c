@@ -47,3 +47,10 @@ size_t count_inheritable(void)
 {
     return count(true);
 }
+
+bool late_resets_are_told(void)
+{
+    HMODULE ntdll = GetModuleHandleA("ntdll.dll");
+
+    return ntdll == NULL || GetProcAddress(ntdll, "wine_get_version") == NULL;
+}

@@ -3,7 +3,7 @@
 
 #include "core/buffers.h"
 
-enum { SIZE = 1000, MANY = 100 };
+enum { BYTES = 1000, MANY = 100 };
 
 static struct memory memory;
 static struct tlr_buffers buffers;
@@ -12,7 +12,7 @@ static int set_up(void **state)
 {
     (void)state;
     memory_init(&memory);
-    assert_int_equal(tlr_buffers_init(&buffers, &memory.allocator, SIZE), 0);
+    assert_int_equal(tlr_buffers_init(&buffers, &memory.allocator, BYTES), 0);
     return 0;
 }
 
@@ -39,7 +39,7 @@ static void lending_and_returning_allocates_nothing(void **state)
 
 static void the_lent_buffer_may_be_taken_by_any_part_of_it(void **state)
 {
-    static const size_t offsets[] = {0, 1, SIZE / 2, SIZE - 1};
+    static const size_t offsets[] = {0, 1, BYTES / 2, BYTES - 1};
     size_t i;
 
     (void)state;
@@ -56,11 +56,11 @@ static void the_lent_buffer_may_be_taken_by_any_part_of_it(void **state)
 static void memory_of_others_is_not_taken(void **state)
 {
     struct tlr_buffer *lent = tlr_buffers_lend(&buffers);
-    char other[SIZE];
+    char other[BYTES];
 
     (void)state;
     assert_null(tlr_buffers_take(&buffers, other));
-    assert_null(tlr_buffers_take(&buffers, lent->data + SIZE));
+    assert_null(tlr_buffers_take(&buffers, lent->data + BYTES));
     assert_null(tlr_buffers_take(&buffers, (char *)lent));
     assert_null(tlr_buffers_take(&buffers, NULL));
     tlr_buffers_return_lent(&buffers);

@@ -74,28 +74,12 @@ static void removing_twice_is_harmless(void **state)
     assert_int_equal(digits(&head), 21);
 }
 
-static void moving_takes_all(void **state)
-{
-    struct tlr_list from;
-    struct tlr_list to;
-    struct thing things[3];
-
-    (void)state;
-    fill(&from, things, 3);
-    tlr_list_move(&from, &to);
-    assert_true(tlr_list_empty(&from));
-    assert_int_equal(digits(&to), 123);
-    tlr_list_move(&from, &to); /* nothing */
-    assert_true(tlr_list_empty(&to));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(things_come_in_the_order_they_were_appended),
         cmocka_unit_test(removing_leaves_the_others),
         cmocka_unit_test(removing_twice_is_harmless),
-        cmocka_unit_test(moving_takes_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

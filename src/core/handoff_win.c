@@ -138,7 +138,7 @@ int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
     return err;
 }
 
-/* Winsock's reads tell a reset from an end. */
+/* Winsock's reads tell a reset from an end by themselves. */
 int tlr_handoff_pending_error(const uv_tcp_t *tcp)
 {
     (void)tcp;

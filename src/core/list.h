@@ -53,16 +53,4 @@ static inline void tlr_list_remove(struct tlr_list *link)
     tlr_list_init(link);
 }
 
-/* Moves all of `from` to the empty `to`. */
-static inline void tlr_list_move(struct tlr_list *from, struct tlr_list *to)
-{
-    tlr_list_init(to);
-    if (!tlr_list_empty(from)) {
-        *to = *from;
-        to->next->prev = to;
-        to->prev->next = to;
-        tlr_list_init(from);
-    }
-}
-
 #endif
