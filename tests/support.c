@@ -141,6 +141,15 @@ void run_for(uv_loop_t *loop, uint64_t milliseconds)
     stop_ticking(loop, &timer);
 }
 
+double cpu_seconds(void)
+{
+    uv_rusage_t usage;
+
+    assert_int_equal(uv_getrusage(&usage), 0);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 bool is_stopped(void *fixture)
 {
     return ((struct fixture *)fixture)->stopped > 0;
@@ -228,6 +237,7 @@ int teardown(void **state)
 {
     struct fixture *f = *state;
 
+    (void)limit_descriptors(SIZE_MAX);
     if (f->started) {
         tlr_server_stop(f->server);
         run_until(&f->loop, is_stopped, f);

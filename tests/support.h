@@ -102,6 +102,9 @@ void run_for(uv_loop_t *loop, uint64_t milliseconds);
 
 bool is_stopped(void *fixture);
 
+/* Seconds of CPU that this process has used. */
+double cpu_seconds(void);
+
 /* So many connections are open at the server, or were accepted. */
 void wait_open(struct fixture *f, uint64_t open);
 void wait_accepted(struct fixture *f, uint64_t accepted);
@@ -178,6 +181,12 @@ size_t count_descriptors(void);
 
 /* How many of them a child process would inherit; standard ones left out. */
 size_t count_inheritable(void);
+
+/*
+ * From now on only so many more can be opened; SIZE_MAX: as many as before.
+ * False where there is no such limit.
+ */
+bool limit_descriptors(size_t more);
 
 /*
  * Whether a read tells a reset that came before it. Wine 8's says the stream

@@ -48,6 +48,12 @@ size_t count_inheritable(void)
     return count(true);
 }
 
+bool limit_descriptors(size_t more)
+{
+    (void)more;
+    return false;
+}
+
 bool late_resets_are_told(void)
 {
     HMODULE ntdll = GetModuleHandleA("ntdll.dll");

@@ -69,6 +69,12 @@ int tlr_handoff_pending_error(const uv_tcp_t *tcp);
 bool tlr_handoff_emulated(const uv_tcp_t *tcp);
 
 /*
+ * Releases what a failed uv_loop_init() has left open: libuv before 1.51
+ * forgets its epoll descriptor (libuv#4757); later ones set it to -1.
+ */
+void tlr_handoff_clean_failed_loop(const uv_loop_t *loop);
+
+/*
  * Starts a thread on which every signal is blocked, SIGPIPE too: libuv writes
  * in a way that raises it, and a host may have left it at its default.
  */

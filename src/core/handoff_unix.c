@@ -195,6 +195,15 @@ bool tlr_handoff_emulated(const uv_tcp_t *tcp)
     return false;
 }
 
+void tlr_handoff_clean_failed_loop(const uv_loop_t *loop)
+{
+    int fd = uv_backend_fd(loop);
+
+    if (fd > 0) { /* 0: it came not as far as that */
+        (void)close(fd);
+    }
+}
+
 int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg)
 {
     sigset_t all;

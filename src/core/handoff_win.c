@@ -155,6 +155,11 @@ bool tlr_handoff_emulated(const uv_tcp_t *tcp)
     return tcp->read_req.event_handle != NULL;
 }
 
+void tlr_handoff_clean_failed_loop(const uv_loop_t *loop)
+{
+    (void)loop;
+}
+
 int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg)
 {
     return uv_thread_create(thread, entry, arg);

@@ -288,6 +288,7 @@ static int make_loop(struct tlr_worker *worker,
     }
     err = uv_loop_init(worker->loop);
     if (err != 0) {
+        tlr_handoff_clean_failed_loop(worker->loop);
         tlr_free(allocator, worker->loop);
     }
     return err;
