@@ -344,10 +344,11 @@ static void check(struct client *client, const char *data, size_t size)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    struct client *client = handle->data;
+    static char buffer[65536]; /* read and used before the next one is */
 
+    (void)handle;
     (void)suggested;
-    *buf = uv_buf_init(client->buffer, sizeof(client->buffer));
+    *buf = uv_buf_init(buffer, sizeof(buffer));
 }
 
 static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
@@ -426,6 +427,12 @@ static bool is_connected(void *data)
     return client->connected || client->error != 0;
 }
 
+void client_wait_connected(struct fixture *f, struct client *client)
+{
+    run_until(&f->loop, is_connected, client);
+    assert_int_equal(client->error, 0);
+}
+
 void client_connect_as(struct fixture *f, struct client *client,
                        unsigned flags)
 {
@@ -433,8 +440,7 @@ void client_connect_as(struct fixture *f, struct client *client,
     client->patient = (flags & CLIENT_PATIENT) != 0;
     client->checking = (flags & CLIENT_CHECKING) != 0;
     dial(f, client, &f->address);
-    run_until(&f->loop, is_connected, client);
-    assert_int_equal(client->error, 0);
+    client_wait_connected(f, client);
 }
 
 void client_connect(struct fixture *f, struct client *client)
@@ -535,6 +541,13 @@ void client_wait(struct fixture *f, struct client *client, uint64_t bytes)
     assert_int_equal(client->received, bytes);
 }
 
+void client_exchange(struct fixture *f, struct client *client)
+{
+    client_wait_connected(f, client);
+    client_send(client, "x", 1);
+    client_wait(f, client, client->received + 1);
+}
+
 static bool has_ended(void *data)
 {
     const struct client *client = data;
@@ -555,6 +568,34 @@ void client_wait_reset(struct fixture *f, struct client *client)
     if (late_resets_are_told()) {
         assert_int_equal(client->error, UV_ECONNRESET);
     }
+}
+
+static size_t queued_in(const struct client *clients, size_t count)
+{
+    size_t queued = 0;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        queued += uv_stream_get_write_queue_size(
+            (const uv_stream_t *)&clients[i].tcp);
+    }
+    return queued;
+}
+
+void client_wait_stalled(struct fixture *f, const struct client *clients,
+                         size_t count)
+{
+    size_t before;
+
+    do {
+        before = queued_in(clients, count);
+        run_for(&f->loop, 100);
+    } while (queued_in(clients, count) != before);
+}
+
+void client_wait_over(struct fixture *f, struct client *client)
+{
+    run_until(&f->loop, has_ended, client);
 }
 
 static bool is_closed(void *data)

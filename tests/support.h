@@ -132,7 +132,6 @@ struct client {
     uint64_t wanted;   /* of client_wait() */
     char *kept;        /* what came, if not checking */
     size_t room;
-    char buffer[65536];
 };
 
 /* Begins to connect to the server's first address, or to another one. */
@@ -140,7 +139,9 @@ void client_dial(struct fixture *f, struct client *client);
 void client_dial_to(struct fixture *f, struct client *client,
                     const struct sockaddr_storage *address);
 
-/* Connects, and waits until it is. */
+void client_wait_connected(struct fixture *f, struct client *client);
+
+/* Both. On Windows nothing can be sent before. */
 void client_connect(struct fixture *f, struct client *client);
 
 /* For one that is to wait with reading, or to check the pattern. */
@@ -164,6 +165,16 @@ void client_wait(struct fixture *f, struct client *client, uint64_t bytes);
 void client_wait_end(struct fixture *f, struct client *client);
 void client_wait_reset(struct fixture *f, struct client *client);
 
+/* Waits until it has ended, well or not. */
+void client_wait_over(struct fixture *f, struct client *client);
+
+/* Until nothing has moved for a while: the pipes to the server are full. */
+void client_wait_stalled(struct fixture *f, const struct client *clients,
+                         size_t count);
+
+/* Waits until it is connected, sends a byte and gets it back. */
+void client_exchange(struct fixture *f, struct client *client);
+
 /* Closes, if not closed yet, and waits for it; with RST the second. */
 void client_close(struct fixture *f, struct client *client);
 void client_reset(struct fixture *f, struct client *client);
@@ -181,6 +192,15 @@ size_t count_descriptors(void);
 
 /* How many of them a child process would inherit; standard ones left out. */
 size_t count_inheritable(void);
+
+/* Has children inherit it. */
+void make_inheritable(uv_os_sock_t sock);
+
+/*
+ * Ties a socket to a completion port that is no loop's. False where there are
+ * no such ports.
+ */
+bool give_another_port(uv_os_sock_t sock);
 
 /*
  * From now on only so many more can be opened; SIZE_MAX: as many as before.

@@ -48,6 +48,22 @@ size_t count_inheritable(void)
     return count(true);
 }
 
+void make_inheritable(uv_os_sock_t sock)
+{
+    assert_true(SetHandleInformation((HANDLE)sock, HANDLE_FLAG_INHERIT,
+                                     HANDLE_FLAG_INHERIT));
+}
+
+bool give_another_port(uv_os_sock_t sock)
+{
+    static HANDLE port; /* for as long as the socket lives */
+
+    port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+    assert_non_null(port);
+    assert_ptr_equal(CreateIoCompletionPort((HANDLE)sock, port, 0, 0), port);
+    return true;
+}
+
 bool limit_descriptors(size_t more)
 {
     (void)more;

@@ -37,7 +37,7 @@ static void lending_and_returning_allocates_nothing(void **state)
     assert_int_equal(atomic_load(&memory.allocations), before);
 }
 
-static void the_lent_buffer_may_be_taken_by_any_part_of_it(void **state)
+static void the_lent_buffer_may_be_shared_by_any_part_of_it(void **state)
 {
     static const size_t offsets[] = {0, 1, BYTES / 2, BYTES - 1};
     size_t i;
@@ -46,35 +46,44 @@ static void the_lent_buffer_may_be_taken_by_any_part_of_it(void **state)
     for (i = 0; i < COUNT(offsets); i++) {
         struct tlr_buffer *lent = tlr_buffers_lend(&buffers);
 
-        assert_ptr_equal(tlr_buffers_take(&buffers, lent->data + offsets[i]),
+        assert_ptr_equal(tlr_buffers_share(&buffers, lent->data + offsets[i]),
                          lent);
-        tlr_buffers_return_lent(&buffers); /* none is lent any more */
+        tlr_buffers_return_lent(&buffers);
         tlr_buffers_put(&buffers, lent);
     }
 }
 
-static void memory_of_others_is_not_taken(void **state)
+static void memory_of_others_is_not_shared(void **state)
 {
     struct tlr_buffer *lent = tlr_buffers_lend(&buffers);
     char other[BYTES];
 
     (void)state;
-    assert_null(tlr_buffers_take(&buffers, other));
-    assert_null(tlr_buffers_take(&buffers, lent->data + BYTES));
-    assert_null(tlr_buffers_take(&buffers, (char *)lent));
-    assert_null(tlr_buffers_take(&buffers, NULL));
+    assert_null(tlr_buffers_share(&buffers, other));
+    assert_null(tlr_buffers_share(&buffers, lent->data + BYTES));
+    assert_null(tlr_buffers_share(&buffers, (char *)lent));
+    assert_null(tlr_buffers_share(&buffers, NULL));
     tlr_buffers_return_lent(&buffers);
-    assert_null(tlr_buffers_take(&buffers, lent->data)); /* not lent */
+    assert_null(tlr_buffers_share(&buffers, lent->data)); /* not lent */
 }
 
-static void taking_twice_takes_once(void **state)
+/* A message for several slow peers: the last one gives its memory back. */
+static void a_shared_buffer_stays_until_its_last_user_is_done(void **state)
 {
     struct tlr_buffer *lent = tlr_buffers_lend(&buffers);
+    struct tlr_buffer *other;
 
     (void)state;
-    assert_ptr_equal(tlr_buffers_take(&buffers, lent->data), lent);
-    assert_null(tlr_buffers_take(&buffers, lent->data));
+    assert_ptr_equal(tlr_buffers_share(&buffers, lent->data), lent);
+    assert_ptr_equal(tlr_buffers_share(&buffers, lent->data), lent);
     tlr_buffers_put(&buffers, lent);
+    tlr_buffers_return_lent(&buffers);
+    other = tlr_buffers_lend(&buffers);
+    assert_ptr_not_equal(other, lent);
+    tlr_buffers_return_lent(&buffers);
+    tlr_buffers_put(&buffers, lent);
+    assert_ptr_equal(tlr_buffers_lend(&buffers), lent);
+    tlr_buffers_return_lent(&buffers);
 }
 
 /* When a crowd has gone, so has most of the memory it needed. */
@@ -86,7 +95,8 @@ static void only_some_are_kept(void **state)
     (void)state;
     for (i = 0; i < MANY; i++) {
         taken[i] = tlr_buffers_lend(&buffers);
-        assert_non_null(tlr_buffers_take(&buffers, taken[i]->data));
+        assert_non_null(tlr_buffers_share(&buffers, taken[i]->data));
+        tlr_buffers_return_lent(&buffers);
     }
     assert_int_equal(atomic_load(&memory.live), MANY);
     for (i = 0; i < MANY; i++) {
@@ -100,7 +110,8 @@ static void without_memory_nothing_is_lent(void **state)
     struct tlr_buffer *only = tlr_buffers_lend(&buffers);
 
     (void)state;
-    assert_ptr_equal(tlr_buffers_take(&buffers, only->data), only);
+    assert_ptr_equal(tlr_buffers_share(&buffers, only->data), only);
+    tlr_buffers_return_lent(&buffers);
     memory.fail_from = atomic_load(&memory.allocations) + 1;
     memory.fail_to = memory.fail_from;
     assert_null(tlr_buffers_lend(&buffers));
@@ -117,9 +128,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(lending_and_returning_allocates_nothing),
-        TEST(the_lent_buffer_may_be_taken_by_any_part_of_it),
-        TEST(memory_of_others_is_not_taken),
-        TEST(taking_twice_takes_once),
+        TEST(the_lent_buffer_may_be_shared_by_any_part_of_it),
+        TEST(memory_of_others_is_not_shared),
+        TEST(a_shared_buffer_stays_until_its_last_user_is_done),
         TEST(only_some_are_kept),
         TEST(without_memory_nothing_is_lent),
     };

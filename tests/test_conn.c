@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/conn.h"
+
 #define MIB (1024 * 1024)
 
 /* The test's, in f->data. */
@@ -901,6 +903,29 @@ static void stop_the_server(struct tlr_conn *conn)
     tlr_server_stop(f->server);
 }
 
+static void shut_down_and_stop(struct tlr_conn *conn, int status)
+{
+    assert_int_equal(status, 0);
+    assert_int_equal(tlr_shutdown(conn), 0);
+    tlr_conn_stop(conn);
+}
+
+/* All of it is with the kernel: only FIN is owed, and closing sends that. */
+static void stopping_resets_nobody_whose_fin_is_under_way(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    script.opened = greet;
+    script.written = shut_down_and_stop;
+    start_server(f);
+    client_connect(f, &client);
+    client_wait_end(f, &client);
+    assert_memory_equal(client.kept, "hello", 5);
+    client_close(f, &client);
+    expect(f, "open, write ok, shutdown ECANCELED, close stop");
+}
+
 static void a_handler_may_stop_its_own_server(void **state)
 {
     struct fixture *f = *state;
@@ -1079,6 +1104,7 @@ int main(void)
         TEST(the_deadline_of_a_drain_closes_what_is_left),
         TEST(stopping_resets_a_peer_that_is_owed_bytes),
         TEST(stopping_does_not_wait_for_peers_that_were_closed),
+        TEST(stopping_resets_nobody_whose_fin_is_under_way),
         TEST(a_handler_may_stop_its_own_server),
         TEST(user_memory_lasts_until_on_close),
         TEST(a_connection_knows_its_peer_and_loop),

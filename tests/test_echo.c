@@ -194,30 +194,6 @@ static void ten_thousand_connections_leave_no_descriptor(void **state)
 
 /* ---- half-close, resets, peers that do not read ---------------------- */
 
-static size_t queued_in(const struct client *clients, size_t count)
-{
-    size_t queued = 0;
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        queued += uv_stream_get_write_queue_size(
-            (const uv_stream_t *)&clients[i].tcp);
-    }
-    return queued;
-}
-
-/* Until nothing has moved for a while: the pipes to the server are full. */
-static void wait_until_stalled(struct fixture *f, const struct client *clients,
-                               size_t count)
-{
-    size_t before;
-
-    do {
-        before = queued_in(clients, count);
-        run_for(&f->loop, 100);
-    } while (queued_in(clients, count) != before);
-}
-
 static void twelve_mebibytes_survive_a_half_close(void **state)
 {
     struct fixture *f = *state;
@@ -227,7 +203,7 @@ static void twelve_mebibytes_survive_a_half_close(void **state)
     client_connect_as(f, &client, CLIENT_CHECKING | CLIENT_PATIENT);
     client_send_pattern(&client, 0, 12 * MIB);
     client_half_close(&client);
-    wait_until_stalled(f, &client, 1);
+    client_wait_stalled(f, &client, 1);
     assert_int_equal(client.received, 0);
     client_read(&client);
     client_wait_end(f, &client);
@@ -257,7 +233,7 @@ static void a_peer_that_never_reads_costs_one_buffer(void **state)
     for (i = 0; i < COUNT(lazy); i++) {
         client_send_pattern(&lazy[i], 0, 16 * MIB);
     }
-    wait_until_stalled(f, lazy, COUNT(lazy));
+    client_wait_stalled(f, lazy, COUNT(lazy));
     /* Half a kibibyte beside each buffer, and one buffer for each loop. */
     assert_in_range(atomic_load(&f->memory.most), before,
                     before + (COUNT(lazy) + 4) * (64 * KIB + 512));
@@ -287,7 +263,7 @@ static void resets_in_the_middle_harm_nobody_else(void **state)
         client_connect_as(f, &broken, i % 2 ? CLIENT_PATIENT : 0);
         client_send_pattern(&broken, 0, i % 3 ? 100 : 2 * MIB);
         if (i % 15 == 0) {
-            wait_until_stalled(f, &broken, 1);
+            client_wait_stalled(f, &broken, 1);
         }
         client_reset(f, &broken);
         client_send_pattern(&steady, i * 1000, 1000);

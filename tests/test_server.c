@@ -29,15 +29,6 @@ static void close_all(struct fixture *f, struct client *clients, size_t count)
     }
 }
 
-/* Each sends a byte and gets it back. */
-static void exchange(struct fixture *f, struct client *client)
-{
-    uint64_t before = client->received;
-
-    client_send(client, "x", 1);
-    client_wait(f, client, before + 1);
-}
-
 /* ---- addresses -------------------------------------------------------- */
 
 static unsigned port_of(const struct sockaddr_storage *address)
@@ -78,7 +69,7 @@ static void every_address_is_served(void **state)
 
         assert_int_equal(tlr_server_address(f->server, i, &address), 0);
         client_dial_to(f, &clients[i], &address);
-        exchange(f, &clients[i]);
+        client_exchange(f, &clients[i]);
     }
     close_all(f, clients, COUNT(clients));
 }
@@ -120,7 +111,7 @@ static void ipv6_is_served(void **state)
     listen_on(f, "::1", 0);
     start_created(f);
     client_connect(f, &client);
-    exchange(f, &client);
+    client_exchange(f, &client);
     client_close(f, &client);
 }
 
@@ -136,7 +127,7 @@ static void every_ipv6_address_takes_ipv4_too(void **state)
     listen_on(f, "::", 0);
     start_created(f);
     dial_ipv4(f, &client);
-    exchange(f, &client);
+    client_exchange(f, &client);
     client_close(f, &client);
 }
 
@@ -278,7 +269,7 @@ static void on_stopped_may_destroy(void **state)
     f->options.on_stopped = on_stopped_destroy;
     start_server(f);
     client_connect(f, &client);
-    exchange(f, &client);
+    client_exchange(f, &client);
     client_close(f, &client);
     drain_server(f, 30000);
 }
@@ -458,6 +449,7 @@ static void at_the_limit_peers_wait_their_turn(void **state)
     run_for(&f->loop, 50);
     assert_int_equal(counters_of(f, TLR_ALL_WORKERS).accepted, 3);
     for (i = 0; i < COUNT(clients); i++) {
+        client_wait_connected(f, &clients[i]);
         client_send(&clients[i], "x", 1);
     }
     /* Whoever is served leaves, and the next one's turn has come. */
@@ -491,7 +483,7 @@ static void without_descriptors_the_others_go_on_and_nothing_spins(
     }
     start_server(f);
     client_connect(f, &clients[0]);
-    exchange(f, &clients[0]);
+    client_exchange(f, &clients[0]);
     dial_all(f, &clients[1], 11);
     (void)limit_descriptors(2);
     wait_open(f, 3);
@@ -500,10 +492,10 @@ static void without_descriptors_the_others_go_on_and_nothing_spins(
     cpu = cpu_seconds() - cpu;
     assert_int_equal(counters_of(f, TLR_ALL_WORKERS).open, 3);
     assert_in_range((int)(cpu * 1000), 0, 200); /* of 1000; the test's too */
-    exchange(f, &clients[0]);
+    client_exchange(f, &clients[0]);
     (void)limit_descriptors(SIZE_MAX);
     for (i = 1; i < COUNT(clients); i++) {
-        exchange(f, &clients[i]);
+        client_exchange(f, &clients[i]);
     }
     close_all(f, clients, COUNT(clients));
 }
@@ -522,7 +514,7 @@ static void peers_may_connect_before_the_start(void **state)
     run_for(&f->loop, 20);
     start_created(f);
     for (i = 0; i < COUNT(clients); i++) {
-        exchange(f, &clients[i]);
+        client_exchange(f, &clients[i]);
     }
     close_all(f, clients, COUNT(clients));
 }
@@ -539,8 +531,8 @@ static void what_the_kernel_has_queued_is_served_by_a_drain(void **state)
     }
     create_server(f);
     listen_on(f, "127.0.0.1", 0);
-    dial_all(f, clients, COUNT(clients));
     for (i = 0; i < COUNT(clients); i++) {
+        client_connect(f, &clients[i]);
         client_send_pattern(&clients[i], 0, 1000);
         client_half_close(&clients[i]);
     }
@@ -559,6 +551,49 @@ static void what_the_kernel_has_queued_is_served_by_a_drain(void **state)
     close_all(f, clients, COUNT(clients));
 }
 
+/* Those that wait for room are not reset: their turn comes in the drain. */
+static void a_drain_at_the_limit_serves_who_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct client clients[6];
+    size_t i;
+
+    f->options.max_connections = 2;
+    start_server(f);
+    for (i = 0; i < COUNT(clients); i++) {
+        client_connect(f, &clients[i]);
+        client_send_pattern(&clients[i], 0, 1000);
+    }
+    wait_accepted(f, 2);
+    tlr_server_drain(f->server, 30000);
+    for (i = 0; i < COUNT(clients); i++) {
+        client_half_close(&clients[i]);
+    }
+    for (i = 0; i < COUNT(clients); i++) {
+        client_wait_end(f, &clients[i]);
+        assert_int_equal(clients[i].received, 1000);
+    }
+    run_until(&f->loop, is_stopped, f);
+    close_all(f, clients, COUNT(clients));
+}
+
+static void and_the_deadline_ends_the_waiting(void **state)
+{
+    struct fixture *f = *state;
+    struct client clients[3];
+
+    f->options.max_connections = 1;
+    start_server(f);
+    client_connect(f, &clients[0]);
+    client_exchange(f, &clients[0]);
+    dial_all(f, &clients[1], 2);
+    run_for(&f->loop, 20);
+    tlr_server_drain(f->server, 100);
+    run_until(&f->loop, is_stopped, f);
+    assert_int_equal(counters_of(f, TLR_ALL_WORKERS).accepted, 1);
+    close_all(f, clients, 3);
+}
+
 static void a_draining_server_accepts_no_more(void **state)
 {
     struct fixture *f = *state;
@@ -567,14 +602,14 @@ static void a_draining_server_accepts_no_more(void **state)
 
     start_server(f);
     client_connect(f, &early);
-    exchange(f, &early);
+    client_exchange(f, &early);
     tlr_server_drain(f->server, 30000);
     run_for(&f->loop, 20);
     client_dial(f, &late);
     run_until(&f->loop, has_failed, &late);
     assert_int_equal(late.error, UV_ECONNREFUSED);
     client_close(f, &late);
-    exchange(f, &early); /* goes on */
+    client_exchange(f, &early); /* goes on */
     client_close(f, &early);
     run_until(&f->loop, is_stopped, f);
 }
@@ -587,7 +622,7 @@ static void a_drain_can_be_hurried_and_not_put_off(void **state)
 
     start_server(f);
     client_connect(f, &client);
-    exchange(f, &client);
+    client_exchange(f, &client);
     begun = uv_hrtime();
     tlr_server_drain(f->server, TLR_NO_DEADLINE);
     tlr_server_drain(f->server, 40000);
@@ -600,6 +635,32 @@ static void a_drain_can_be_hurried_and_not_put_off(void **state)
     client_close(f, &client);
 }
 
+static void stay_busy(uint64_t milliseconds)
+{
+    uint64_t end = uv_hrtime() + milliseconds * 1000000;
+
+    while (uv_hrtime() < end) {
+    }
+}
+
+static void a_deadline_that_has_passed_cannot_be_put_off(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    uint64_t begun;
+
+    start_server(f);
+    client_connect(f, &client);
+    client_exchange(f, &client);
+    begun = uv_hrtime();
+    tlr_server_drain(f->server, 50);
+    stay_busy(100); /* the loop has no turn meanwhile */
+    tlr_server_drain(f->server, 40000);
+    run_until(&f->loop, is_stopped, f);
+    assert_in_range((uv_hrtime() - begun) / 1000000, 90, 30000);
+    client_close(f, &client);
+}
+
 static void without_a_deadline_a_drain_waits(void **state)
 {
     struct fixture *f = *state;
@@ -607,11 +668,11 @@ static void without_a_deadline_a_drain_waits(void **state)
 
     start_server(f);
     client_connect(f, &client);
-    exchange(f, &client);
+    client_exchange(f, &client);
     tlr_server_drain(f->server, TLR_NO_DEADLINE);
     run_for(&f->loop, 100);
     assert_int_equal(f->stopped, 0);
-    exchange(f, &client);
+    client_exchange(f, &client);
     client_close(f, &client);
     run_until(&f->loop, is_stopped, f);
 }
@@ -696,6 +757,7 @@ static void counters_may_be_read_from_any_thread(void **state)
 
         dial_all(f, clients, 4);
         for (i = 0; i < 4; i++) {
+            client_wait_connected(f, &clients[i]);
             client_send_pattern(&clients[i], 0, 5000);
             client_wait(f, &clients[i], 5000);
         }
@@ -722,6 +784,35 @@ static void counters_may_be_read_from_any_thread(void **state)
     assert_int_equal(tlr_server_counters(
                          f->server, tlr_server_workers(f->server), &sum),
                      UV_EINVAL);
+}
+
+/* ---- SIGPIPE ---------------------------------------------------------------------- */
+
+/*
+ * On the host loop libuv writes on the host's thread, in a way that raises
+ * SIGPIPE: the first server to stop must not unblock it for the other.
+ */
+static void servers_on_one_thread_survive_peers_that_left(void **state)
+{
+    struct fixture *f = *state;
+    struct tlr_server *first;
+    struct client client;
+    int round;
+
+    assert_int_equal(tlr_server_create(&first, &f->loop, &f->options), 0);
+    assert_int_equal(tlr_server_start(first), 0);
+    start_server(f);
+    tlr_server_stop(first);
+    run_until(&f->loop, is_stopped, f);
+    f->stopped = 0;
+    tlr_server_destroy(first);
+    for (round = 0; round < 20; round++) {
+        client_connect(f, &client);
+        client_exchange(f, &client);
+        client_send_pattern(&client, 0, 100000);
+        client_reset(f, &client);
+        wait_open(f, 0);
+    }
 }
 
 static void the_version_is_that_of_the_header(void **state)
@@ -774,12 +865,17 @@ int main(void)
         TEST(what_the_kernel_has_queued_is_served_by_a_drain),
         TEST_AS(what_the_kernel_has_queued_is_served_by_a_drain, &on_host),
         TEST_AS(what_the_kernel_has_queued_is_served_by_a_drain, &reuseport),
+        TEST(a_drain_at_the_limit_serves_who_waits),
+        TEST_AS(a_drain_at_the_limit_serves_who_waits, &on_host),
+        TEST(and_the_deadline_ends_the_waiting),
         TEST(a_draining_server_accepts_no_more),
         TEST(a_drain_can_be_hurried_and_not_put_off),
+        TEST(a_deadline_that_has_passed_cannot_be_put_off),
         TEST(without_a_deadline_a_drain_waits),
         TEST(a_stop_in_the_middle_of_handing_over_leaves_nothing),
         TEST_AS(a_stop_in_the_middle_of_handing_over_leaves_nothing, &four),
         TEST(counters_may_be_read_from_any_thread),
+        TEST_AS(servers_on_one_thread_survive_peers_that_left, &on_host),
         TEST(the_version_is_that_of_the_header),
     };
 

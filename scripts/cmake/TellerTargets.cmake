@@ -4,8 +4,9 @@
 function(teller_target name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   if(MSVC)
-    # C11 atomics are behind a switch there until they are declared stable.
-    target_compile_options(${name} PRIVATE /W4 /experimental:c11atomics)
+    # C4200 finds fault with C's flexible array members. C11 atomics are behind
+    # a switch there until they are declared stable.
+    target_compile_options(${name} PRIVATE /W4 /wd4200 /experimental:c11atomics)
     target_compile_definitions(${name} PRIVATE _CRT_SECURE_NO_WARNINGS)
   else()
     target_compile_options(${name} PRIVATE -Wall -Wextra -Wshadow -Wpedantic

@@ -47,6 +47,9 @@ struct tlr_buffer *tlr_buffers_lend(struct tlr_buffers *buffers)
         buffers->lent = tlr_malloc(buffers->allocator,
                                    sizeof(struct tlr_buffer) + buffers->size);
     }
+    if (buffers->lent != NULL) {
+        buffers->lent->users = 1;
+    }
     return buffers->lent;
 }
 
@@ -60,8 +63,8 @@ void tlr_buffers_return_lent(struct tlr_buffers *buffers)
     }
 }
 
-struct tlr_buffer *tlr_buffers_take(struct tlr_buffers *buffers,
-                                    const void *data)
+struct tlr_buffer *tlr_buffers_share(struct tlr_buffers *buffers,
+                                     const void *data)
 {
     struct tlr_buffer *lent = buffers->lent;
     uintptr_t at = (uintptr_t)data;
@@ -70,12 +73,16 @@ struct tlr_buffer *tlr_buffers_take(struct tlr_buffers *buffers,
         at >= (uintptr_t)lent->data + buffers->size) {
         return NULL;
     }
-    buffers->lent = NULL;
+    lent->users++;
     return lent;
 }
 
 void tlr_buffers_put(struct tlr_buffers *buffers, struct tlr_buffer *buffer)
 {
+    buffer->users--;
+    if (buffer->users > 0) {
+        return;
+    }
     if (buffers->free_count >= KEEP) {
         tlr_free(buffers->allocator, buffer);
         return;

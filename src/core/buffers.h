@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A loop's read buffers, all of one size. One is lent to the read that is
- * being delivered; whoever writes from it takes it until the write is done.
- * Owned by a worker and used on its thread only.
+ * being delivered; whoever writes from it, one or several, shares it until the
+ * last of these writes is done. Owned by a worker and used on its thread only.
  *
  * Put-back buffers are kept for the next read, a few of them: when a crowd of
  * slow peers has gone, so has the memory they needed.
@@ -16,6 +16,7 @@
 
 struct tlr_buffer {
     struct tlr_buffer *next; /* in the list of free ones */
+    unsigned users;          /* the read that it is lent to, and writes */
     char data[];
 };
 
@@ -37,17 +38,17 @@ void tlr_buffers_close(struct tlr_buffers *buffers);
 /* Lends a buffer to a read; NULL: no memory. */
 struct tlr_buffer *tlr_buffers_lend(struct tlr_buffers *buffers);
 
-/* The read is delivered: takes the lent buffer back unless it was taken. */
+/* The read is delivered. */
 void tlr_buffers_return_lent(struct tlr_buffers *buffers);
 
 /*
- * If `data` lies in the lent buffer, gives that buffer to the caller, who
- * puts it back later. NULL otherwise: the memory is somebody else's.
+ * If `data` lies in the lent buffer, the caller shares it from now on, and puts
+ * it back later. NULL otherwise: the memory is somebody else's.
  */
-struct tlr_buffer *tlr_buffers_take(struct tlr_buffers *buffers,
-                                    const void *data);
+struct tlr_buffer *tlr_buffers_share(struct tlr_buffers *buffers,
+                                     const void *data);
 
-/* Puts back what was taken. */
+/* Puts back what was shared. */
 void tlr_buffers_put(struct tlr_buffers *buffers, struct tlr_buffer *buffer);
 
 #endif

@@ -22,8 +22,9 @@
  *
  * Failures. An error of a read or a write marks the connection as broken
  * (cause TLR_CLOSED_BY_ERROR): from then on a close goes straight to CLOSING.
- * No memory for a read buffer is an error of that connection only. A socket
- * that cannot be opened goes from OPENING to DISCARDED, without any callback.
+ * No memory for a read buffer fails that read only, and the connection can go
+ * on or close in order: what was written is still owed. A socket that cannot be
+ * opened goes from OPENING to DISCARDED, without any callback.
  */
 #include "conn.h"
 
@@ -261,14 +262,16 @@ void tlr_reset(struct tlr_conn *conn)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct tlr_conn *conn = TLR_CONTAINER_OF(handle, struct tlr_conn, uv);
-    struct tlr_buffer *buffer = tlr_buffers_lend(&conn->conns->buffers);
+    struct tlr_conns *conns = conn->conns;
+    struct tlr_buffer *buffer = tlr_buffers_lend(&conns->buffers);
 
     (void)suggested; /* libuv always suggests 64 KiB */
-    if (buffer == NULL) {
-        *buf = uv_buf_init(NULL, 0);
+    if (buffer != NULL) {
+        *buf = uv_buf_init(buffer->data, (unsigned)conns->buffers.size);
+    } else if (conn->reading == READ_DROPPED) {
+        *buf = uv_buf_init(conns->sink, sizeof(conns->sink));
     } else {
-        *buf = uv_buf_init(buffer->data,
-                           (unsigned)conn->conns->buffers.size);
+        *buf = uv_buf_init(NULL, 0);
     }
 }
 
@@ -282,12 +285,22 @@ static void received(struct tlr_conn *conn, ssize_t nread, char *data)
     conns->config->handler.on_read(conn, nread, data);
 }
 
+/* Of this read only: the next one may have more luck. */
+static void failed_for_memory(struct tlr_conn *conn)
+{
+    (void)uv_read_stop(&conn->uv.stream); /* always 0; else it tries again */
+    conn->reading = READ_STOPPED;
+    conn->read_status = UV_ENOBUFS;
+    complete(conn, DONE_READ);
+}
+
 static void failed(struct tlr_conn *conn, ssize_t status)
 {
     enum reading before = conn->reading;
 
-    if (status == UV_ENOBUFS) {
-        (void)uv_read_stop(&conn->uv.stream); /* libuv would try again */
+    if (status == UV_ENOBUFS && before == READ_ASKED) {
+        failed_for_memory(conn);
+        return;
     }
     end_of_reading(conn, status);
     if (before == READ_ASKED) {
@@ -445,11 +458,11 @@ static void on_written(uv_write_t *req, int status)
 {
     struct tlr_conn *conn = TLR_CONTAINER_OF(req, struct tlr_conn, req.write);
     struct tlr_conns *conns = conn->conns;
-    struct tlr_buffer *taken = req->data;
+    struct tlr_buffer *shared = req->data;
 
     tlr_port_enter(&conns->port);
-    if (taken != NULL) {
-        tlr_buffers_put(&conns->buffers, taken);
+    if (shared != NULL) {
+        tlr_buffers_put(&conns->buffers, shared);
     }
     if (status == 0) {
         tlr_tally_add(&conns->tally.bytes_out, conn->rest);
@@ -463,19 +476,19 @@ static void on_written(uv_write_t *req, int status)
 static void queue_write(struct tlr_conn *conn, uv_buf_t rest)
 {
     struct tlr_buffers *buffers = &conn->conns->buffers;
-    struct tlr_buffer *taken = tlr_buffers_take(buffers, rest.base);
+    struct tlr_buffer *shared = tlr_buffers_share(buffers, rest.base);
     int err;
 
     conn->rest = (uint32_t)rest.len;
     err = uv_write(&conn->req.write, &conn->uv.stream, &rest, 1, on_written);
     if (err != 0) {
-        if (taken != NULL) {
-            tlr_buffers_put(buffers, taken);
+        if (shared != NULL) {
+            tlr_buffers_put(buffers, shared);
         }
         complete_write(conn, err);
         return;
     }
-    conn->req.write.data = taken;
+    conn->req.write.data = shared;
     conn->writing = WRITE_QUEUED;
 }
 
@@ -490,12 +503,25 @@ static int check_write(const struct tlr_conn *conn, size_t size)
     if (conn->writing == WRITE_QUEUED || (conn->done & DONE_WRITE) != 0) {
         return UV_EBUSY;
     }
-    return size > UINT32_MAX ? UV_EINVAL : 0;
+    return size > TLR_WRITE_MOST ? UV_EINVAL : 0;
+}
+
+/*
+ * What the kernel takes of it now, 0 if nothing. ENOBUFS is Winsock's word for
+ * a moment without memory: queued, the write waits for some.
+ */
+static int write_at_once(struct tlr_conn *conn, const void *data, size_t size)
+{
+    size_t some = size < tlr_handoff_write_at_once ? size
+                                                   : tlr_handoff_write_at_once;
+    uv_buf_t buf = uv_buf_init((char *)data, (unsigned)some);
+    int written = some == 0 ? 0 : uv_try_write(&conn->uv.stream, &buf, 1);
+
+    return written == UV_EAGAIN || written == UV_ENOBUFS ? 0 : written;
 }
 
 int tlr_write(struct tlr_conn *conn, const void *data, size_t size)
 {
-    uv_buf_t buf = uv_buf_init((char *)data, (unsigned)size);
     int written;
     int err;
 
@@ -504,19 +530,16 @@ int tlr_write(struct tlr_conn *conn, const void *data, size_t size)
     if (err != 0) {
         return err;
     }
-    written = size == 0 ? 0 : uv_try_write(&conn->uv.stream, &buf, 1);
-    if (written < 0 && written != UV_EAGAIN) {
+    written = write_at_once(conn, data, size);
+    if (written < 0) {
         complete_write(conn, written);
         return 0;
-    }
-    if (written == UV_EAGAIN) {
-        written = 0;
     }
     tlr_tally_add(&conn->conns->tally.bytes_out, (uint64_t)written);
     if ((size_t)written == size) {
         complete_write(conn, 0);
     } else {
-        queue_write(conn, uv_buf_init(buf.base + written,
+        queue_write(conn, uv_buf_init((char *)data + written,
                                       (unsigned)(size - (size_t)written)));
     }
     return 0;
@@ -622,13 +645,18 @@ int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock)
     enter_state(conn, OPEN);
     tlr_tally_add(&conns->tally.accepted, 1);
     conns->config->handler.on_open(conn);
+    if (conns->draining) {
+        tlr_conn_drain(conn);
+    }
     return 0;
 }
 
 void tlr_conn_drain(struct tlr_conn *conn)
 {
-    if (conn->state == OPEN) {
-        conn->conns->config->handler.on_drain(conn);
+    const struct tlr_handler *handler = &conn->conns->config->handler;
+
+    if (conn->state == OPEN && handler->on_drain != NULL) {
+        handler->on_drain(conn);
     }
 }
 
@@ -640,9 +668,10 @@ void tlr_conn_stop(struct tlr_conn *conn)
     if (conn->state == OPEN) {
         conn->cause = TLR_CLOSED_BY_STOP;
     }
-    if (write_under_way(conn)) {
+    if (conn->writing == WRITE_QUEUED || conn->writing == WRITE_QUEUED_FIN) {
         abort_handle(conn);
     } else {
+        tlr_handoff_send_fin(&conn->uv.tcp);
         close_handle(conn);
     }
 }

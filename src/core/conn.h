@@ -26,7 +26,7 @@ struct tlr_conn {
         uv_tcp_t tcp;
     } uv;
     union {
-        uv_write_t write;             /* its data: the buffer it took */
+        uv_write_t write;             /* its data: the buffer it shares */
         uv_shutdown_t shutdown;
         struct tlr_deadline deadline; /* while lingering */
     } req;

@@ -86,9 +86,8 @@ static void each(struct tlr_conns *conns, void (*call)(struct tlr_conn *conn))
 
 void tlr_conns_drain(struct tlr_conns *conns)
 {
-    if (conns->config->handler.on_drain != NULL) {
-        each(conns, tlr_conn_drain);
-    }
+    conns->draining = true;
+    each(conns, tlr_conn_drain);
 }
 
 void tlr_conns_stop(struct tlr_conns *conns)

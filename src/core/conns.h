@@ -44,6 +44,8 @@ struct tlr_conns {
     struct tlr_deadlines lingering;
     tlr_conns_cb on_gone;   /* a connection ended, or could not be opened */
     tlr_conns_cb on_closed; /* after tlr_conns_close() */
+    bool draining;          /* each that opens is told at once */
+    char sink[1024];        /* for what is dropped, when memory is out */
     struct tlr_tally tally;
 };
 
@@ -74,7 +76,7 @@ bool tlr_conns_empty(const struct tlr_conns *conns);
  */
 void tlr_conns_open(struct tlr_conns *conns, uv_os_sock_t sock);
 
-/* Calls on_drain for every open connection. */
+/* Calls on_drain for every open connection, and for each that opens later. */
 void tlr_conns_drain(struct tlr_conns *conns);
 
 /* tlr_conn_stop() for every connection. */

@@ -18,6 +18,7 @@
 #define TLR_HANDOFF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <uv.h>
@@ -46,6 +47,9 @@ int tlr_handoff_listen(const struct sockaddr *address, int backlog,
 /* The address a socket is bound to. */
 int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address);
 
+/* How many connections the kernel may hold for a listening socket. */
+unsigned tlr_handoff_queue_capacity(uv_os_sock_t listener);
+
 /* Accepts one connection, Nagle's algorithm off. Gives the socket. */
 int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock);
 
@@ -54,6 +58,15 @@ enum tlr_accept_result tlr_handoff_classify(int err);
 
 /* Closes a raw socket that no libuv handle owns. */
 void tlr_handoff_close(uv_os_sock_t sock);
+
+/* Bytes to offer to one uv_try_write(). */
+extern const size_t tlr_handoff_write_at_once;
+
+/*
+ * Right before uv_close(): FIN behind what was written, where closing alone
+ * might send RST.
+ */
+void tlr_handoff_send_fin(const uv_tcp_t *tcp);
 
 /* Makes the coming close of a socket send RST and drop what is queued. */
 int tlr_handoff_abort_on_close(const uv_tcp_t *tcp);
@@ -84,11 +97,11 @@ int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg);
 uintptr_t tlr_handoff_thread_id(void);
 
 /*
- * Blocks SIGPIPE for the calling thread. Returns whether that changed
- * anything, and tlr_handoff_sigpipe_restore() is due (it also swallows one
- * that is pending).
+ * Blocks SIGPIPE for the calling thread, until as many calls of _restore have
+ * come on it as of _block: servers may share a thread. The last one also
+ * swallows a signal that is pending.
  */
-bool tlr_handoff_sigpipe_block(void);
+void tlr_handoff_sigpipe_block(void);
 void tlr_handoff_sigpipe_restore(void);
 
 #endif

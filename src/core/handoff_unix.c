@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 bool tlr_handoff_has_reuseport(void)
@@ -103,7 +105,7 @@ int tlr_handoff_listen(const struct sockaddr *address, int backlog,
     }
     if (set_options(sock, address, flags) != 0 ||
         bind(sock, address, length) != 0 ||
-        listen(sock, backlog == 0 ? SOMAXCONN : backlog) != 0) {
+        listen(sock, backlog == 0 ? INT_MAX : backlog) != 0) {
         err = uv_translate_sys_error(errno);
         close(sock);
         return err;
@@ -121,6 +123,23 @@ int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
         return uv_translate_sys_error(errno);
     }
     return 0;
+}
+
+#define CAPACITY 4096 /* of most systems; beyond that, resets are the rule */
+
+/* For a listening socket Linux tells the queue's limit in a field of sacks. */
+unsigned tlr_handoff_queue_capacity(uv_os_sock_t listener)
+{
+#if defined(__linux__)
+    struct tcp_info info;
+    socklen_t length = sizeof(info);
+
+    if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
+        return info.tcpi_sacked + 1; /* it takes one more than that */
+    }
+#endif
+    (void)listener;
+    return CAPACITY;
 }
 
 int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock)
@@ -162,6 +181,13 @@ void tlr_handoff_close(uv_os_sock_t sock)
     (void)close(sock);
 }
 
+const size_t tlr_handoff_write_at_once = SIZE_MAX;
+
+void tlr_handoff_send_fin(const uv_tcp_t *tcp)
+{
+    (void)tcp; /* closing does it, whatever is being read */
+}
+
 int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
 {
     struct linger linger = {1, 0};
@@ -175,6 +201,10 @@ int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
     return err;
 }
 
+/*
+ * EPIPE is what a reset behind the peer's FIN leaves: then the end is one, and
+ * writing will tell the rest.
+ */
 int tlr_handoff_pending_error(const uv_tcp_t *tcp)
 {
     int pending;
@@ -186,7 +216,10 @@ int tlr_handoff_pending_error(const uv_tcp_t *tcp)
         getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length) != 0) {
         err = uv_translate_sys_error(errno);
     }
-    return err != 0 ? err : uv_translate_sys_error(pending);
+    if (err != 0) {
+        return err;
+    }
+    return pending == EPIPE ? 0 : uv_translate_sys_error(pending);
 }
 
 bool tlr_handoff_emulated(const uv_tcp_t *tcp)
@@ -231,25 +264,53 @@ static void sigpipe_set(sigset_t *set)
     sigaddset(set, SIGPIPE);
 }
 
-bool tlr_handoff_sigpipe_block(void)
+/*
+ * The mask is the thread's, so this is too: how many blocks are in force, and
+ * whether the signal was blocked before the first.
+ */
+static _Thread_local unsigned sigpipe_blocks;
+static _Thread_local bool sigpipe_was_blocked;
+
+void tlr_handoff_sigpipe_block(void)
 {
     sigset_t sigpipe;
     sigset_t before;
 
+    if (sigpipe_blocks++ > 0) {
+        return;
+    }
     sigpipe_set(&sigpipe);
-    return pthread_sigmask(SIG_BLOCK, &sigpipe, &before) == 0 &&
-           sigismember(&before, SIGPIPE) == 0;
+    sigemptyset(&before);
+    (void)pthread_sigmask(SIG_BLOCK, &sigpipe, &before); /* cannot fail */
+    sigpipe_was_blocked = sigismember(&before, SIGPIPE) == 1;
+}
+
+/* Waits for nothing: another thread may have been faster. */
+static void sigpipe_swallow(const sigset_t *sigpipe)
+{
+#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
+    const struct timespec at_once = {0, 0};
+
+    (void)sigtimedwait(sigpipe, NULL, &at_once); /* if there is none, good */
+#else
+    sigset_t pending;
+    int signal_number;
+
+    if (sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1) {
+        (void)sigwait(sigpipe, &signal_number);
+    }
+#endif
 }
 
 void tlr_handoff_sigpipe_restore(void)
 {
     sigset_t sigpipe;
-    sigset_t pending;
-    int signal_number;
 
-    sigpipe_set(&sigpipe);
-    if (sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1) {
-        (void)sigwait(&sigpipe, &signal_number); /* is there: cannot wait */
+    sigpipe_blocks--;
+    if (sigpipe_blocks > 0 || sigpipe_was_blocked) {
+        return;
     }
+    sigpipe_set(&sigpipe);
+    sigpipe_swallow(&sigpipe);
     (void)pthread_sigmask(SIG_UNBLOCK, &sigpipe, NULL);
 }

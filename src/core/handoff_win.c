@@ -82,6 +82,13 @@ int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
     return 0;
 }
 
+/* SOMAXCONN stands for a few hundred there, and no number above is kept. */
+unsigned tlr_handoff_queue_capacity(uv_os_sock_t listener)
+{
+    (void)listener;
+    return 4096;
+}
+
 /*
  * Winsock's accept() gives a socket that children inherit, and libuv 1.52 no
  * longer clears that in uv_tcp_open(). TCP_NODELAY is not passed on by the
@@ -123,6 +130,22 @@ enum tlr_accept_result tlr_handoff_classify(int err)
 void tlr_handoff_close(uv_os_sock_t sock)
 {
     (void)closesocket(sock);
+}
+
+/*
+ * A send that does not block takes whatever it is given, into memory that
+ * cannot be paged out, or fails with WSAENOBUFS: so not too much of it.
+ */
+const size_t tlr_handoff_write_at_once = 262144;
+
+/* A read that is cancelled by the close would make an RST of it (libuv#3034). */
+void tlr_handoff_send_fin(const uv_tcp_t *tcp)
+{
+    uv_os_fd_t fd;
+
+    if (uv_fileno((const uv_handle_t *)tcp, &fd) == 0) {
+        (void)shutdown((SOCKET)fd, SD_SEND); /* the peer may have gone */
+    }
 }
 
 int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
@@ -170,9 +193,8 @@ uintptr_t tlr_handoff_thread_id(void)
     return GetCurrentThreadId();
 }
 
-bool tlr_handoff_sigpipe_block(void)
+void tlr_handoff_sigpipe_block(void)
 {
-    return false;
 }
 
 void tlr_handoff_sigpipe_restore(void)

@@ -3,12 +3,21 @@
  * One listening socket.
  *
  * The happy path: the socket becomes readable, connections are accepted until
- * there is none left or BATCH of them, and each is given to the owner.
+ * there is none left or BATCH of them, and each is given to the owner. At the
+ * end the kernel's queue is emptied, since closing the socket resets what is in
+ * it: no more than the queue can hold, or peers that connect faster than we
+ * accept would keep it open for ever.
+ *
+ *     IDLE ─► WATCHING ─► EMPTYING ─► CLOSING ─► CLOSED
+ *               │  ▲
+ *               ▼  │
+ *          PAUSED, FULL
  *
  * Failures: see tlr_handoff_classify(). A connection that is gone again is
- * skipped. No descriptors (EMFILE, ENFILE), no memory or an error nobody knows:
- * PAUSED for RETRY milliseconds. A spare descriptor, given up to accept and
- * close, still spun in 1 run of 15; a pause never did.
+ * skipped. No descriptors (EMFILE, ENFILE), no memory, an error nobody knows or
+ * one of the poll itself, after which libuv polls no more: PAUSED for RETRY
+ * milliseconds. A spare descriptor, given up to accept and close, still spun in
+ * 1 run of 15; a pause never did.
  */
 #include "listener.h"
 
@@ -27,6 +36,7 @@ enum listener_state {
     LISTENER_WATCHING, /* polls for connections */
     LISTENER_PAUSED,   /* ran out; the timer is running */
     LISTENER_FULL,     /* the owner has no room */
+    LISTENER_EMPTYING, /* takes what is queued, by the timer */
     LISTENER_CLOSING,
     LISTENER_CLOSED
 };
@@ -34,11 +44,15 @@ enum listener_state {
 #define TO(state) (1u << (state))
 
 static const unsigned successors[] = {
-    [LISTENER_IDLE] = TO(LISTENER_WATCHING) | TO(LISTENER_CLOSING),
-    [LISTENER_WATCHING] =
-        TO(LISTENER_PAUSED) | TO(LISTENER_FULL) | TO(LISTENER_CLOSING),
-    [LISTENER_PAUSED] = TO(LISTENER_WATCHING) | TO(LISTENER_CLOSING),
-    [LISTENER_FULL] = TO(LISTENER_WATCHING) | TO(LISTENER_CLOSING),
+    [LISTENER_IDLE] =
+        TO(LISTENER_WATCHING) | TO(LISTENER_EMPTYING) | TO(LISTENER_CLOSING),
+    [LISTENER_WATCHING] = TO(LISTENER_PAUSED) | TO(LISTENER_FULL) |
+                          TO(LISTENER_EMPTYING) | TO(LISTENER_CLOSING),
+    [LISTENER_PAUSED] =
+        TO(LISTENER_WATCHING) | TO(LISTENER_EMPTYING) | TO(LISTENER_CLOSING),
+    [LISTENER_FULL] =
+        TO(LISTENER_WATCHING) | TO(LISTENER_EMPTYING) | TO(LISTENER_CLOSING),
+    [LISTENER_EMPTYING] = TO(LISTENER_CLOSING),
     [LISTENER_CLOSING] = TO(LISTENER_CLOSED),
     [LISTENER_CLOSED] = 0,
 };
@@ -76,70 +90,90 @@ int tlr_listener_init(struct tlr_listener *listener, uv_loop_t *loop,
     listener->owner = owner;
     listener->state = LISTENER_IDLE;
     listener->handles = 2;
-    listener->take_queued = false;
     TLR_CHECK(uv_timer_init(loop, &listener->retry) == 0);
     return 0;
 }
 
-static void on_retry(uv_timer_t *timer);
+/* ---- accepting ------------------------------------------------------ */
 
-static void stop_watching(struct tlr_listener *listener,
-                          enum listener_state why)
-{
-    enter_state(listener, why);
-    (void)uv_poll_stop(&listener->poll); /* always 0 */
-    if (why == LISTENER_PAUSED) {
-        TLR_CHECK(uv_timer_start(&listener->retry, on_retry, RETRY, 0) == 0);
-    }
-}
+/* Why a batch ended. */
+enum verdict {
+    MORE,     /* it was full: there may be more */
+    NO_MORE,  /* nothing is waiting */
+    NO_ROOM,  /* the owner denied it */
+    EXHAUSTED /* the system did */
+};
 
-/* Accepts one, and says whether to go on. */
-static bool accept_one(struct tlr_listener *listener)
+static enum verdict accept_one(struct tlr_listener *listener)
 {
     uv_os_sock_t sock;
     int err;
 
     if (!listener->callbacks->reserve(listener)) {
-        stop_watching(listener, LISTENER_FULL);
-        return false;
+        return NO_ROOM;
     }
     err = tlr_handoff_accept(listener->sock, &sock);
     if (err == 0) {
         listener->callbacks->accepted(listener, sock);
-        return listener->state == LISTENER_WATCHING;
+        return MORE;
     }
     listener->callbacks->unreserve(listener);
     switch (tlr_handoff_classify(err)) {
+    case TLR_ACCEPT_NONE:
+        return NO_MORE;
     case TLR_ACCEPT_TRANSIENT:
-        return true;
-    case TLR_ACCEPT_EXHAUSTED:
-        stop_watching(listener, LISTENER_PAUSED);
-        return false;
+        return MORE;
     default:
-        return false;
+        return EXHAUSTED;
     }
 }
 
-static void accept_batch(struct tlr_listener *listener)
+/* The owner may close the listener meanwhile. */
+static enum verdict accept_batch(struct tlr_listener *listener, unsigned most)
 {
-    unsigned left = BATCH;
+    int state = listener->state;
+    enum verdict verdict = MORE;
 
     listener->callbacks->enter(listener);
-    while (left > 0 && accept_one(listener)) {
-        left--;
+    while (most-- > 0 && verdict == MORE && listener->state == state) {
+        verdict = accept_one(listener);
     }
     listener->callbacks->leave(listener);
+    return verdict;
 }
 
-/* An error of the poll itself is one of the socket's: accept() will tell. */
+static void on_timer(uv_timer_t *timer);
+
+/* It fails for a closing timer only. */
+static void set_timer(struct tlr_listener *listener, uint64_t milliseconds)
+{
+    TLR_CHECK(
+        uv_timer_start(&listener->retry, on_timer, milliseconds, 0) == 0);
+}
+
+static void rest(struct tlr_listener *listener)
+{
+    enter_state(listener, LISTENER_PAUSED);
+    (void)uv_poll_stop(&listener->poll); /* always 0 */
+    set_timer(listener, RETRY);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct tlr_listener *listener =
         TLR_CONTAINER_OF(poll, struct tlr_listener, poll);
+    enum verdict verdict = accept_batch(listener, BATCH);
 
-    (void)status;
     (void)events;
-    accept_batch(listener);
+    if (listener->state != LISTENER_WATCHING) {
+        return;
+    }
+    if (verdict == NO_ROOM) {
+        enter_state(listener, LISTENER_FULL);
+        (void)uv_poll_stop(&listener->poll); /* always 0 */
+    } else if (verdict == EXHAUSTED || status < 0) {
+        rest(listener);
+    }
 }
 
 static void watch(struct tlr_listener *listener)
@@ -148,22 +182,12 @@ static void watch(struct tlr_listener *listener)
     TLR_CHECK(uv_poll_start(&listener->poll, UV_READABLE, on_poll) == 0);
 }
 
-static void on_retry(uv_timer_t *timer)
-{
-    watch(TLR_CONTAINER_OF(timer, struct tlr_listener, retry));
-}
-
 void tlr_listener_start(struct tlr_listener *listener)
 {
     watch(listener);
 }
 
-void tlr_listener_resume(struct tlr_listener *listener)
-{
-    if (listener->state == LISTENER_FULL) {
-        watch(listener);
-    }
-}
+/* ---- ending --------------------------------------------------------- */
 
 static void handle_closed(struct tlr_listener *listener)
 {
@@ -174,39 +198,12 @@ static void handle_closed(struct tlr_listener *listener)
     }
 }
 
-/*
- * Connections that the kernel has completed and not handed out are reset when
- * the listening socket closes, so they are accepted right before.
- */
-static void accept_queued(struct tlr_listener *listener)
-{
-    uv_os_sock_t sock;
-
-    while (listener->callbacks->reserve(listener)) {
-        int err = tlr_handoff_accept(listener->sock, &sock);
-
-        if (err == 0) {
-            listener->callbacks->accepted(listener, sock);
-            continue;
-        }
-        listener->callbacks->unreserve(listener);
-        if (tlr_handoff_classify(err) != TLR_ACCEPT_TRANSIENT) {
-            break;
-        }
-    }
-}
-
 /* The descriptor is libuv's to watch until here. */
 static void on_poll_closed(uv_handle_t *handle)
 {
     struct tlr_listener *listener =
         TLR_CONTAINER_OF(handle, struct tlr_listener, poll);
 
-    if (listener->take_queued) {
-        listener->callbacks->enter(listener);
-        accept_queued(listener);
-        listener->callbacks->leave(listener);
-    }
     tlr_handoff_close(listener->sock);
     handle_closed(listener);
 }
@@ -216,13 +213,65 @@ static void on_timer_closed(uv_handle_t *handle)
     handle_closed(TLR_CONTAINER_OF(handle, struct tlr_listener, retry));
 }
 
+static void close_handles(struct tlr_listener *listener)
+{
+    enter_state(listener, LISTENER_CLOSING);
+    uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
+    uv_close((uv_handle_t *)&listener->retry, on_timer_closed);
+}
+
+/* Without room, it is tlr_listener_resume() that goes on. */
+static void empty_some(struct tlr_listener *listener)
+{
+    unsigned some = listener->left < BATCH ? listener->left : BATCH;
+    enum verdict verdict = accept_batch(listener, some);
+
+    if (listener->state != LISTENER_EMPTYING) {
+        return;
+    }
+    listener->left -= verdict == MORE ? some : 0;
+    if (verdict == NO_MORE || listener->left == 0) {
+        close_handles(listener);
+    } else if (verdict == MORE) {
+        set_timer(listener, 0);
+    } else if (verdict == EXHAUSTED) {
+        set_timer(listener, RETRY);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct tlr_listener *listener =
+        TLR_CONTAINER_OF(timer, struct tlr_listener, retry);
+
+    if (listener->state == LISTENER_EMPTYING) {
+        empty_some(listener);
+    } else {
+        watch(listener);
+    }
+}
+
+void tlr_listener_resume(struct tlr_listener *listener)
+{
+    if (listener->state == LISTENER_FULL) {
+        watch(listener);
+    } else if (listener->state == LISTENER_EMPTYING &&
+               !uv_is_active((uv_handle_t *)&listener->retry)) {
+        set_timer(listener, 0);
+    }
+}
+
 void tlr_listener_close(struct tlr_listener *listener, bool take_queued)
 {
     if (listener->state >= LISTENER_CLOSING) {
         return;
     }
-    enter_state(listener, LISTENER_CLOSING);
-    listener->take_queued = take_queued;
-    uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
-    uv_close((uv_handle_t *)&listener->retry, on_timer_closed);
+    if (!take_queued) {
+        close_handles(listener);
+    } else if (listener->state != LISTENER_EMPTYING) {
+        enter_state(listener, LISTENER_EMPTYING);
+        listener->left = tlr_handoff_queue_capacity(listener->sock);
+        (void)uv_poll_stop(&listener->poll); /* always 0 */
+        set_timer(listener, 0);
+    }
 }

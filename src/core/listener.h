@@ -38,7 +38,7 @@ struct tlr_listener {
     uv_os_sock_t sock;
     int state;        /* enum listener_state */
     unsigned handles; /* not closed yet */
-    bool take_queued; /* closing: accept what the kernel has queued first */
+    unsigned left;    /* while emptying: how many more to accept */
     struct tlr_listener *next; /* the owner's */
     const struct tlr_listener_callbacks *callbacks;
     void *owner;
@@ -65,7 +65,8 @@ void tlr_listener_resume(struct tlr_listener *listener);
 
 /*
  * Closes; `closed` follows. take_queued: accepts first what the kernel has
- * queued and would reset. May be called twice.
+ * queued and would reset, which may take a while: until there is room for it,
+ * and descriptors. May be called again, to close at once after all.
  */
 void tlr_listener_close(struct tlr_listener *listener, bool take_queued);
 

@@ -13,24 +13,24 @@
 
 static inline void *tlr_malloc(const struct tlr_allocator *a, size_t size)
 {
-    return a->malloc(size, a->user);
+    return (a->malloc)(size, a->user);
 }
 
 static inline void *tlr_calloc(const struct tlr_allocator *a, size_t size)
 {
-    return a->calloc(1, size, a->user);
+    return (a->calloc)(1, size, a->user);
 }
 
 static inline void *tlr_realloc(const struct tlr_allocator *a, void *memory,
                                 size_t size)
 {
-    return a->realloc(memory, size, a->user);
+    return (a->realloc)(memory, size, a->user);
 }
 
 static inline void tlr_free(const struct tlr_allocator *a, void *memory)
 {
     if (memory != NULL) {
-        a->free(memory, a->user);
+        (a->free)(memory, a->user);
     }
 }
 

@@ -8,9 +8,9 @@
  * Starting: first all that can fail and be taken back at once (the workers'
  * loops), then the host loop's handles, then the threads.
  *
- * Stopping: the listeners close, so that no more sockets come; then each
- * worker gets the order to drain or to stop, which is behind every socket in
- * its mailbox; when all have closed, the threads are joined; only then is the
+ * Stopping: the workers tell their connections; the listeners close, so that no
+ * more sockets come; then each worker gets the order to finish or to stop, which
+ * is behind every socket in its mailbox; when all have closed, the threads are joined; only then is the
  * handle closed that the threads wake us by; on_stopped is the last thing.
  *
  * Failures of a start: everything goes the same way, but without on_stopped,
@@ -69,7 +69,7 @@ struct tlr_server {
     bool on_host;         /* no threads: the worker's loop is the host's */
     bool failed;          /* the start did: nobody is told about the end */
     bool destroyed;       /* and the memory goes at the end */
-    bool sigpipe_blocked; /* by us */
+    bool sigpipe_blocked; /* once more, by us */
 };
 
 static void enter_state(struct tlr_server *server, enum server_state next)
@@ -534,7 +534,8 @@ int tlr_server_start(struct tlr_server *server)
         return err;
     }
     if (server->on_host) {
-        server->sigpipe_blocked = tlr_handoff_sigpipe_block();
+        tlr_handoff_sigpipe_block();
+        server->sigpipe_blocked = true;
     }
     enter_state(server, SERVER_RUNNING);
     each_listener(server, tlr_listener_start);
@@ -543,10 +544,18 @@ int tlr_server_start(struct tlr_server *server)
 
 /* ---- stopping ------------------------------------------------------- */
 
+/* Order is kept: what the listeners still take comes before the order. */
+static void end_listening(struct tlr_server *server, unsigned orders)
+{
+    server->orders = orders;
+    each_listener(server, orders == TLR_ORDER_STOP ? close_at_once
+                                                   : close_taking_queued);
+    order_workers(server);
+}
+
 static void hurry(struct tlr_server *server)
 {
-    server->orders = TLR_ORDER_STOP;
-    order_workers(server);
+    end_listening(server, TLR_ORDER_STOP);
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -560,8 +569,8 @@ static void set_deadline(struct tlr_server *server, uint64_t milliseconds)
 
     uv_update_time(server->host); /* it may have been busy for long */
     now = uv_now(server->host);
-    if (milliseconds >= server->due - now) {
-        return; /* not sooner */
+    if (server->due <= now || milliseconds >= server->due - now) {
+        return; /* passed, or not sooner */
     }
     server->due = now + milliseconds;
     TLR_CHECK(uv_timer_start(&server->deadline, on_deadline, milliseconds,
@@ -578,10 +587,11 @@ void tlr_server_drain(struct tlr_server *server, uint64_t deadline)
     if (first) {
         enter_state(server, SERVER_DRAINING);
         server->due = UINT64_MAX;
-        server->orders = deadline == 0 ? TLR_ORDER_STOP : TLR_ORDER_DRAIN;
-        each_listener(server, deadline == 0 ? close_at_once
-                                            : close_taking_queued);
-        order_workers(server);
+        if (deadline > 0) {
+            tlr_pool_order(&server->pool, TLR_ORDER_DRAIN);
+        }
+        end_listening(server,
+                      deadline == 0 ? TLR_ORDER_STOP : TLR_ORDER_FINISH);
     } else if (deadline == 0 && server->orders != TLR_ORDER_STOP) {
         hurry(server);
     }

@@ -132,13 +132,14 @@ struct tlr_handler {
      * Otherwise there is no data and nread says why: UV_EOF (the peer has
      * half-closed: it sends no more, and is still owed whatever you write),
      * UV_ECANCELED (closed meanwhile), UV_ENOBUFS (no memory for a read
-     * buffer), or another error of the connection, such as UV_ECONNRESET.
-     * After an error only tlr_close() or tlr_reset() is left to call.
+     * buffer: the next read may have some), or an error of the connection,
+     * such as UV_ECONNRESET, after which only tlr_close() or tlr_reset() is
+     * left to call.
      *
      * `data` is lent until the function returns, and may be written to.
      * Handing it, or a part of it, to tlr_write() before then (of this
-     * connection or of another one on the same worker) takes the buffer:
-     * nothing is copied, and it is given back when that write has completed.
+     * connection, of another one on the same worker, or of several) keeps the
+     * buffer until the last of these writes has completed: nothing is copied.
      * Required.
      */
     void (*on_read)(struct tlr_conn *conn, ssize_t nread, char *data);
@@ -156,8 +157,10 @@ struct tlr_handler {
 
     /*
      * The server drains: the connection should finish what it is doing and
-     * close. Called once for each open connection. May be NULL: then the
-     * connection goes on until it ends by itself or the deadline passes.
+     * close. Called once for each connection that is open then, and right
+     * after on_open for those that the kernel had queued; not when the server
+     * stops at once. May be NULL: then the connection goes on until it ends
+     * by itself or the deadline passes.
      */
     void (*on_drain)(struct tlr_conn *conn);
 
@@ -214,8 +217,9 @@ struct tlr_options {
     int backlog;
 
     /*
-     * Most connections open at a time, over all workers; 0: no limit. At the
-     * limit nothing is accepted; further peers wait in the kernel's queue.
+     * Most connections open at a time, over all workers, those included that
+     * are still closing; 0: no limit. At the limit nothing is accepted;
+     * further peers wait in the kernel's queue.
      */
     unsigned max_connections;
 
@@ -303,10 +307,10 @@ TLR_EXTERN int tlr_server_address(const struct tlr_server *server,
 TLR_EXTERN int tlr_server_start(struct tlr_server *server);
 
 /*
- * Stops accepting, once the connections that the kernel has queued are
- * accepted; calls on_drain for each connection; waits until all have closed,
- * and after `deadline` milliseconds closes what is left (TLR_NO_DEADLINE:
- * waits for ever). Then on_stopped follows. Calling it again can bring the
+ * Calls on_drain for each connection; stops accepting, once the connections
+ * that the kernel has queued are accepted, for which there may have to be room
+ * first (max_connections); waits until all have closed, and after `deadline`
+ * milliseconds closes what is left (TLR_NO_DEADLINE: waits for ever). Then on_stopped follows. Calling it again can bring the
  * deadline forward, not put it off. Harmless before the start and after the
  * stop. Any callback may call it, of the host loop or, with TLR_LOOPS_HOST,
  * of a connection.
@@ -373,10 +377,13 @@ TLR_EXTERN int tlr_server_counters(const struct tlr_server *server,
  */
 TLR_EXTERN int tlr_read(struct tlr_conn *conn);
 
+/* Bytes that one tlr_write() takes: as many as one system call does. */
+#define TLR_WRITE_MOST 0x7ffff000u
+
 /*
- * Writes `size` bytes, at most 4294967295; on_write tells. Tries at once, and
+ * Writes `size` bytes, at most TLR_WRITE_MOST; on_write tells. Tries at once, and
  * leaves to the loop only what the kernel does not take. Borrows `data` until
- * on_write; takes it if it is a read buffer (see on_read).
+ * on_write; a read buffer is kept for it (see on_read).
  * UV_EBUSY: a write is under way; UV_EPIPE: after tlr_shutdown(); UV_EBADF:
  * closed; UV_EINVAL: too large. Errors of the connection come to on_write.
  */
@@ -394,8 +401,9 @@ TLR_EXTERN int tlr_shutdown(struct tlr_conn *conn);
  * FIN, and the peer's own end is awaited for up to five seconds, what it still
  * sends being dropped: without that wait the kernel would answer late bytes
  * with RST, and RST takes from the peer what it has not read yet (RFC 1122,
- * 4.2.2.13). A read asked for completes with UV_ECANCELED. Then on_close. May
- * be called again, and after tlr_reset().
+ * 4.2.2.13). A read asked for completes with UV_ECANCELED. Then on_close. A
+ * peer that does not read what it was written holds the connection open:
+ * tlr_reset() ends that. May be called again, and after tlr_reset().
  */
 TLR_EXTERN void tlr_close(struct tlr_conn *conn);
 
@@ -406,7 +414,10 @@ TLR_EXTERN void tlr_close(struct tlr_conn *conn);
  */
 TLR_EXTERN void tlr_reset(struct tlr_conn *conn);
 
-/* The user memory: tlr_options.conn_data_size bytes, aligned to 16. */
+/*
+ * The user memory: tlr_options.conn_data_size bytes, aligned as the allocator
+ * aligns, to 16 at most.
+ */
 TLR_EXTERN void *tlr_conn_data(struct tlr_conn *conn);
 
 /* tlr_options.user. */
@@ -415,10 +426,17 @@ TLR_EXTERN void *tlr_conn_user(const struct tlr_conn *conn);
 /* The number of the connection's worker, from 0. */
 TLR_EXTERN unsigned tlr_conn_worker(const struct tlr_conn *conn);
 
-/* The worker's loop. */
+/*
+ * The worker's loop, for handles of the program's own. They have to be closed
+ * by the end of the on_close of the last connection that uses them: the worker
+ * ends when nothing is left on its loop. uv_stop() is not for this loop.
+ */
 TLR_EXTERN uv_loop_t *tlr_conn_loop(const struct tlr_conn *conn);
 
-/* The peer's address. Errors: those of getpeername(). */
+/*
+ * The peer's address. Errors: those of getpeername(), such as UV_ENOTCONN
+ * after a reset; UV_EBADF in on_close, when the socket is gone.
+ */
 TLR_EXTERN int tlr_conn_peer(const struct tlr_conn *conn,
                              struct sockaddr_storage *address);
 

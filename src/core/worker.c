@@ -7,15 +7,14 @@
  * connection goes, the handles are closed, the loop ends and the thread with
  * it.
  *
- *     RUNNING ─► DRAINING ─► STOPPING ─► CLOSING ─► CLOSED
+ *     RUNNING ─► DRAINING ─► FINISHING ─► STOPPING ─► CLOSING ─► CLOSED
  *
- * DRAINING is left when no connection and no listener is left, or by the order
- * to stop. Sockets that come to a STOPPING worker are closed and counted as
- * refused.
+ * DRAINING: the connections have been told, and those that the kernel had
+ * queued still come. FINISHING is left when no connection and no listener is
+ * left, or by the order to stop, which may come at any time. Sockets that come
+ * to a STOPPING worker are closed and counted as refused.
  */
 #include "worker.h"
-
-#include <string.h>
 
 #include "check.h"
 #include "handoff.h"
@@ -23,6 +22,7 @@
 enum worker_state {
     WORKER_RUNNING,
     WORKER_DRAINING,
+    WORKER_FINISHING,
     WORKER_STOPPING,
     WORKER_CLOSING, /* its handles are closing */
     WORKER_CLOSED
@@ -32,7 +32,8 @@ enum worker_state {
 
 static const unsigned successors[] = {
     [WORKER_RUNNING] = TO(WORKER_DRAINING) | TO(WORKER_STOPPING),
-    [WORKER_DRAINING] = TO(WORKER_STOPPING) | TO(WORKER_CLOSING),
+    [WORKER_DRAINING] = TO(WORKER_FINISHING) | TO(WORKER_STOPPING),
+    [WORKER_FINISHING] = TO(WORKER_STOPPING) | TO(WORKER_CLOSING),
     [WORKER_STOPPING] = TO(WORKER_CLOSING),
     [WORKER_CLOSING] = TO(WORKER_CLOSED),
     [WORKER_CLOSED] = 0,
@@ -87,7 +88,7 @@ static void on_mailbox_closed(uv_handle_t *handle)
 
 static void end_if_empty(struct tlr_worker *worker)
 {
-    if ((worker->state == WORKER_DRAINING ||
+    if ((worker->state == WORKER_FINISHING ||
          worker->state == WORKER_STOPPING) &&
         worker->listeners == NULL && tlr_conns_empty(&worker->conns)) {
         enter_state(worker, WORKER_CLOSING);
@@ -151,14 +152,6 @@ static void own_leave(struct tlr_listener *listener)
     tlr_port_leave(&worker->conns.port);
 }
 
-static void drain_conns(struct tlr_worker *worker)
-{
-    tlr_port_enter(&worker->conns.port);
-    tlr_conns_drain(&worker->conns);
-    tlr_port_leave(&worker->conns.port);
-    end_if_empty(worker);
-}
-
 static void own_closed(struct tlr_listener *listener)
 {
     struct tlr_worker *worker = listener->owner;
@@ -168,11 +161,7 @@ static void own_closed(struct tlr_listener *listener)
         at = &(*at)->next;
     }
     *at = listener->next;
-    if (worker->listeners == NULL && worker->state == WORKER_DRAINING) {
-        drain_conns(worker);
-    } else {
-        end_if_empty(worker);
-    }
+    end_if_empty(worker);
 }
 
 static const struct tlr_listener_callbacks own_listener = {
@@ -225,9 +214,17 @@ static void drain(struct tlr_worker *worker)
     }
     enter_state(worker, WORKER_DRAINING);
     close_listeners(worker, true);
-    if (worker->listeners == NULL) {
-        drain_conns(worker);
-    } /* else when they are closed */
+    tlr_port_enter(&worker->conns.port);
+    tlr_conns_drain(&worker->conns);
+    tlr_port_leave(&worker->conns.port);
+}
+
+static void finish(struct tlr_worker *worker)
+{
+    if (worker->state == WORKER_DRAINING) {
+        enter_state(worker, WORKER_FINISHING);
+        end_if_empty(worker);
+    }
 }
 
 static void stop(struct tlr_worker *worker)
@@ -261,6 +258,9 @@ static void on_wake(uv_async_t *async)
     }
     if ((orders & TLR_ORDER_DRAIN) != 0) {
         drain(worker);
+    }
+    if ((orders & TLR_ORDER_FINISH) != 0) {
+        finish(worker);
     }
     if ((orders & TLR_ORDER_STOP) != 0) {
         stop(worker);
@@ -310,7 +310,6 @@ int tlr_worker_init(struct tlr_worker *worker, unsigned index, uv_loop_t *host,
 {
     int err;
 
-    memset(worker, 0, sizeof(*worker));
     worker->callbacks = callbacks;
     worker->owner = owner;
     worker->loop = host;
@@ -342,10 +341,18 @@ err_after_loop:
     return err;
 }
 
-static void worker_main(void *arg)
+static void start_listeners(struct tlr_worker *worker)
 {
-    struct tlr_worker *worker = arg;
+    struct tlr_listener *listener;
 
+    for (listener = worker->listeners; listener != NULL;
+         listener = listener->next) {
+        tlr_listener_start(listener);
+    }
+}
+
+static void run_loop(struct tlr_worker *worker)
+{
     worker->conns.thread = tlr_handoff_thread_id();
     (void)uv_run(worker->loop, UV_RUN_DEFAULT); /* 0: all is closed */
     TLR_CHECK(worker->state == WORKER_CLOSED);
@@ -353,16 +360,19 @@ static void worker_main(void *arg)
     worker->callbacks->closed(worker);
 }
 
+static void worker_main(void *arg)
+{
+    struct tlr_worker *worker = arg;
+
+    start_listeners(worker);
+    run_loop(worker);
+}
+
 int tlr_worker_start(struct tlr_worker *worker)
 {
-    struct tlr_listener *listener;
-
-    worker->conns.thread = tlr_handoff_thread_id(); /* or the thread's */
-    for (listener = worker->listeners; listener != NULL;
-         listener = listener->next) {
-        tlr_listener_start(listener);
-    }
     if (!worker->threaded) {
+        worker->conns.thread = tlr_handoff_thread_id();
+        start_listeners(worker);
         return 0;
     }
     return tlr_handoff_thread(&worker->thread, worker_main, worker);
@@ -375,14 +385,14 @@ void tlr_worker_join(struct tlr_worker *worker)
     }
 }
 
-/* A thread that was never started: its part is played on this one. */
+/* A thread that was never started: its end is played on this one. */
 void tlr_worker_end(struct tlr_worker *worker, bool started)
 {
     tlr_worker_order(worker, TLR_ORDER_STOP);
     if (started) {
         tlr_worker_join(worker);
     } else {
-        worker_main(worker);
+        run_loop(worker);
     }
 }
 

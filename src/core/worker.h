@@ -14,7 +14,8 @@
 #include "mailbox.h"
 
 /* tlr_worker_order() */
-#define TLR_ORDER_DRAIN 1u  /* finish: no more sockets will come */
+#define TLR_ORDER_DRAIN 1u  /* tell the connections; more may come */
+#define TLR_ORDER_FINISH 8u /* no more will: end with the last of them */
 #define TLR_ORDER_STOP 2u   /* close everything now */
 #define TLR_ORDER_RESUME 4u /* there is room again: own listeners go on */
 
@@ -48,7 +49,7 @@ struct tlr_worker {
 };
 
 /*
- * Makes the loop (or uses `host` if it is not NULL) and puts the handles on
+ * Fills in a worker that is all zeroes: makes the loop (or uses `host` if it is not NULL) and puts the handles on
  * it. Leaves nothing behind when it fails.
  */
 int tlr_worker_init(struct tlr_worker *worker, unsigned index, uv_loop_t *host,
