@@ -96,7 +96,7 @@ packages() {
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel
       certificates=ca-certificates' ;;
     pacman) names='cc=gcc libc=glibc pkg-config=pkgconf
-      certificates=ca-certificates' ;;
+      certificates=ca-certificates python3=python' ;;
     apk) names='ninja=samurai cc=gcc libc=musl-dev pkg-config=pkgconf
       libuv=libuv-dev cmocka=cmocka-dev certificates=ca-certificates' ;;
     brew) names='pkg-config=pkgconf certificates=ca-certificates' ;;

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""Starts teller-echo and runs teller-load, for the benchmarks here.
+
+A server is a group of processes of its own with a time limit, so that nothing
+is left behind whatever happens, and listens on a free port of 127.0.0.1. So
+this is for Unix.
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVER_LIMIT = 300  # seconds a server may live
+
+
+class Trouble(Exception):
+    """Something could not be measured."""
+
+
+def say(sentence):
+    print(f"{Path(sys.argv[0]).stem}: {sentence}", file=sys.stderr, flush=True)
+
+
+def build():
+    """Builds the preset bench, and returns its folder."""
+    folder = ROOT / "build" / "bench"
+    say(f"building in {folder}")
+    for command in (["--preset", "bench"], ["--build", "--preset", "bench"]):
+        done = subprocess.run(["cmake", *command], cwd=ROOT, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            raise Trouble(f"cmake failed:\n{done.stdout}")
+    return folder
+
+
+class Echo:
+    """with Echo(folder) as echo: ... echo.address ... echo.stop()
+
+    `prefix` is a command to run it under. One that makes it a child of its own
+    (as strace does) has to say so with `forks`: signals then go to the child.
+    """
+
+    def __init__(self, folder, *options, prefix=(), forks=False, env=None):
+        command = [str(Path(folder) / "src" / "echo" / "teller-echo"),
+                   "--listen", "127.0.0.1:0", "--json", *options]
+        if forks:
+            command = ["sh", "-c", 'echo "$$" && exec "$@"', "sh", *command]
+        try:
+            self.process = subprocess.Popen(
+                [*prefix, *command], stdout=subprocess.PIPE, text=True,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+                env={**os.environ, **(env or {})})
+        except OSError as error:
+            raise Trouble(f"cannot start the server: {error}") from error
+        self.watchdog = threading.Timer(SERVER_LIMIT, self._kill)
+        self.watchdog.start()
+        try:
+            first = self.process.stdout.readline() if forks else ""
+            self.pid = int(first or self.process.pid)
+            self.address = json.loads(
+                self.process.stdout.readline())["addresses"][0]
+        except (ValueError, LookupError) as error:
+            self._end()
+            raise Trouble("the server did not start") from error
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._end()
+
+    def stop(self):
+        """Lets it drain, and returns its last counters."""
+        os.kill(self.pid, signal.SIGTERM)
+        lines = self.process.stdout.read().splitlines()
+        if self.process.wait() != 0:
+            raise Trouble(f"the server ended with {self.process.returncode}")
+        return json.loads(lines[-1])["total"]
+
+    def _kill(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _end(self):
+        self.watchdog.cancel()
+        if self.process.poll() is None:
+            self._kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+def load(folder, address, *, connections, size, depth, **limits):
+    """Runs teller-load and returns its figures; every byte has come back.
+
+    `limits`: round_trips (of each connection) or duration (seconds).
+    """
+    options = {"connections": connections, "size": size, "depth": depth,
+               "timeout": 60, **limits}
+    command = [str(Path(folder) / "src" / "load" / "teller-load"), address,
+               "--json", "--quiet"]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    try:
+        done = subprocess.run(command, text=True, capture_output=True,
+                              timeout=SERVER_LIMIT)
+        figures = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise Trouble(f"teller-load: {error}") from error
+    if done.returncode != 0 or not figures["verified"]:
+        raise Trouble(f"teller-load failed: {done.stderr or done.stdout}")
+    return figures
