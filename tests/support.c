@@ -19,8 +19,10 @@ static bool fails(struct memory *memory)
 {
     unsigned number = atomic_fetch_add(&memory->allocations, 1) + 1;
 
-    return memory->fail_from != 0 && number >= memory->fail_from &&
-           number <= memory->fail_to;
+    unsigned from = atomic_load(&memory->fail_from);
+
+    return from != 0 && number >= from &&
+           number <= atomic_load(&memory->fail_to);
 }
 
 static void count(struct memory *memory, size_t size)
@@ -241,6 +243,7 @@ int teardown(void **state)
     if (f->started) {
         tlr_server_stop(f->server);
         run_until(&f->loop, is_stopped, f);
+        assert_int_equal(counters_of(f, TLR_ALL_WORKERS).emulated, 0);
     }
     tlr_server_destroy(f->server);
     run_until(&f->loop, is_done, &f->loop);

@@ -48,8 +48,8 @@ struct memory {
     atomic_size_t bytes;     /* in these */
     atomic_size_t most;      /* the most bytes there were */
     atomic_uint allocations; /* so far, those that failed included */
-    unsigned fail_from;      /* the first that fails, from 1; 0: none does */
-    unsigned fail_to;        /* the last one */
+    atomic_uint fail_from;   /* the first that fails, from 1; 0: none does */
+    atomic_uint fail_to;     /* the last one */
     struct tlr_allocator allocator;
 };
 

@@ -144,54 +144,6 @@ static void a_thousand_connections_are_served(void **state)
         counters_of(f, TLR_ALL_WORKERS).closed[TLR_CLOSED_BY_PEER], 1000);
 }
 
-/* A loop's first stream opens a spare descriptor of libuv's. */
-static void use_every_loop(struct fixture *f)
-{
-    unsigned worker = 0;
-
-    while (worker < tlr_server_workers(f->server)) {
-        struct client client;
-
-        client_connect(f, &client);
-        client_send(&client, "x", 1);
-        client_wait(f, &client, 1);
-        client_close(f, &client);
-        wait_open(f, 0);
-        worker += counters_of(f, worker).accepted > 0;
-    }
-}
-
-static void ten_thousand_connections_leave_no_descriptor(void **state)
-{
-    struct fixture *f = *state;
-    struct client *clients = calloc(100, sizeof(*clients));
-    size_t before;
-    int round;
-    int i;
-
-    assert_non_null(clients);
-    start_server(f);
-    use_every_loop(f);
-    before = count_descriptors();
-    for (round = 0; round < 100; round++) {
-        for (i = 0; i < 100; i++) {
-            client_dial(f, &clients[i]);
-        }
-        wait_open(f, 100);
-        for (i = 0; i < 100; i++) {
-            client_hang_up(&clients[i]);
-        }
-        for (i = 0; i < 100; i++) {
-            client_close(f, &clients[i]);
-        }
-        wait_open(f, 0);
-    }
-    assert_int_equal(count_descriptors(), before);
-    assert_in_range(counters_of(f, TLR_ALL_WORKERS).accepted, 10000, 10100);
-    assert_int_equal(counters_of(f, TLR_ALL_WORKERS).refused, 0);
-    free(clients);
-}
-
 /* ---- half-close, resets, peers that do not read ---------------------- */
 
 static void twelve_mebibytes_survive_a_half_close(void **state)
@@ -355,7 +307,6 @@ static const struct named tests[] = {
     NAMED(a_message_of_a_mebibyte_comes_back),
     NAMED(a_read_buffer_of_one_byte_serves),
     NAMED(a_thousand_connections_are_served),
-    NAMED(ten_thousand_connections_leave_no_descriptor),
     NAMED(twelve_mebibytes_survive_a_half_close),
     NAMED(a_peer_that_never_reads_costs_one_buffer),
     NAMED(resets_in_the_middle_harm_nobody_else),
