@@ -9,6 +9,6 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P) || exit 1
 make_build_dir
 install_missing cmake ninja cc libc pkg-config libuv git certificates
 configure OFF
-compile teller-echo
+compile teller-echo teller-load
 say "starting teller-echo $*"
 exec "$tree/src/echo/teller-echo" "$@"
