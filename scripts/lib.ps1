@@ -92,9 +92,9 @@ function Find-Vcpkg([string]$Studio) {
     return (Join-Path $mine 'scripts\buildsystems\vcpkg.cmake')
 }
 
-# Builds the target, and leaves $CMake for the caller. One tree serves run.ps1
+# Builds the targets, and leaves $CMake for the caller. One tree serves run.ps1
 # and test.ps1, so that nothing is built twice.
-function Build-Teller([string]$Target) {
+function Build-Teller([string[]]$Targets) {
     $studio = Find-VisualStudio
     if (-not $studio) {
         Install-VisualStudio
@@ -109,6 +109,6 @@ function Build-Teller([string]$Target) {
             $CMake @('-S', $Root, '-B', $Tree, '-A', 'x64',
             "-DCMAKE_TOOLCHAIN_FILE=$vcpkg")
     }
-    Invoke-Step 'build.log' 'building' $CMake @('--build', $Tree,
-        '--config', 'Release', '--parallel', '--target', $Target)
+    Invoke-Step 'build.log' 'building' $CMake (@('--build', $Tree,
+        '--config', 'Release', '--parallel', '--target') + $Targets)
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "cli/check.h"
+#include "cli/sockets.h"
 #include "diagnosis.h"
 #include "pattern.h"
 
@@ -348,7 +349,9 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
     struct tlr_load_session *session = session_of(stream);
     const uint8_t *bytes = (const uint8_t *)buf->base;
-    if (nread < 0) {
+    if (nread == UV_EOF) {
+        ended(session, tlr_cli_end_of_stream(&session->tcp));
+    } else if (nread < 0) {
         ended(session, (int)nread);
     } else if (nread > 0 && session->state == TLR_LOAD_EXAMINING) {
         session->context->tally->bytes_received += (uint64_t)nread;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#include "sockets.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/* EPIPE: the end did come, and the reset after it. */
+int tlr_cli_end_of_stream(const uv_tcp_t *tcp)
+{
+    int pending = 0;
+    socklen_t length = sizeof(pending);
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)tcp, &fd) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length) != 0 ||
+        pending == 0 || pending == EPIPE) {
+        return UV_EOF;
+    }
+    return uv_translate_sys_error(pending);
+}
