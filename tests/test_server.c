@@ -558,6 +558,10 @@ static void a_drain_at_the_limit_serves_who_waits(void **state)
     struct client clients[6];
     size_t i;
 
+    if (f->options.balance == TLR_BALANCE_REUSEPORT &&
+        !tlr_handoff_has_reuseport()) {
+        skip();
+    }
     f->options.max_connections = 2;
     start_server(f);
     for (i = 0; i < COUNT(clients); i++) {
@@ -867,6 +871,7 @@ int main(void)
         TEST_AS(what_the_kernel_has_queued_is_served_by_a_drain, &reuseport),
         TEST(a_drain_at_the_limit_serves_who_waits),
         TEST_AS(a_drain_at_the_limit_serves_who_waits, &on_host),
+        TEST_AS(a_drain_at_the_limit_serves_who_waits, &reuseport),
         TEST(and_the_deadline_ends_the_waiting),
         TEST(a_draining_server_accepts_no_more),
         TEST(a_drain_can_be_hurried_and_not_put_off),

@@ -15,9 +15,9 @@
 
 /* tlr_worker_order() */
 #define TLR_ORDER_DRAIN 1u  /* tell the connections; more may come */
-#define TLR_ORDER_FINISH 8u /* no more will: end with the last of them */
-#define TLR_ORDER_STOP 2u   /* close everything now */
-#define TLR_ORDER_RESUME 4u /* there is room again: own listeners go on */
+#define TLR_ORDER_FINISH 2u /* no more will: end with the last of them */
+#define TLR_ORDER_STOP 4u   /* close everything now */
+#define TLR_ORDER_RESUME 8u /* there is room again: own listeners go on */
 
 struct tlr_worker;
 
