@@ -243,6 +243,24 @@ static void ctrl_c_prints_the_result(void **state)
     expect_result_when_asked(*state, ASK_CTRL_C);
 }
 
+/* No matter how early: as soon as it has said so. */
+static void ctrl_c_works_from_when_it_is_announced(void **state)
+{
+    struct program *echo = start_echo(*state);
+    const char *address = program_address(echo, 0);
+    for (int i = 0; i < 10; i++) {
+        struct program *load =
+            program_start(*state, LOAD(address, "--duration", "3600"));
+        program_wait_for(load, &load->err, "Ctrl-C ends it");
+        program_ask(load, ASK_CTRL_C);
+        int status = program_wait(load);
+        if (status != 0 || strstr(load->out.text, "stopped early\n") == NULL) {
+            program_fail(load, "(%d) has not stopped early", status);
+        }
+    }
+    program_stop(echo);
+}
+
 static void sigterm_or_ctrl_break_prints_the_result(void **state)
 {
     if (programs_cannot_ask(ASK_OTHERWISE) != NULL) {
@@ -382,6 +400,7 @@ int main(void)
         scene_test(a_duration_ends_the_run_in_about_that_time),
         scene_test(told_to_be_quiet_it_says_nothing_of_success),
         scene_test(ctrl_c_prints_the_result),
+        scene_test(ctrl_c_works_from_when_it_is_announced),
         scene_test(sigterm_or_ctrl_break_prints_the_result),
         scene_test(one_wrong_byte_is_named_and_exits_with_1),
         scene_test(the_table_counts_errors_by_cause),
