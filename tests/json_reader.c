@@ -3,8 +3,13 @@
  * named after, or NULL if that is not there. */
 #include "json_reader.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 enum { DEPTH_MOST = 32 };
 
@@ -192,4 +197,21 @@ bool json_is_true(const char *text, const char *path)
 {
     const char *p = find(text, path);
     return p != NULL && *p == 't';
+}
+
+double json_number_at(const char *text, const char *path)
+{
+    double number = -1;
+    if (!json_number(text, path, &number)) {
+        fail_msg("there is no number %s in %s", path, text);
+    }
+    return number;
+}
+
+void json_expect(const char *text, const char *path, double number)
+{
+    double got = json_number_at(text, path);
+    if (got != number) {
+        fail_msg("%s is %g and not %g in %s", path, got, number, text);
+    }
 }

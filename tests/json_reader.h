@@ -20,4 +20,10 @@ bool json_string(const char *text, const char *path, char *string, size_t size);
 /* Whether it is there and true. */
 bool json_is_true(const char *text, const char *path);
 
+/* The number there; the test fails if there is none. */
+double json_number_at(const char *text, const char *path);
+
+/* The test fails if it is not exactly that. */
+void json_expect(const char *text, const char *path, double number);
+
 #endif

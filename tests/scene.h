@@ -21,7 +21,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
-enum { DEADLINE_MS = 40000 };
+enum { DEADLINE_MS = 20000 };
 
 struct program;
 struct scene_memory;

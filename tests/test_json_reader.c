@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the programs judge JSON by must itself be able to say no. */
+/* What the tests of the programs judge JSON by must be able to say no. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,8 @@ static void an_object_is_accepted(void **state)
 {
     (void)state;
     assert_true(json_is_object("{}"));
-    assert_true(json_is_object(" {\"a\":[1,-2.5e3,{\"b\":null}],\"c\":\"\\\"\"} "));
+    assert_true(json_is_object(
+        " {\"a\":[1,-2.5e3,{\"b\":null}],\"c\":\"\\\"\"} "));
 }
 
 static void what_is_no_object_is_refused(void **state)

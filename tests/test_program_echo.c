@@ -12,6 +12,11 @@
 #define SERVE(...) ARGS(TELLER_ECHO, __VA_ARGS__)
 #define ANYWHERE "--listen", "127.0.0.1:0"
 
+static double seconds_since(uint64_t hrtime)
+{
+    return (double)(uv_hrtime() - hrtime) / 1e9;
+}
+
 /* ---- its JSON ---- */
 
 /* The last whole line of it that is the event `name`, or NULL. */
@@ -19,8 +24,9 @@ static const char *find_event(struct program *program, const char *name)
 {
     const char *found = NULL;
     char event[32];
-    for (unsigned i = output_lines(&program->out); i > 0 && found == NULL; i--) {
-        const char *line = output_line(program->scene, &program->out, i - 1);
+    unsigned i = output_lines(&program->out);
+    while (i > 0 && found == NULL) {
+        const char *line = output_line(program->scene, &program->out, --i);
         if (json_string(line, "event", event, sizeof(event)) &&
             strcmp(event, name) == 0) {
             found = line;
@@ -36,23 +42,6 @@ static const char *event(struct program *program, const char *name)
         program_fail(program, "has not told the event %s", name);
     }
     return found;
-}
-
-static double number_at(const char *json, const char *path)
-{
-    double number = -1;
-    if (!json_number(json, path, &number)) {
-        fail_msg("there is no number %s in %s", path, json);
-    }
-    return number;
-}
-
-static void expect(const char *json, const char *path, double number)
-{
-    double got = number_at(json, path);
-    if (got != number) {
-        fail_msg("%s is %g and not %g in %s", path, got, number, json);
-    }
 }
 
 /* The first address of one that was started with --json. */
@@ -71,6 +60,18 @@ static const char *json_address(struct program *program)
 static void wait_figures(struct program *program, unsigned more)
 {
     program_wait_lines(program, output_lines(&program->out) + more);
+}
+
+/* Waits until the figures tell of so many open connections. */
+static void wait_until_open(struct program *program, unsigned open)
+{
+    uint64_t begin = uv_hrtime();
+    double now;
+    do {
+        wait_figures(program, 1);
+        now = json_number_at(event(program, "figures"), "open");
+    } while (now != open && seconds_since(begin) * 1000 < DEADLINE_MS);
+    assert_true(now == open);
 }
 
 /* ---- where it listens ---- */
@@ -207,16 +208,16 @@ static const char *share_64(struct scene *scene, const char *balance)
 
 static void expect_64(const char *summary)
 {
-    expect(summary, "total.accepted", 64);
-    expect(summary, "total.open", 0);
-    expect(summary, "total.refused", 0);
-    expect(summary, "total.bytes_in", 64000);
-    expect(summary, "total.bytes_out", 64000);
-    assert_true(number_at(summary, "loops.0.accepted") +
-                    number_at(summary, "loops.1.accepted") ==
+    json_expect(summary, "total.accepted", 64);
+    json_expect(summary, "total.open", 0);
+    json_expect(summary, "total.refused", 0);
+    json_expect(summary, "total.bytes_in", 64000);
+    json_expect(summary, "total.bytes_out", 64000);
+    assert_true(json_number_at(summary, "loops.0.accepted") +
+                    json_number_at(summary, "loops.1.accepted") ==
                 64);
-    assert_true(number_at(summary, "loops.0.bytes_in") +
-                    number_at(summary, "loops.1.bytes_in") ==
+    assert_true(json_number_at(summary, "loops.0.bytes_in") +
+                    json_number_at(summary, "loops.1.bytes_in") ==
                 64000);
 }
 
@@ -226,10 +227,39 @@ static void two_loops_get_half_of_the_connections_each(void **state)
     for (size_t i = 0; i < 2; i++) {
         const char *summary = share_64(*state, balances[i]);
         expect_64(summary);
-        expect(summary, "loops.0.accepted", 32);
-        expect(summary, "loops.1.accepted", 32);
-        expect(summary, "loops.0.bytes_out", 32000);
+        json_expect(summary, "loops.0.accepted", 32);
+        json_expect(summary, "loops.1.accepted", 32);
+        json_expect(summary, "loops.0.bytes_out", 32000);
     }
+}
+
+/* Three come, the second leaves, two more come: they go where it was, or to
+ * whose turn it is. */
+static void expect_after_a_leave(struct scene *scene, const char *balance,
+    unsigned first_loop, unsigned second_loop)
+{
+    struct client *clients[5];
+    struct program *echo = program_start(scene,
+        SERVE(ANYWHERE, "--loops", "2", "--balance", balance, "--stats",
+            "0.05", "--drain", "0", "--json"));
+    const char *address = json_address(echo);
+    for (int i = 0; i < 5; i++) {
+        clients[i] = client_connect(scene, address);
+        client_echo(clients[i], 10);
+        if (i == 2) {
+            client_finish(clients[1]);
+            wait_until_open(echo, 2);
+        }
+    }
+    program_stop(echo);
+    json_expect(event(echo, "summary"), "loops.0.accepted", first_loop);
+    json_expect(event(echo, "summary"), "loops.1.accepted", second_loop);
+}
+
+static void least_looks_at_who_has_left_and_rr_does_not(void **state)
+{
+    expect_after_a_leave(*state, "least", 2, 3);
+    expect_after_a_leave(*state, "rr", 3, 2);
 }
 
 static void the_kernel_shares_out_where_it_can(void **state)
@@ -285,15 +315,15 @@ static void a_third_of_two_connections_waits_until_one_leaves(void **state)
     client_send(third, 10);
     wait_figures(echo, 3);
     client_echo(first, 10);
-    expect(event(echo, "figures"), "open", 2);
-    expect(event(echo, "figures"), "accepted", 2);
+    json_expect(event(echo, "figures"), "open", 2);
+    json_expect(event(echo, "figures"), "accepted", 2);
     assert_int_equal(third->received, 0);
     client_leave(first);
     client_expect_all_back(third);
     client_finish(second);
     client_finish(third);
     program_stop(echo);
-    expect(event(echo, "summary"), "total.accepted", 3);
+    json_expect(event(echo, "summary"), "total.accepted", 3);
 }
 
 struct clients {
@@ -349,16 +379,11 @@ static void one_byte_of_read_buffer_still_echoes(void **state)
     client_send(client, 500);
     client_finish(client);
     program_stop(echo);
-    expect(event(echo, "summary"), "total.bytes_out", 500);
-    expect(event(echo, "summary"), "total.reads", 500);
+    json_expect(event(echo, "summary"), "total.bytes_out", 500);
+    json_expect(event(echo, "summary"), "total.reads", 500);
 }
 
 /* ---- stopping ---- */
-
-static double seconds_since(uint64_t hrtime)
-{
-    return (double)(uv_hrtime() - hrtime) / 1e9;
-}
 
 static void an_idle_connection_is_closed_at_the_deadline(void **state)
 {
@@ -373,9 +398,9 @@ static void an_idle_connection_is_closed_at_the_deadline(void **state)
     if (program_wait(echo) != 0) {
         program_fail(echo, "has not drained cleanly");
     }
-    expect(event(echo, "draining"), "open", 1);
-    expect(event(echo, "draining"), "deadline", 0.5);
-    expect(event(echo, "summary"), "total.closed.stop", 1);
+    json_expect(event(echo, "draining"), "open", 1);
+    json_expect(event(echo, "draining"), "deadline", 0.5);
+    json_expect(event(echo, "summary"), "total.closed.stop", 1);
 }
 
 static void a_connection_in_the_middle_may_finish_while_draining(void **state)
@@ -391,11 +416,12 @@ static void a_connection_in_the_middle_may_finish_while_draining(void **state)
     if (program_wait(echo) != 0) {
         program_fail(echo, "has not drained cleanly");
     }
-    expect(event(echo, "summary"), "total.closed.stop", 0);
-    expect(event(echo, "summary"), "total.bytes_out", 201000);
+    json_expect(event(echo, "summary"), "total.closed.stop", 0);
+    json_expect(event(echo, "summary"), "total.bytes_out", 201000);
 }
 
-/* The listeners close a moment after it has said that it drains. */
+/* The listeners close a moment after it has said that it drains, and who comes
+ * right then is reset. */
 static void new_connections_are_refused_while_draining(void **state)
 {
     struct program *echo =
@@ -408,7 +434,8 @@ static void new_connections_are_refused_while_draining(void **state)
     program_ask(echo, ASK_CTRL_C);
     program_wait_for(echo, &echo->out, "draining: 1 open, up to 3600.0 s");
     asked = uv_hrtime();
-    while (err == 0 && seconds_since(asked) * 1000 < DEADLINE_MS) {
+    while (err != UV_ECONNREFUSED &&
+           seconds_since(asked) * 1000 < DEADLINE_MS) {
         struct client *late = client_start(*state, address);
         err = client_wait_connected(late);
         client_leave(late);
@@ -492,10 +519,10 @@ static void json_figures_come_as_often_as_asked_for(void **state)
     double last = 0;
     client_echo(client, 10);
     wait_figures(echo, 1);
-    expect(event(echo, "figures"), "open", 1);
+    json_expect(event(echo, "figures"), "open", 1);
     for (int i = 0; i < 3; i++) {
         wait_figures(echo, 1);
-        double seconds = number_at(event(echo, "figures"), "seconds");
+        double seconds = json_number_at(event(echo, "figures"), "seconds");
         assert_true(seconds > last);
         last = seconds;
     }
@@ -535,10 +562,14 @@ static struct program *start_quiet(struct scene *scene, struct client **client)
     const char *address = nobodys_address(scene, false);
     struct program *echo = program_start(scene,
         SERVE("--listen", address, "--quiet", "--stats", "0.05"));
+    uint64_t begin = uv_hrtime();
+    int err;
     do {
         *client = client_start(scene, address);
-    } while (client_wait_connected(*client) != 0 && !echo->exited);
-    return echo->exited ? NULL : echo;
+        err = client_wait_connected(*client);
+    } while (err != 0 && !echo->exited &&
+             seconds_since(begin) * 1000 < DEADLINE_MS);
+    return err == 0 ? echo : NULL;
 }
 
 static void told_to_be_quiet_it_prints_nothing(void **state)
@@ -609,7 +640,8 @@ static void wrong_usage_exits_with_2_and_one_line_that_mends_it(void **state)
     expect_usage(*state, SERVE("--drain"), ARGS("--drain lacks its value"));
     expect_usage(*state, SERVE("--loops", "1025"),
         ARGS("--loops wants", "0 to 1024", "not \"1025\""));
-    expect_usage(*state, SERVE("--loops", "two"), ARGS("--loops wants", "host"));
+    expect_usage(*state, SERVE("--loops", "two"),
+        ARGS("--loops wants", "host"));
     expect_usage(*state, SERVE("--read-buffer", "0"),
         ARGS("--read-buffer wants a size", "not \"0\""));
     expect_usage(*state, SERVE("--drain", "-1"),
@@ -708,6 +740,7 @@ int main(void)
         scene_test(all_addresses_are_reached_by_ipv4_and_ipv6),
         scene_test(each_number_of_loops_echoes),
         scene_test(two_loops_get_half_of_the_connections_each),
+        scene_test(least_looks_at_who_has_left_and_rr_does_not),
         scene_test(the_kernel_shares_out_where_it_can),
         scene_test(the_summary_has_a_row_for_each_loop),
         scene_test(a_third_of_two_connections_waits_until_one_leaves),
