@@ -44,7 +44,7 @@ int scene_teardown(void **state);
 void *scene_alloc(struct scene *scene, size_t size);
 
 /* Runs the loop until `predicate` is true of `arg`. Returns false if that
- * takes DEADLINE_MS. */
+ * takes DEADLINE_MS, or less when that has happened before. */
 bool run_until(
     struct scene *scene, bool (*predicate)(const void *arg), const void *arg);
 
