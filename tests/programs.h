@@ -14,6 +14,9 @@
 
 enum { OUTPUT_MOST = 65536 };
 
+/* How often to try a start that fails: see programs_may_start_after. */
+enum { TRIES_MOST = 3 };
+
 /* What a program wrote, less the \r that Windows adds. Whatever goes beyond the
  * room is dropped: the test that looks for it fails. */
 struct output {
@@ -68,7 +71,8 @@ const char *program_address(struct program *program, unsigned index);
 
 void program_ask(struct program *program, enum ask ask);
 
-/* Asks by Ctrl-C, waits, and requires exit status 0 and silence on stderr. */
+/* Asks teller-echo by Ctrl-C, waits, and requires exit status 0, its summary,
+ * and silence on stderr. */
 void program_stop(struct program *program);
 
 /* Fails the test with a sentence about the program and all that it said. */
@@ -107,6 +111,9 @@ unsigned programs_reserved_port(
 
 /* Where all may read and execute: an empty folder for a copy of a program. */
 int programs_make_public_folder(char *path, size_t size);
+
+/* Whether uv_spawn may well succeed if tried again after this error. */
+bool programs_may_start_after(int err);
 
 /* program_start with more options; those set by it are overwritten. */
 int program_try(struct scene *scene, const char *const *args,

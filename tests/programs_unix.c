@@ -20,6 +20,12 @@ int programs_send(struct program *program, enum ask ask)
         &program->process, ask == ASK_CTRL_C ? SIGINT : SIGTERM);
 }
 
+bool programs_may_start_after(int err)
+{
+    (void)err;
+    return false;
+}
+
 bool programs_have_reuseport(void)
 {
 #if defined(__linux__)

@@ -53,12 +53,15 @@ static bool has_exited(const void *arg)
     return helper->exited;
 }
 
-int programs_send(struct program *program, enum ask ask)
+/* With Wine 8, one CreateProcess in some thousands fails on a busy machine with
+ * ERROR_INTERNAL_ERROR, which libuv has no name for. */
+bool programs_may_start_after(int err)
 {
-    struct helper *helper = scene_alloc(program->scene, sizeof(*helper));
-    char pid[16];
-    char event[16];
-    char *args[] = {TELLER_INTERRUPT, pid, event, NULL};
+    return err == UV_UNKNOWN && is_wine();
+}
+
+static int start_helper(struct helper *helper, uv_loop_t *loop, char **args)
+{
     uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
         {.flags = UV_IGNORE}, {.flags = UV_IGNORE}};
     uv_process_options_t options = {
@@ -69,18 +72,37 @@ int programs_send(struct program *program, enum ask ask)
         .stdio_count = 3,
         .flags = UV_PROCESS_WINDOWS_HIDE,
     };
+    helper->process.data = helper;
+    return uv_spawn(loop, &helper->process, &options);
+}
+
+int programs_send(struct program *program, enum ask ask)
+{
+    struct helper *helper;
+    char pid[16];
+    char event[16];
+    char *args[] = {TELLER_INTERRUPT, pid, event, NULL};
+    unsigned tries = 0;
+    int err;
     (void)snprintf(pid, sizeof(pid), "%d", (int)program->process.pid);
     (void)snprintf(event, sizeof(event), "%d",
         ask == ASK_CTRL_C ? CTRL_C_EVENT : CTRL_BREAK_EVENT); /* both fit */
-    helper->process.data = helper;
-    int err = uv_spawn(&program->scene->loop, &helper->process, &options);
+    do {
+        helper = scene_alloc(program->scene, sizeof(*helper));
+        err = start_helper(helper, &program->scene->loop, args);
+        tries++;
+    } while (tries < TRIES_MOST && programs_may_start_after(err));
     if (err != 0) {
         return err;
     }
     if (!run_until(program->scene, has_exited, helper)) {
         return UV_ETIMEDOUT;
     }
-    return helper->status == 0 ? 0 : UV_EIO;
+    if (helper->status != 0) {
+        print_error("%s: exit status %d\n", args[0], (int)helper->status);
+        return UV_EIO;
+    }
+    return 0;
 }
 
 bool programs_have_reuseport(void)

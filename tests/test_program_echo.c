@@ -582,9 +582,10 @@ static void told_to_be_quiet_it_prints_nothing(void **state)
     assert_non_null(echo);
     client_echo(client, 10);
     client_finish(client);
-    program_stop(echo);
-    if (echo->out.length != 0) {
-        program_fail(echo, "is not quiet");
+    program_ask(echo, ASK_CTRL_C);
+    int status = program_wait(echo);
+    if (status != 0 || echo->out.length != 0 || echo->err.length != 0) {
+        program_fail(echo, "(%d) is not quiet", status);
     }
 }
 
@@ -601,7 +602,9 @@ static void nobody_reading_its_output_does_not_stop_it(void **state)
         client_echo(client, 1000);
     }
     client_finish(client);
-    program_stop(echo);
+    program_ask(echo, ASK_CTRL_C);
+    assert_int_equal(program_wait(echo), 0);
+    assert_int_equal(echo->err.length, 0);
 }
 
 static void it_tells_its_version_and_its_options(void **state)
