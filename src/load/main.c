@@ -95,6 +95,7 @@ static int run(struct program *program, uv_loop_t *loop)
     program->signals.data = program;
     int err = tlr_cli_signals_init(&program->signals, loop, on_stop);
     if (err == 0) {
+        announce(&program->settings); /* from here on Ctrl-C does what it says */
         err = tlr_load_run_start(&program->run, loop, &program->settings.plan,
             on_problem, on_done, program);
     }
@@ -126,7 +127,6 @@ int main(int argc, char **argv)
         tlr_load_settings_free(&program.settings);
         return TLR_CLI_STATUS_FAILURE;
     }
-    announce(&program.settings);
     program.status = run(&program, &loop);
     err = uv_loop_close(&loop);
     TLR_CLI_CHECK(err == 0);
