@@ -36,7 +36,6 @@ enum fault {
     SURPLUS_AT_END,
     CLOSE_EARLY,
     RESET,
-    RESET_AT_END,
     SILENT,
     NEVER_END
 };
@@ -48,7 +47,6 @@ struct client {
     struct liar *liar;
     uint32_t number;
     size_t gathered;
-    size_t came; /* bytes in all */
     uint8_t message[MESSAGE];
     struct client *next;
 };
@@ -214,16 +212,6 @@ static void answer_all(void)
     answer(peer, peer->message, MESSAGE);
 }
 
-/* Right behind the last answer, so that both are there at once. */
-static void reset_at_end(struct client *client, size_t size)
-{
-    client->came += size;
-    if (liar.fault == RESET_AT_END && client->number == 0 &&
-        client->came == ROUND_TRIPS * MESSAGE) {
-        (void)uv_tcp_close_reset(&client->tcp, on_client_closed);
-    }
-}
-
 static void gather(struct client *client, const uint8_t *bytes, size_t size)
 {
     size_t room = MESSAGE - client->gathered;
@@ -258,7 +246,6 @@ static void on_client_read(
     struct client *client = (struct client *)stream;
     if (nread > 0) {
         gather(client, (const uint8_t *)buf->base, (size_t)nread);
-        reset_at_end(client, (size_t)nread);
     } else if (nread == UV_EOF && client->number == 0 &&
                liar.fault == NEVER_END) {
         return; /* the run's timeout closes it from the other side */
@@ -476,13 +463,6 @@ static void a_reset_is_a_reset(void **state)
     expect_caught(RESET, TLR_LOAD_RESET, "reset by the server");
 }
 
-static void a_reset_behind_the_last_byte_is_a_reset(void **state)
-{
-    (void)state;
-    expect_caught(RESET_AT_END, TLR_LOAD_RESET,
-        "reset by the server after 5120 bytes; missing 0 bytes");
-}
-
 static void silence_is_a_timeout_with_its_place(void **state)
 {
     (void)state;
@@ -537,7 +517,6 @@ int main(void)
         cmocka_unit_test(bytes_after_the_last_one_are_surplus),
         cmocka_unit_test(an_early_end_leaves_bytes_missing),
         cmocka_unit_test(a_reset_is_a_reset),
-        cmocka_unit_test(a_reset_behind_the_last_byte_is_a_reset),
         cmocka_unit_test(silence_is_a_timeout_with_its_place),
         cmocka_unit_test(a_server_that_never_ends_its_side_times_out),
         cmocka_unit_test(nobody_listening_is_refused_for_every_connection),
