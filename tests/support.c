@@ -9,10 +9,13 @@
 
 /* ---- memory --------------------------------------------------------- */
 
-/* In front of each block: its size. Keeps the alignment of malloc(). */
+/*
+ * In front of each block: its size. As long as malloc() aligns (MSVC's C has no
+ * max_align_t).
+ */
 union header {
     size_t size;
-    max_align_t align;
+    char room[16];
 };
 
 static bool fails(struct memory *memory)
