@@ -271,6 +271,30 @@ static void the_queue_is_emptied_once(void **state)
     hang_up(clients, owner.dialled);
 }
 
+/* Nor those that come one by one, as there is room for each. */
+static void and_once_if_room_comes_bit_by_bit(void **state)
+{
+    static struct client clients[5000];
+    unsigned most = tlr_handoff_queue_capacity(owner.listener.sock);
+    unsigned turns;
+
+    (void)state;
+    owner.endless = clients;
+    owner.room = 0;
+    client_dial(owner.f, &clients[owner.dialled++]);
+    tlr_listener_start(&owner.listener);
+    tlr_listener_close(&owner.listener, true);
+    for (turns = 0; turns < most + 10 && !owner.closed; turns++) {
+        run_for(&owner.f->loop, 1);
+        owner.room = 1;
+        tlr_listener_resume(&owner.listener);
+    }
+    run_until(&owner.f->loop, is_closed, NULL);
+    assert_in_range(owner.accepted, 0, most);
+    owner.endless = NULL;
+    hang_up(clients, owner.dialled);
+}
+
 /* libuv stops a poll that failed before it says so. */
 static void an_error_of_the_poll_is_survived(void **state)
 {
@@ -319,6 +343,7 @@ int main(void)
         TEST(closing_waits_for_room_for_the_queued),
         TEST(waiting_for_room_ends_when_told_so),
         TEST(the_queue_is_emptied_once),
+        TEST(and_once_if_room_comes_bit_by_bit),
         TEST(an_error_of_the_poll_is_survived),
         TEST(without_descriptors_it_rests_and_heals),
     };

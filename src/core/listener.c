@@ -104,6 +104,12 @@ enum verdict {
     EXHAUSTED /* the system did */
 };
 
+/* One is off the queue. */
+static void count_down(struct tlr_listener *listener)
+{
+    listener->left -= listener->state == LISTENER_EMPTYING;
+}
+
 static enum verdict accept_one(struct tlr_listener *listener)
 {
     uv_os_sock_t sock;
@@ -114,6 +120,7 @@ static enum verdict accept_one(struct tlr_listener *listener)
     }
     err = tlr_handoff_accept(listener->sock, &sock);
     if (err == 0) {
+        count_down(listener);
         listener->callbacks->accepted(listener, sock);
         return MORE;
     }
@@ -122,6 +129,7 @@ static enum verdict accept_one(struct tlr_listener *listener)
     case TLR_ACCEPT_NONE:
         return NO_MORE;
     case TLR_ACCEPT_TRANSIENT:
+        count_down(listener);
         return MORE;
     default:
         return EXHAUSTED;
@@ -229,7 +237,6 @@ static void empty_some(struct tlr_listener *listener)
     if (listener->state != LISTENER_EMPTYING) {
         return;
     }
-    listener->left -= verdict == MORE ? some : 0;
     if (verdict == NO_MORE || listener->left == 0) {
         close_handles(listener);
     } else if (verdict == MORE) {

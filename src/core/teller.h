@@ -132,9 +132,9 @@ struct tlr_handler {
      * Otherwise there is no data and nread says why: UV_EOF (the peer has
      * half-closed: it sends no more, and is still owed whatever you write),
      * UV_ECANCELED (closed meanwhile), UV_ENOBUFS (no memory for a read
-     * buffer: the next read may have some), or an error of the connection,
-     * such as UV_ECONNRESET, after which only tlr_close() or tlr_reset() is
-     * left to call.
+     * buffer: close, or read again, better after a while than at once), or an
+     * error of the connection, such as UV_ECONNRESET, after which only
+     * tlr_close() or tlr_reset() is left to call.
      *
      * `data` is lent until the function returns, and may be written to.
      * Handing it, or a part of it, to tlr_write() before then (of this
