@@ -189,7 +189,11 @@ static void each_number_of_loops_echoes(void **state)
     expect_loops(*state, "host", ", one loop and no thread\n");
 }
 
-/* Returns the summary after 64 connections at a time, on two loops. */
+/*
+ * Returns the summary after 64 connections at a time, on two loops. A client is
+ * connected before the server has accepted it: with few round trips the first
+ * are gone when the last are shared out, and that by who has fewer then.
+ */
 static const char *share_64(struct scene *scene, const char *balance)
 {
     struct program *load;
@@ -197,7 +201,7 @@ static const char *share_64(struct scene *scene, const char *balance)
         scene, SERVE(ANYWHERE, "--loops", "2", "--balance", balance, "--json"));
     int status = program_run(scene,
         ARGS(TELLER_LOAD, json_address(echo), "--connections", "64",
-            "--round-trips", "10", "--size", "100"),
+            "--round-trips", "200", "--size", "100"),
         &load);
     if (status != 0) {
         program_fail(load, "has ended with %d", status);
@@ -211,14 +215,14 @@ static void expect_64(const char *summary)
     json_expect(summary, "total.accepted", 64);
     json_expect(summary, "total.open", 0);
     json_expect(summary, "total.refused", 0);
-    json_expect(summary, "total.bytes_in", 64000);
-    json_expect(summary, "total.bytes_out", 64000);
+    json_expect(summary, "total.bytes_in", 1280000);
+    json_expect(summary, "total.bytes_out", 1280000);
     assert_true(json_number_at(summary, "loops.0.accepted") +
                     json_number_at(summary, "loops.1.accepted") ==
                 64);
     assert_true(json_number_at(summary, "loops.0.bytes_in") +
                     json_number_at(summary, "loops.1.bytes_in") ==
-                64000);
+                1280000);
 }
 
 static void two_loops_get_half_of_the_connections_each(void **state)
@@ -229,7 +233,7 @@ static void two_loops_get_half_of_the_connections_each(void **state)
         expect_64(summary);
         json_expect(summary, "loops.0.accepted", 32);
         json_expect(summary, "loops.1.accepted", 32);
-        json_expect(summary, "loops.0.bytes_out", 32000);
+        json_expect(summary, "loops.0.bytes_out", 640000);
     }
 }
 
