@@ -151,7 +151,9 @@ static void set_cause(struct tlr_conn *conn, enum tlr_cause cause)
 static void end_of_reading(struct tlr_conn *conn, ssize_t status)
 {
     conn->reading = READ_ENDED;
-    conn->read_status = (int16_t)status;
+    if ((conn->done & DONE_READ) == 0) { /* else it has one, undelivered */
+        conn->read_status = (int16_t)status;
+    }
     if (status == UV_EOF) {
         set_cause(conn, TLR_CLOSED_BY_PEER);
     } else if (conn->state == OPEN) {

@@ -224,13 +224,13 @@ struct tlr_options {
     unsigned max_connections;
 
     /*
-     * Bytes that one read may bring, 1 or more; default 65536. A loop has
+     * Bytes that one read may bring, 1 to 2^30; default 65536. A loop has
      * about as many of these buffers as connections that are waiting to
      * write; an idle connection has none.
      */
     size_t read_buffer;
 
-    /* Bytes of user memory allocated with each connection, zeroed. */
+    /* Bytes of user memory with each connection, zeroed; at most 2^30. */
     size_t conn_data_size;
 
     struct tlr_allocator allocator;
