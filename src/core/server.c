@@ -10,8 +10,9 @@
  *
  * Stopping: the workers tell their connections; the listeners close, so that no
  * more sockets come; then each worker gets the order to finish or to stop, which
- * is behind every socket in its mailbox; when all have closed, the threads are joined; only then is the
- * handle closed that the threads wake us by; on_stopped is the last thing.
+ * is behind every socket in its mailbox; when all have closed, the threads are
+ * joined; only then is the handle closed that the threads wake us by;
+ * on_stopped is the last thing.
  *
  * Failures of a start: everything goes the same way, but without on_stopped,
  * and the host loop has to turn once for the handles to be gone;
@@ -69,7 +70,6 @@ struct tlr_server {
     bool on_host;         /* no threads: the worker's loop is the host's */
     bool failed;          /* the start did: nobody is told about the end */
     bool destroyed;       /* and the memory goes at the end */
-    bool sigpipe_blocked; /* once more, by us */
 };
 
 static void enter_state(struct tlr_server *server, enum server_state next)
@@ -261,7 +261,7 @@ static void stopped(struct tlr_server *server)
 {
     enter_state(server, SERVER_STOPPED);
     tlr_pool_unmake(&server->pool);
-    if (server->sigpipe_blocked) {
+    if (server->on_host && !server->failed) { /* see tlr_server_start() */
         tlr_handoff_sigpipe_restore();
     }
     if (server->destroyed) {
@@ -535,7 +535,6 @@ int tlr_server_start(struct tlr_server *server)
     }
     if (server->on_host) {
         tlr_handoff_sigpipe_block();
-        server->sigpipe_blocked = true;
     }
     enter_state(server, SERVER_RUNNING);
     each_listener(server, tlr_listener_start);
