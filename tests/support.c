@@ -221,7 +221,7 @@ int setup(void **state)
     f->descriptors = count_descriptors();
     assert_int_equal(uv_loop_init(&f->loop), 0);
     memory_init(&f->memory);
-    tlr_options_init(&f->options);
+    tlr_options_init(&f->options, sizeof(f->options));
     tlr_echo_handler(&f->options.handler);
     f->options.loops = mode == NULL ? 2 : mode->loops;
     f->options.balance = mode == NULL ? TLR_BALANCE_LEAST : mode->balance;
@@ -305,7 +305,9 @@ struct tlr_counters counters_of(const struct fixture *f, unsigned worker)
 {
     struct tlr_counters counters;
 
-    assert_int_equal(tlr_server_counters(f->server, worker, &counters), 0);
+    assert_int_equal(tlr_server_counters(f->server, worker, &counters,
+                                         sizeof(counters)),
+                     0);
     return counters;
 }
 

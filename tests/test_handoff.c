@@ -194,7 +194,7 @@ static void threads_have_numbers_of_their_own(void **state)
     uintptr_t number = 0;
 
     (void)state;
-    assert_int_equal(tlr_handoff_thread(&thread, on_thread, &number), 0);
+    assert_int_equal(tlr_handoff_thread(&thread, on_thread, &number, 0), 0);
     assert_int_equal(uv_thread_join(&thread), 0);
     assert_int_not_equal(number, 0);
     assert_int_not_equal(number, tlr_handoff_thread_id());

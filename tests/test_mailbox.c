@@ -7,7 +7,7 @@
 #include "core/list.h"
 #include "core/mailbox.h"
 
-enum { THREADS = 4, EACH = 20000 };
+enum { THREADS = 4, EACH = 20000, LIMIT = 10 };
 
 static struct memory memory;
 static struct tlr_mailbox mailbox;
@@ -25,30 +25,57 @@ static void on_mailbox_closed(uv_handle_t *handle)
     (void)handle;
 }
 
-static void take(const struct tlr_sockets *sockets)
+static void take(const struct tlr_messages *messages)
 {
     size_t i;
 
-    for (i = 0; i < sockets->count; i++) {
-        unsigned number = (unsigned)sockets->items[i];
+    for (i = 0; i < messages->count; i++) {
+        unsigned number = (unsigned)messages->items[i].to.sock;
         unsigned sender = number / EACH;
 
+        count++;
+        if (messages->items[i].kind != TLR_MESSAGE_SOCKET) {
+            continue;
+        }
         in_order = in_order && number % EACH + 1 == last[sender] + 1;
         last[sender] = number % EACH + 1;
-        count++;
     }
 }
 
 static void on_wake(uv_async_t *async)
 {
-    const struct tlr_sockets *sockets;
+    const struct tlr_messages *messages;
 
     (void)async;
-    orders |= tlr_mailbox_receive(&mailbox, &sockets);
-    take(sockets);
+    orders |= tlr_mailbox_receive(&mailbox, &messages);
+    take(messages);
     if (shut_after != 0 && count >= shut_after) {
         tlr_mailbox_shut(&mailbox);
     }
+}
+
+static int post_socket(uv_os_sock_t sock)
+{
+    struct tlr_message message = {.kind = TLR_MESSAGE_SOCKET};
+
+    message.to.sock = sock;
+    return tlr_mailbox_post(&mailbox, &message);
+}
+
+static void never_called(struct tlr_server *server, unsigned worker,
+                         void *data)
+{
+    (void)server;
+    (void)worker;
+    (void)data;
+}
+
+static int post(void)
+{
+    struct tlr_message message = {.kind = TLR_MESSAGE_POST};
+
+    message.to.post = never_called;
+    return tlr_mailbox_post(&mailbox, &message);
 }
 
 static int set_up(void **state)
@@ -61,14 +88,17 @@ static int set_up(void **state)
     shut_after = 0;
     memory_init(&memory);
     assert_int_equal(uv_loop_init(&loop), 0);
-    assert_int_equal(
-        tlr_mailbox_init(&mailbox, &loop, &memory.allocator, on_wake), 0);
+    memset(&mailbox, 0, sizeof(mailbox));
+    assert_int_equal(tlr_mailbox_create(&mailbox, &memory.allocator, LIMIT),
+                     0);
+    assert_int_equal(post_socket(1), UV_EAGAIN);
+    assert_int_equal(tlr_mailbox_open(&mailbox, &loop, on_wake), 0);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    const struct tlr_sockets *rest;
+    const struct tlr_messages *rest;
 
     (void)state;
     tlr_mailbox_close(&mailbox, on_mailbox_closed);
@@ -92,7 +122,7 @@ static void what_is_posted_comes_in_order(void **state)
 
     (void)state;
     for (i = 0; i < wanted; i++) {
-        assert_int_equal(tlr_mailbox_post_socket(&mailbox, (uv_os_sock_t)i),
+        assert_int_equal(post_socket((uv_os_sock_t)i),
                          0);
     }
     assert_int_equal(count, 0);
@@ -128,8 +158,8 @@ static void send_all(void *arg)
     unsigned i;
 
     for (i = 0; i < EACH; i++) {
-        int err = tlr_mailbox_post_socket(
-            &mailbox, (uv_os_sock_t)(sender->number * EACH + i));
+        int err = post_socket(
+            (uv_os_sock_t)(sender->number * EACH + i));
 
         sender->taken += err == 0;
         sender->denied += err == UV_ECANCELED;
@@ -181,7 +211,7 @@ static void nothing_is_lost_when_it_is_shut_meanwhile(void **state)
 
     for (rounds = 0; rounds < 20; rounds++) {
         struct sender senders[THREADS];
-        const struct tlr_sockets *rest;
+        const struct tlr_messages *rest;
         unsigned taken;
 
         shut_after = 100 * (rounds + 1);
@@ -191,7 +221,7 @@ static void nothing_is_lost_when_it_is_shut_meanwhile(void **state)
         (void)tlr_mailbox_receive(&mailbox, &rest);
         take(rest);
         assert_int_equal(count, taken);
-        assert_int_equal(tlr_mailbox_post_socket(&mailbox, 1), UV_ECANCELED);
+        assert_int_equal(post_socket(1), UV_ECANCELED);
         (void)tear_down(state);
         (void)set_up(state);
     }
@@ -204,8 +234,8 @@ static void without_memory_the_sender_is_told(void **state)
     (void)state;
     memory.fail_from = atomic_load(&memory.allocations) + 1;
     memory.fail_to = memory.fail_from;
-    assert_int_equal(tlr_mailbox_post_socket(&mailbox, 7), UV_ENOMEM);
-    assert_int_equal(tlr_mailbox_post_socket(&mailbox, 0), 0);
+    assert_int_equal(post_socket(7), UV_ENOMEM);
+    assert_int_equal(post_socket(0), 0);
     run_until(&loop, has_come, &wanted);
     assert_int_equal(count, 1);
 }
@@ -222,11 +252,52 @@ static void once_grown_it_allocates_no_more(void **state)
         if (i == 2) { /* both halves have had their turn */
             allocations = atomic_load(&memory.allocations);
         }
-        assert_int_equal(tlr_mailbox_post_socket(&mailbox, (uv_os_sock_t)i),
+        assert_int_equal(post_socket((uv_os_sock_t)i),
                          0);
         run_until(&loop, has_come, &wanted);
     }
     assert_int_equal(atomic_load(&memory.allocations), allocations);
+}
+
+/* Sockets are not: the listener has made room for them. */
+static void posts_have_a_limit(void **state)
+{
+    unsigned wanted = LIMIT + 1;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < LIMIT; i++) {
+        assert_int_equal(post(), 0);
+    }
+    assert_int_equal(post(), UV_ENOBUFS);
+    assert_int_equal(post_socket(0), 0);
+    assert_int_equal(post(), UV_ENOBUFS);
+    assert_int_equal(atomic_load(&mailbox.denied), 2);
+    in_order = true;
+    run_until(&loop, has_come, &wanted);
+    assert_int_equal(post(), 0);
+    wanted++;
+    run_until(&loop, has_come, &wanted);
+}
+
+static void a_burst_gives_its_memory_back(void **state)
+{
+    unsigned wanted = 20000;
+    unsigned i;
+    size_t most;
+
+    (void)state;
+    for (i = 0; i < wanted; i++) {
+        assert_int_equal(post_socket((uv_os_sock_t)i), 0);
+    }
+    most = atomic_load(&memory.bytes);
+    run_until(&loop, has_come, &wanted);
+    for (i = 0; i < 4; i++) {
+        wanted++;
+        assert_int_equal(post_socket(0), 0);
+        run_until(&loop, has_come, &wanted);
+    }
+    assert_in_range(atomic_load(&memory.bytes), 0, most / 100);
 }
 
 #define TEST(function) \
@@ -241,6 +312,8 @@ int main(void)
         TEST(nothing_is_lost_when_it_is_shut_meanwhile),
         TEST(without_memory_the_sender_is_told),
         TEST(once_grown_it_allocates_no_more),
+        TEST(posts_have_a_limit),
+        TEST(a_burst_gives_its_memory_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

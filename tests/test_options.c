@@ -20,7 +20,7 @@ static void the_defaults_are_those_of_the_header(void **state)
     struct tlr_options options;
 
     (void)state;
-    tlr_options_init(&options);
+    tlr_options_init(&options, sizeof(options));
     assert_int_equal(options.size, sizeof(options));
     assert_int_equal(options.loops, TLR_LOOPS_PER_CPU);
     assert_int_equal(options.balance, TLR_BALANCE_LEAST);

@@ -21,13 +21,19 @@ static void on_wake(struct tlr_pool *woken)
 
 static int set_up(void **state)
 {
+    unsigned i;
+
     (void)state;
     memory_init(&memory);
     memset(&config, 0, sizeof(config));
     memset(&pool, 0, sizeof(pool));
     config.allocator = memory.allocator;
     atomic_store(&wakes, 0);
-    assert_int_equal(tlr_pool_init(&pool, 3, &config, on_wake), 0);
+    assert_int_equal(
+        tlr_pool_init(&pool, 3, TLR_WORKER_OWN, &config, on_wake), 0);
+    for (i = 0; i < 3; i++) {
+        pool.workers[i].cpu = TLR_ANY_CPU;
+    }
     return 0;
 }
 
@@ -139,7 +145,8 @@ static void without_memory_there_is_no_pool(void **state)
     (void)state;
     atomic_store(&memory.fail_to, UINT32_MAX);
     atomic_store(&memory.fail_from, 1);
-    assert_int_equal(tlr_pool_init(&other, 3, &config, on_wake), UV_ENOMEM);
+    assert_int_equal(tlr_pool_init(&other, 3, TLR_WORKER_OWN, &config,
+                                   on_wake), UV_ENOMEM);
     atomic_store(&memory.fail_from, 0);
 }
 
@@ -160,7 +167,6 @@ static void workers_are_made_and_ended_together(void **state)
     tlr_pool_end(&pool);
     assert_true(tlr_pool_all_closed(&pool));
     assert_int_equal(atomic_load(&wakes), 3);
-    tlr_pool_unmake(&pool);
     assert_int_equal(count_descriptors(), descriptors);
     assert_int_equal(uv_loop_close(&first), 0);
 }

@@ -786,7 +786,8 @@ static void counters_may_be_read_from_any_thread(void **state)
     assert_int_equal(sum.bytes_out, 200 * 5000);
     assert_int_equal(sum.closed[TLR_CLOSED_BY_PEER], 200);
     assert_int_equal(tlr_server_counters(
-                         f->server, tlr_server_workers(f->server), &sum),
+                         f->server, tlr_server_workers(f->server), &sum,
+                         sizeof(sum)),
                      UV_EINVAL);
 }
 

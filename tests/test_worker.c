@@ -65,8 +65,12 @@ static int set_up(void **state)
     assert_int_equal(
         tlr_handoff_listen((struct sockaddr *)&any, 0, 0, &listener), 0);
     assert_int_equal(tlr_handoff_name(listener, &f->address), 0);
-    assert_int_equal(
-        tlr_worker_init(&worker, 5, NULL, &config, &callbacks, NULL), 0);
+    config.mailbox = 100;
+    assert_int_equal(tlr_worker_create(&worker, 5, TLR_WORKER_OWN, &config,
+                                       &callbacks, NULL),
+                     0);
+    worker.cpu = TLR_ANY_CPU;
+    assert_int_equal(tlr_worker_init(&worker, NULL), 0);
     return 0;
 }
 
@@ -92,6 +96,7 @@ static struct tlr_counters counters(void)
 {
     struct tlr_counters now;
 
+    memset(&now, 0, sizeof(now));
     tlr_worker_counters(&worker, &now);
     return now;
 }
@@ -157,6 +162,7 @@ static void what_comes_too_late_is_refused(void **state)
     assert_int_equal(tlr_worker_start(&worker), 0);
     tlr_worker_end(&worker, true);
     give(f, &client);
+    assert_int_equal(atomic_load(&unreserved), 1);
     assert_int_equal(counters().refused, 1);
     assert_int_equal(counters().accepted, 0);
     assert_int_equal(atomic_load(&worker.load), 0);

@@ -36,19 +36,36 @@ void tlr_buffers_close(struct tlr_buffers *buffers)
     }
 }
 
+struct tlr_buffer *tlr_buffers_take(struct tlr_buffers *buffers, size_t size)
+{
+    struct tlr_buffer *buffer =
+        tlr_malloc(buffers->allocator, sizeof(struct tlr_buffer) + size);
+
+    if (buffer != NULL) {
+        buffer->users = 1;
+        buffer->size = (uint32_t)size;
+    }
+    return buffer;
+}
+
+void tlr_buffers_lend_taken(struct tlr_buffers *buffers,
+                            struct tlr_buffer *buffer)
+{
+    TLR_CHECK(buffers->lent == NULL);
+    buffer->users++;
+    buffers->lent = buffer;
+}
+
 struct tlr_buffer *tlr_buffers_lend(struct tlr_buffers *buffers)
 {
     TLR_CHECK(buffers->lent == NULL);
     if (buffers->free != NULL) {
         buffers->lent = buffers->free;
+        buffers->lent->users = 1;
         buffers->free = buffers->free->next;
         buffers->free_count--;
     } else {
-        buffers->lent = tlr_malloc(buffers->allocator,
-                                   sizeof(struct tlr_buffer) + buffers->size);
-    }
-    if (buffers->lent != NULL) {
-        buffers->lent->users = 1;
+        buffers->lent = tlr_buffers_take(buffers, buffers->size);
     }
     return buffers->lent;
 }
@@ -70,7 +87,7 @@ struct tlr_buffer *tlr_buffers_share(struct tlr_buffers *buffers,
     uintptr_t at = (uintptr_t)data;
 
     if (lent == NULL || at < (uintptr_t)lent->data ||
-        at >= (uintptr_t)lent->data + buffers->size) {
+        at >= (uintptr_t)lent->data + lent->size) {
         return NULL;
     }
     lent->users++;
@@ -83,7 +100,7 @@ void tlr_buffers_put(struct tlr_buffers *buffers, struct tlr_buffer *buffer)
     if (buffer->users > 0) {
         return;
     }
-    if (buffers->free_count >= KEEP) {
+    if (buffers->free_count >= KEEP || buffer->size != buffers->size) {
         tlr_free(buffers->allocator, buffer);
         return;
     }

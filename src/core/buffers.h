@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A loop's read buffers, all of one size. One is lent to the read that is
+ * A loop's read buffers, all of one size but for those that a connection keeps
+ * for a read that needs several. One is lent to the read that is
  * being delivered; whoever writes from it, one or several, shares it until the
  * last of these writes is done. Owned by a worker and used on its thread only.
  *
@@ -17,6 +18,7 @@
 struct tlr_buffer {
     struct tlr_buffer *next; /* in the list of free ones */
     unsigned users;          /* the read that it is lent to, and writes */
+    uint32_t size;           /* bytes of data */
     char data[];
 };
 
@@ -34,6 +36,13 @@ int tlr_buffers_init(struct tlr_buffers *buffers,
 
 /* Every buffer has to be back. */
 void tlr_buffers_close(struct tlr_buffers *buffers);
+
+/* A buffer of that size for the caller alone, put back later; or NULL. */
+struct tlr_buffer *tlr_buffers_take(struct tlr_buffers *buffers, size_t size);
+
+/* Lends a buffer that was taken to a read, or a delivery. */
+void tlr_buffers_lend_taken(struct tlr_buffers *buffers,
+                            struct tlr_buffer *buffer);
 
 /* Lends a buffer to a read; NULL: no memory. */
 struct tlr_buffer *tlr_buffers_lend(struct tlr_buffers *buffers);

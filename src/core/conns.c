@@ -22,7 +22,7 @@ void tlr_conns_unreserve(struct tlr_conns *conns)
 }
 
 void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
-                    tlr_conns_cb on_gone, tlr_conns_cb on_closed)
+                    tlr_conns_gone_cb on_gone, tlr_conns_cb on_closed)
 {
     conns->loop = loop;
     conns->index = index;
@@ -33,12 +33,15 @@ void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
     tlr_port_init(&conns->port, loop, tlr_conn_deliver);
     tlr_deadlines_init(&conns->lingering, loop, LINGER,
                        tlr_conn_linger_passed);
+    tlr_ids_init(&conns->ids, &conns->config->allocator,
+                 conns->config->first_serial);
 }
 
 static void handle_closed(struct tlr_conns *conns)
 {
     conns->handles--;
     if (conns->handles == 0) {
+        tlr_ids_close(&conns->ids);
         tlr_buffers_close(&conns->buffers);
         conns->on_closed(conns);
     }
@@ -88,6 +91,27 @@ void tlr_conns_drain(struct tlr_conns *conns)
 {
     conns->draining = true;
     each(conns, tlr_conn_drain);
+}
+
+void tlr_conns_ref_handle(const struct tlr_conns *conns, uv_handle_t *handle)
+{
+    if (conns->unreferenced) {
+        uv_unref(handle);
+    } else {
+        uv_ref(handle);
+    }
+}
+
+void tlr_conns_ref(struct tlr_conns *conns, bool ref)
+{
+    struct tlr_list *link;
+
+    conns->unreferenced = !ref;
+    tlr_conns_ref_handle(conns, (uv_handle_t *)&conns->port.idle);
+    tlr_conns_ref_handle(conns, (uv_handle_t *)&conns->lingering.timer);
+    for (link = conns->all.next; link != &conns->all; link = link->next) {
+        tlr_conn_ref(TLR_CONTAINER_OF(link, struct tlr_conn, link));
+    }
 }
 
 void tlr_conns_stop(struct tlr_conns *conns)

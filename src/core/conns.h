@@ -11,26 +11,59 @@
 
 #include "buffers.h"
 #include "deadlines.h"
+#include "ids.h"
 #include "list.h"
 #include "port.h"
 #include "tally.h"
 #include "teller.h"
+
+/* With the number of a worker behind it, and the 0 at the end. */
+#define TLR_THREAD_NAME_SIZE 64
 
 /*
  * What the connections of a server have in common. Owned by the server, does
  * not change once it runs, outlives every worker.
  */
 struct tlr_config {
+    struct tlr_server *server;
     struct tlr_handler handler;
     struct tlr_allocator allocator;
     size_t conn_data_size;
     size_t read_buffer;
+    size_t mailbox;
+    size_t send_queue;
+    size_t low_water;
+    size_t high_water;
+    size_t stack_size;
+    uint64_t first_serial; /* of ids */
+    char thread_name[TLR_THREAD_NAME_SIZE];
     void *user;
+    void (*on_worker_start)(struct tlr_server *server, unsigned worker);
+    void (*on_worker_end)(struct tlr_server *server, unsigned worker);
+    void (*trampoline)(void (*call)(void *argument), void *argument,
+                       void *user);
+    int (*resolve)(struct tlr_server *server, struct tlr_id id,
+                   const char *node, const char *service);
 };
+
+/* Calls a callback of the program's on the host loop's thread. */
+static inline void tlr_config_call(const struct tlr_config *config,
+                                   void (*call)(void *argument),
+                                   void *argument)
+{
+    if (config->trampoline != NULL) {
+        config->trampoline(call, argument, config->user);
+    } else {
+        call(argument);
+    }
+}
 
 struct tlr_conns;
 
 typedef void (*tlr_conns_cb)(struct tlr_conns *conns);
+
+/* counted: room was reserved for it: it was accepted or adopted. */
+typedef void (*tlr_conns_gone_cb)(struct tlr_conns *conns, bool counted);
 
 struct tlr_conns {
     const struct tlr_config *config;
@@ -42,9 +75,13 @@ struct tlr_conns {
     struct tlr_port port;
     struct tlr_buffers buffers;
     struct tlr_deadlines lingering;
-    tlr_conns_cb on_gone;   /* a connection ended, or could not be opened */
+    struct tlr_ids ids;
+    tlr_conns_gone_cb on_gone; /* one ended, or could not be opened */
     tlr_conns_cb on_closed; /* after tlr_conns_close() */
+    bool on_host;           /* the loop is the host's */
+    bool unreferenced;      /* none of our handles keeps the loop alive */
     bool draining;          /* each that opens is told at once */
+    bool stopping;          /* nothing opens any more */
     char sink[1024];        /* for what is dropped, when memory is out */
     struct tlr_tally tally;
 };
@@ -58,7 +95,27 @@ void tlr_conns_unreserve(struct tlr_conns *conns);
 
 /* Then what cannot: puts two handles on the loop. */
 void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
-                    tlr_conns_cb on_gone, tlr_conns_cb on_closed);
+                    tlr_conns_gone_cb on_gone, tlr_conns_cb on_closed);
+
+/* Whether handles on the loop keep it alive, those to come included. */
+void tlr_conns_ref(struct tlr_conns *conns, bool ref);
+
+/* The same for one of them. */
+void tlr_conns_ref_handle(const struct tlr_conns *conns, uv_handle_t *handle);
+
+/*
+ * Calls a callback of the program's: through the trampoline on the host's loop.
+ */
+static inline void tlr_conns_call(const struct tlr_conns *conns,
+                                  void (*call)(void *argument),
+                                  void *argument)
+{
+    if (conns->on_host) {
+        tlr_config_call(conns->config, call, argument);
+    } else {
+        call(argument);
+    }
+}
 
 /* Every connection has to be gone. on_closed follows. */
 void tlr_conns_close(struct tlr_conns *conns);
@@ -70,7 +127,7 @@ bool tlr_conns_empty(const struct tlr_conns *conns);
  */
 
 /*
- * Opens an accepted socket here, and takes it; on_open is called before it
+ * Opens a connected socket here, and takes it; on_open is called before it
  * returns. When that fails the socket is closed and counted as refused. In
  * either case on_gone is called once, now or later.
  */

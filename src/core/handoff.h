@@ -50,6 +50,12 @@ int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address);
 /* How many connections the kernel may hold for a listening socket. */
 unsigned tlr_handoff_queue_capacity(uv_os_sock_t listener);
 
+/*
+ * Whether this is a connected TCP socket; then children do not inherit it from
+ * now on. UV_ENOTSOCK, UV_EBADF, UV_ENOTSUP, UV_ENOTCONN: as for tlr_adopt().
+ */
+int tlr_handoff_adopt(uv_os_sock_t sock);
+
 /* Accepts one connection, Nagle's algorithm off. Gives the socket. */
 int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock);
 
@@ -71,6 +77,10 @@ void tlr_handoff_send_fin(const uv_tcp_t *tcp);
 /* Makes the coming close of a socket send RST and drop what is queued. */
 int tlr_handoff_abort_on_close(const uv_tcp_t *tcp);
 
+/* tlr_conn_get() for what libuv can set and not read. */
+int tlr_handoff_nodelay(const uv_tcp_t *tcp, int *on);
+int tlr_handoff_keepalive(const uv_tcp_t *tcp, int *seconds);
+
 /*
  * The error that is pending on a socket whose stream libuv says has ended, or
  * 0. libuv on Unix takes EPOLLHUP behind a short read for the end without
@@ -87,11 +97,19 @@ bool tlr_handoff_emulated(const uv_tcp_t *tcp);
  */
 void tlr_handoff_clean_failed_loop(const uv_loop_t *loop);
 
+/* Whether uv_loop_close() has been called on a loop, and succeeded. */
+bool tlr_handoff_loop_is_closed(const uv_loop_t *loop);
+
 /*
  * Starts a thread on which every signal is blocked, SIGPIPE too: libuv writes
  * in a way that raises it, and a host may have left it at its default.
+ * stack_size: as uv_thread_options_t has it.
  */
-int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg);
+int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg,
+                       size_t stack_size);
+
+/* Names the calling thread, as far as the system goes along. */
+void tlr_handoff_thread_name(const char *name);
 
 /* The calling thread, as a number that no other running thread has. */
 uintptr_t tlr_handoff_thread_id(void);

@@ -142,6 +142,37 @@ unsigned tlr_handoff_queue_capacity(uv_os_sock_t listener)
     return CAPACITY;
 }
 
+static int get_option(int sock, int level, int name, int *value)
+{
+    socklen_t length = sizeof(*value);
+
+    return getsockopt(sock, level, name, value, &length) == 0
+               ? 0
+               : uv_translate_sys_error(errno);
+}
+
+int tlr_handoff_adopt(uv_os_sock_t sock)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    int type;
+    int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
+
+    if (err != 0) {
+        return err;
+    }
+    if (getpeername(sock, (struct sockaddr *)&peer, &length) != 0) {
+        return uv_translate_sys_error(errno);
+    }
+    if (type != SOCK_STREAM ||
+        (peer.ss_family != AF_INET && peer.ss_family != AF_INET6)) {
+        return UV_ENOTSUP;
+    }
+    return fcntl(sock, F_SETFD, FD_CLOEXEC) == -1
+               ? uv_translate_sys_error(errno)
+               : 0;
+}
+
 int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock)
 {
     do {
@@ -201,6 +232,36 @@ int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
     return err;
 }
 
+static int get_tcp_option(const uv_tcp_t *tcp, int level, int name, int *value)
+{
+    uv_os_fd_t fd;
+    int err = uv_fileno((const uv_handle_t *)tcp, &fd);
+
+    return err == 0 ? get_option(fd, level, name, value) : err;
+}
+
+int tlr_handoff_nodelay(const uv_tcp_t *tcp, int *on)
+{
+    int err = get_tcp_option(tcp, IPPROTO_TCP, TCP_NODELAY, on);
+
+    *on = err == 0 && *on != 0;
+    return err;
+}
+
+#if !defined(TCP_KEEPIDLE) && defined(TCP_KEEPALIVE) /* macOS */
+#define TCP_KEEPIDLE TCP_KEEPALIVE
+#endif
+
+int tlr_handoff_keepalive(const uv_tcp_t *tcp, int *seconds)
+{
+    int err = get_tcp_option(tcp, SOL_SOCKET, SO_KEEPALIVE, seconds);
+
+    if (err == 0 && *seconds != 0) {
+        err = get_tcp_option(tcp, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+    }
+    return err;
+}
+
 /*
  * EPIPE is what a reset behind the peer's FIN leaves: then the end is one, and
  * writing will tell the rest.
@@ -208,14 +269,8 @@ int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
 int tlr_handoff_pending_error(const uv_tcp_t *tcp)
 {
     int pending;
-    socklen_t length = sizeof(pending);
-    uv_os_fd_t fd;
-    int err = uv_fileno((const uv_handle_t *)tcp, &fd);
+    int err = get_tcp_option(tcp, SOL_SOCKET, SO_ERROR, &pending);
 
-    if (err == 0 &&
-        getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length) != 0) {
-        err = uv_translate_sys_error(errno);
-    }
     if (err != 0) {
         return err;
     }
@@ -237,8 +292,15 @@ void tlr_handoff_clean_failed_loop(const uv_loop_t *loop)
     }
 }
 
-int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg)
+bool tlr_handoff_loop_is_closed(const uv_loop_t *loop)
 {
+    return uv_backend_fd(loop) == -1;
+}
+
+int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg,
+                       size_t stack_size)
+{
+    uv_thread_options_t options = {0, 0};
     sigset_t all;
     sigset_t before;
     int err;
@@ -248,9 +310,28 @@ int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg)
     if (err != 0) {
         return uv_translate_sys_error(err);
     }
-    err = uv_thread_create(thread, entry, arg);
+    if (stack_size > 0) {
+        options.flags = UV_THREAD_HAS_STACK_SIZE;
+        options.stack_size = stack_size;
+    }
+    err = uv_thread_create_ex(thread, &options, entry, arg);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* it worked above */
     return err;
+}
+
+#define NAME_SIZE 16 /* Linux: with the 0 at the end, or it does nothing */
+
+void tlr_handoff_thread_name(const char *name)
+{
+    char cut[NAME_SIZE];
+
+    strncpy(cut, name, sizeof(cut) - 1);
+    cut[sizeof(cut) - 1] = '\0';
+#if defined(__APPLE__)
+    (void)pthread_setname_np(cut); /* only people look at it */
+#elif defined(__linux__)
+    (void)pthread_setname_np(pthread_self(), cut);
+#endif
 }
 
 uintptr_t tlr_handoff_thread_id(void)

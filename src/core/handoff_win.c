@@ -89,6 +89,38 @@ unsigned tlr_handoff_queue_capacity(uv_os_sock_t listener)
     return 4096;
 }
 
+static int get_option(SOCKET sock, int level, int name, DWORD *value)
+{
+    int length = sizeof(*value);
+
+    *value = 0; /* some write one byte only */
+    return getsockopt(sock, level, name, (char *)value, &length) == 0
+               ? 0
+               : last_error();
+}
+
+int tlr_handoff_adopt(uv_os_sock_t sock)
+{
+    struct sockaddr_storage peer;
+    int length = sizeof(peer);
+    DWORD type;
+    int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
+
+    if (err != 0) {
+        return err;
+    }
+    if (getpeername(sock, (struct sockaddr *)&peer, &length) != 0) {
+        return last_error();
+    }
+    if (type != SOCK_STREAM ||
+        (peer.ss_family != AF_INET && peer.ss_family != AF_INET6)) {
+        return UV_ENOTSUP;
+    }
+    return SetHandleInformation((HANDLE)sock, HANDLE_FLAG_INHERIT, 0)
+               ? 0
+               : uv_translate_sys_error((int)GetLastError());
+}
+
 /*
  * Winsock's accept() gives a socket that children inherit, and libuv 1.52 no
  * longer clears that in uv_tcp_open(). TCP_NODELAY is not passed on by the
@@ -161,6 +193,40 @@ int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
     return err;
 }
 
+static int get_tcp_option(const uv_tcp_t *tcp, int level, int name,
+                          DWORD *value)
+{
+    uv_os_fd_t fd;
+    int err = uv_fileno((const uv_handle_t *)tcp, &fd);
+
+    return err == 0 ? get_option((SOCKET)fd, level, name, value) : err;
+}
+
+int tlr_handoff_nodelay(const uv_tcp_t *tcp, int *on)
+{
+    DWORD value;
+    int err = get_tcp_option(tcp, IPPROTO_TCP, TCP_NODELAY, &value);
+
+    *on = err == 0 && value != 0;
+    return err;
+}
+
+#if !defined(TCP_KEEPIDLE) /* since Windows 10, 1709 */
+#define TCP_KEEPIDLE 3
+#endif
+
+int tlr_handoff_keepalive(const uv_tcp_t *tcp, int *seconds)
+{
+    DWORD value;
+    int err = get_tcp_option(tcp, SOL_SOCKET, SO_KEEPALIVE, &value);
+
+    if (err == 0 && value != 0) {
+        err = get_tcp_option(tcp, IPPROTO_TCP, TCP_KEEPIDLE, &value);
+    }
+    *seconds = err == 0 ? (int)value : 0;
+    return err;
+}
+
 /* Winsock's reads tell a reset from an end by themselves. */
 int tlr_handoff_pending_error(const uv_tcp_t *tcp)
 {
@@ -183,9 +249,45 @@ void tlr_handoff_clean_failed_loop(const uv_loop_t *loop)
     (void)loop;
 }
 
-int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg)
+bool tlr_handoff_loop_is_closed(const uv_loop_t *loop)
 {
-    return uv_thread_create(thread, entry, arg);
+    return loop->iocp == INVALID_HANDLE_VALUE;
+}
+
+int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg,
+                       size_t stack_size)
+{
+    uv_thread_options_t options = {0, 0};
+
+    if (stack_size > 0) {
+        options.flags = UV_THREAD_HAS_STACK_SIZE;
+        options.stack_size = stack_size;
+    }
+    return uv_thread_create_ex(thread, &options, entry, arg);
+}
+
+#define NAME_SIZE 64
+
+typedef HRESULT(WINAPI *set_description_cb)(HANDLE thread, PCWSTR name);
+
+/* Since Windows 10, 1607: so it is looked for. */
+void tlr_handoff_thread_name(const char *name)
+{
+    HMODULE kernel = GetModuleHandleW(L"kernel32.dll");
+    wchar_t wide[NAME_SIZE];
+    set_description_cb set_description;
+    FARPROC found;
+
+    if (kernel == NULL) {
+        return;
+    }
+    found = GetProcAddress(kernel, "SetThreadDescription");
+    if (found == NULL || MultiByteToWideChar(CP_UTF8, 0, name, -1, wide,
+                                             NAME_SIZE) == 0) {
+        return;
+    }
+    memcpy(&set_description, &found, sizeof(found));
+    (void)set_description(GetCurrentThread(), wide); /* only people look */
 }
 
 uintptr_t tlr_handoff_thread_id(void)

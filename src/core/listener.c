@@ -31,6 +31,8 @@
 /* Milliseconds until the next attempt when the system has run out. */
 #define RETRY 50
 
+#define NO_SOCKET ((uv_os_sock_t)-1)
+
 enum listener_state {
     LISTENER_IDLE,     /* not started */
     LISTENER_WATCHING, /* polls for connections */
@@ -206,13 +208,21 @@ static void handle_closed(struct tlr_listener *listener)
     }
 }
 
-/* The descriptor is libuv's to watch until here. */
+/* After uv_close() the descriptor is not libuv's to watch any more. */
+static void close_socket(struct tlr_listener *listener)
+{
+    if (listener->sock != NO_SOCKET) {
+        tlr_handoff_close(listener->sock);
+        listener->sock = NO_SOCKET;
+    }
+}
+
 static void on_poll_closed(uv_handle_t *handle)
 {
     struct tlr_listener *listener =
         TLR_CONTAINER_OF(handle, struct tlr_listener, poll);
 
-    tlr_handoff_close(listener->sock);
+    close_socket(listener);
     handle_closed(listener);
 }
 
@@ -281,4 +291,32 @@ void tlr_listener_close(struct tlr_listener *listener, bool take_queued)
         (void)uv_poll_stop(&listener->poll); /* always 0 */
         set_timer(listener, 0);
     }
+}
+
+void tlr_listener_end(struct tlr_listener *listener)
+{
+    enum verdict verdict = MORE;
+
+    tlr_listener_close(listener, true);
+    while (listener->state == LISTENER_EMPTYING && verdict == MORE &&
+           listener->left > 0) {
+        verdict = accept_batch(listener, 1);
+    }
+    tlr_listener_close(listener, false);
+    close_socket(listener);
+}
+
+static void ref_handle(uv_handle_t *handle, bool ref)
+{
+    if (ref) {
+        uv_ref(handle);
+    } else {
+        uv_unref(handle);
+    }
+}
+
+void tlr_listener_ref(struct tlr_listener *listener, bool ref)
+{
+    ref_handle((uv_handle_t *)&listener->poll, ref);
+    ref_handle((uv_handle_t *)&listener->retry, ref);
 }

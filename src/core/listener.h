@@ -70,4 +70,14 @@ void tlr_listener_resume(struct tlr_listener *listener);
  */
 void tlr_listener_close(struct tlr_listener *listener, bool take_queued);
 
+/*
+ * Accepts what is queued as far as that goes at once, closes, and closes the
+ * socket too before it returns: for a loop that may not turn any more. `closed`
+ * follows if it does.
+ */
+void tlr_listener_end(struct tlr_listener *listener);
+
+/* Whether its handles keep their loop alive; they do at first. */
+void tlr_listener_ref(struct tlr_listener *listener, bool ref);
+
 #endif

@@ -2,50 +2,53 @@
 /* See mailbox.h. */
 #include "mailbox.h"
 
-#include <string.h>
-
 #include "check.h"
 
 #define FIRST_CAPACITY 64
 
-int tlr_mailbox_init(struct tlr_mailbox *mailbox, uv_loop_t *loop,
-                     const struct tlr_allocator *allocator, uv_async_cb wake)
-{
-    int err;
+/* After a burst no more than this is kept for the next one. */
+#define KEEP 4096
 
-    memset(&mailbox->filling, 0, sizeof(mailbox->filling));
-    memset(&mailbox->emptying, 0, sizeof(mailbox->emptying));
+int tlr_mailbox_create(struct tlr_mailbox *mailbox,
+                       const struct tlr_allocator *allocator, size_t limit)
+{
     mailbox->allocator = allocator;
-    mailbox->orders = 0;
-    mailbox->open = true;
-    err = uv_mutex_init(&mailbox->mutex);
-    if (err != 0) {
-        return err;
-    }
-    err = uv_async_init(loop, &mailbox->async, wake);
-    if (err != 0) {
-        uv_mutex_destroy(&mailbox->mutex);
+    mailbox->limit = limit;
+    return uv_mutex_init(&mailbox->mutex);
+}
+
+int tlr_mailbox_open(struct tlr_mailbox *mailbox, uv_loop_t *loop,
+                     uv_async_cb wake)
+{
+    int err = uv_async_init(loop, &mailbox->async, wake);
+
+    if (err == 0) {
+        uv_mutex_lock(&mailbox->mutex);
+        TLR_CHECK(mailbox->state == TLR_MAILBOX_CREATED);
+        mailbox->state = TLR_MAILBOX_OPEN;
+        uv_mutex_unlock(&mailbox->mutex);
     }
     return err;
 }
 
 static int reserve(struct tlr_mailbox *mailbox)
 {
-    struct tlr_sockets *sockets = &mailbox->filling;
+    struct tlr_messages *messages = &mailbox->filling;
     size_t capacity;
-    uv_os_sock_t *items;
+    struct tlr_message *items;
 
-    if (sockets->count < sockets->capacity) {
+    if (messages->count < messages->capacity) {
         return 0;
     }
-    capacity = sockets->capacity == 0 ? FIRST_CAPACITY : sockets->capacity * 2;
-    items = tlr_realloc(mailbox->allocator, sockets->items,
+    capacity =
+        messages->capacity == 0 ? FIRST_CAPACITY : messages->capacity * 2;
+    items = tlr_realloc(mailbox->allocator, messages->items,
                         capacity * sizeof(*items));
     if (items == NULL) {
         return UV_ENOMEM;
     }
-    sockets->items = items;
-    sockets->capacity = capacity;
+    messages->items = items;
+    messages->capacity = capacity;
     return 0;
 }
 
@@ -54,14 +57,40 @@ static void wake(struct tlr_mailbox *mailbox)
     TLR_CHECK(uv_async_send(&mailbox->async) == 0); /* the handle is open */
 }
 
-int tlr_mailbox_post_socket(struct tlr_mailbox *mailbox, uv_os_sock_t sock)
+static bool is_post(const struct tlr_message *message)
+{
+    return message->kind == TLR_MESSAGE_POST ||
+           message->kind == TLR_MESSAGE_POST_CONN;
+}
+
+static int admit(struct tlr_mailbox *mailbox,
+                 const struct tlr_message *message)
+{
+    switch (mailbox->state) {
+    case TLR_MAILBOX_OPEN:
+        break;
+    case TLR_MAILBOX_CREATED:
+        return UV_EAGAIN;
+    default:
+        return UV_ECANCELED;
+    }
+    if (is_post(message) && mailbox->posts >= mailbox->limit) {
+        atomic_fetch_add(&mailbox->denied, 1);
+        return UV_ENOBUFS;
+    }
+    return reserve(mailbox);
+}
+
+int tlr_mailbox_post(struct tlr_mailbox *mailbox,
+                     const struct tlr_message *message)
 {
     int err;
 
     uv_mutex_lock(&mailbox->mutex);
-    err = mailbox->open ? reserve(mailbox) : UV_ECANCELED;
+    err = admit(mailbox, message);
     if (err == 0) {
-        mailbox->filling.items[mailbox->filling.count++] = sock;
+        mailbox->filling.items[mailbox->filling.count++] = *message;
+        mailbox->posts += is_post(message);
         wake(mailbox);
     }
     uv_mutex_unlock(&mailbox->mutex);
@@ -71,34 +100,46 @@ int tlr_mailbox_post_socket(struct tlr_mailbox *mailbox, uv_os_sock_t sock)
 void tlr_mailbox_post_orders(struct tlr_mailbox *mailbox, unsigned orders)
 {
     uv_mutex_lock(&mailbox->mutex);
-    if (mailbox->open) {
+    if (mailbox->state == TLR_MAILBOX_OPEN) {
         mailbox->orders |= orders;
         wake(mailbox);
     }
     uv_mutex_unlock(&mailbox->mutex);
 }
 
-unsigned tlr_mailbox_receive(struct tlr_mailbox *mailbox,
-                             const struct tlr_sockets **sockets)
+/* Gives back what a burst has made large, once it is over. */
+static void trim(struct tlr_mailbox *mailbox, struct tlr_messages *messages)
 {
-    struct tlr_sockets emptied = mailbox->emptying;
+    if (messages->capacity > KEEP && messages->count < KEEP / 2) {
+        tlr_free(mailbox->allocator, messages->items);
+        messages->items = NULL;
+        messages->capacity = 0;
+    }
+    messages->count = 0;
+}
+
+unsigned tlr_mailbox_receive(struct tlr_mailbox *mailbox,
+                             const struct tlr_messages **messages)
+{
+    struct tlr_messages emptied = mailbox->emptying;
     unsigned orders;
 
-    emptied.count = 0;
+    trim(mailbox, &emptied);
     uv_mutex_lock(&mailbox->mutex);
     mailbox->emptying = mailbox->filling;
     mailbox->filling = emptied;
+    mailbox->posts = 0;
     orders = mailbox->orders;
     mailbox->orders = 0;
     uv_mutex_unlock(&mailbox->mutex);
-    *sockets = &mailbox->emptying;
+    *messages = &mailbox->emptying;
     return orders;
 }
 
 void tlr_mailbox_shut(struct tlr_mailbox *mailbox)
 {
     uv_mutex_lock(&mailbox->mutex);
-    mailbox->open = false;
+    mailbox->state = TLR_MAILBOX_SHUT;
     uv_mutex_unlock(&mailbox->mutex);
 }
 

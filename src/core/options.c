@@ -6,11 +6,23 @@
 #include <string.h>
 
 #include "handoff.h"
+#include "libuv.h"
 
 #define READ_BUFFER 65536
 #define READ_BUFFER_MOST (1u << 30)
 #define LOOPS_MOST 1024
 #define CONN_DATA_MOST ((size_t)1 << 30)
+#define MAILBOX 65536
+#define MAILBOX_MOST (1u << 24)
+#define SEND_QUEUE ((size_t)1 << 20)
+#define LOW_WATER 16384
+#define HIGH_WATER 65536
+
+/* What 0.1.0 had, and what no version is going to have. */
+#define OLDEST_SIZE                                                            \
+    (offsetof(struct tlr_options, resolve) +                                   \
+     sizeof(((struct tlr_options *)0)->resolve))
+#define SIZE_MOST 65536
 
 static void *c_malloc(size_t size, void *user)
 {
@@ -36,13 +48,28 @@ static void c_free(void *memory, void *user)
     free(memory);
 }
 
-void tlr_options_init(struct tlr_options *options)
+static const struct tlr_options defaults = {
+    .loops = TLR_LOOPS_PER_CPU,
+    .balance = TLR_BALANCE_LEAST,
+    .read_buffer = READ_BUFFER,
+    .mailbox = MAILBOX,
+    .send_queue = SEND_QUEUE,
+    .low_water = LOW_WATER,
+    .high_water = HIGH_WATER,
+};
+
+static size_t smaller(size_t a, size_t b)
 {
-    memset(options, 0, sizeof(*options));
-    options->size = sizeof(*options);
-    options->loops = TLR_LOOPS_PER_CPU;
-    options->balance = TLR_BALANCE_LEAST;
-    options->read_buffer = READ_BUFFER;
+    return a < b ? a : b;
+}
+
+void tlr_options_init(struct tlr_options *options, size_t size)
+{
+    memset(options, 0, size);
+    memcpy(options, &defaults, smaller(size, sizeof(defaults)));
+    if (size >= sizeof(options->size)) {
+        options->size = size;
+    }
 }
 
 static int check_allocator(struct tlr_allocator *allocator)
@@ -62,38 +89,100 @@ static int check_allocator(struct tlr_allocator *allocator)
     return 0;
 }
 
-static int check_numbers(const struct tlr_options *options)
+static bool between(size_t value, size_t least, size_t most)
 {
-    if (options->loops < TLR_LOOPS_HOST || options->loops > LOOPS_MOST ||
-        options->backlog < 0 || options->read_buffer < 1 ||
-        options->read_buffer > READ_BUFFER_MOST ||
-        options->conn_data_size > CONN_DATA_MOST) {
+    return value >= least && value <= most;
+}
+
+static bool good_numbers(const struct tlr_options *options)
+{
+    return options->loops >= TLR_LOOPS_BORROWED &&
+           options->loops <= LOOPS_MOST &&
+           (options->loops != TLR_LOOPS_BORROWED ||
+            between(options->borrowed, 1, LOOPS_MOST)) &&
+           options->backlog >= 0 &&
+           between(options->read_buffer, 1, READ_BUFFER_MOST) &&
+           options->conn_data_size <= CONN_DATA_MOST &&
+           between(options->mailbox, 1, MAILBOX_MOST) &&
+           options->low_water < options->high_water;
+}
+
+static int check_cpus(const struct tlr_options *options)
+{
+    size_t i;
+
+    if (options->cpu_count == 0) {
+        return 0;
+    }
+    if (options->cpus == NULL) {
         return UV_EINVAL;
     }
+    for (i = 0; i < options->cpu_count; i++) {
+        if (options->cpus[i] < 0) {
+            return UV_EINVAL;
+        }
+    }
+    return tlr_libuv_can_pin() ? 0 : UV_ENOTSUP;
+}
+
+static int check_balance(const struct tlr_options *options)
+{
     switch (options->balance) {
     case TLR_BALANCE_LEAST:
     case TLR_BALANCE_ROUND_ROBIN:
         return 0;
     case TLR_BALANCE_REUSEPORT:
-        return tlr_handoff_has_reuseport() ? 0 : UV_ENOTSUP;
+        /* A listener for a loop that has not come cannot be put on it. */
+        return tlr_handoff_has_reuseport() &&
+                       options->loops != TLR_LOOPS_BORROWED
+                   ? 0
+                   : UV_ENOTSUP;
     default:
         return UV_EINVAL;
     }
 }
 
+/*
+ * A newer program may know more options than we do. As long as they are all
+ * zeroes, which is as good as not set, nothing is lost.
+ */
+static int copy(const struct tlr_options *from, struct tlr_options *to)
+{
+    const char *bytes = (const char *)from;
+    size_t i;
+
+    if (!between(from->size, OLDEST_SIZE, SIZE_MOST)) {
+        return UV_EINVAL;
+    }
+    for (i = sizeof(*to); i < from->size; i++) {
+        if (bytes[i] != 0) {
+            return UV_E2BIG;
+        }
+    }
+    *to = defaults;
+    memcpy(to, from, smaller(from->size, sizeof(*to)));
+    return 0;
+}
+
 int tlr_options_read(const struct tlr_options *from, struct tlr_options *to)
 {
-    int err;
+    int err = copy(from, to);
 
-    if (from->size != sizeof(*from)) {
+    if (err != 0) {
+        return err;
+    }
+    if (to->handler.on_open == NULL || to->handler.on_read == NULL ||
+        !good_numbers(to)) {
         return UV_EINVAL;
     }
-    *to = *from;
-    if (to->handler.on_open == NULL || to->handler.on_read == NULL) {
-        return UV_EINVAL;
+    if (to->thread_name == NULL) {
+        to->thread_name = "teller";
     }
     err = check_allocator(&to->allocator);
-    return err != 0 ? err : check_numbers(to);
+    if (err == 0) {
+        err = check_balance(to);
+    }
+    return err != 0 ? err : check_cpus(to);
 }
 
 unsigned tlr_options_workers(const struct tlr_options *options)
@@ -101,6 +190,8 @@ unsigned tlr_options_workers(const struct tlr_options *options)
     switch (options->loops) {
     case TLR_LOOPS_HOST:
         return 1;
+    case TLR_LOOPS_BORROWED:
+        return options->borrowed;
     case TLR_LOOPS_PER_CPU:
         return uv_available_parallelism();
     default:

@@ -8,6 +8,12 @@ static bool try_reserve(struct tlr_pool *pool)
 {
     uint64_t total = atomic_load(&pool->total);
 
+    if (atomic_load(&pool->missing) > 0) {
+        return false;
+    }
+    if (pool->limit == 0) {
+        return true;
+    }
     while (total < pool->limit) {
         if (atomic_compare_exchange_weak(&pool->total, &total, total + 1)) {
             return true;
@@ -23,21 +29,25 @@ static bool try_reserve(struct tlr_pool *pool)
  */
 bool tlr_pool_reserve(struct tlr_pool *pool)
 {
-    if (pool->limit == 0 || try_reserve(pool)) {
+    if (try_reserve(pool)) {
         return true;
     }
     atomic_store(&pool->full, true);
     return try_reserve(pool);
 }
 
-void tlr_pool_unreserve(struct tlr_pool *pool)
+static void wake_if_full(struct tlr_pool *pool)
 {
-    if (pool->limit == 0) {
-        return;
-    }
-    atomic_fetch_sub(&pool->total, 1);
     if (atomic_load(&pool->full)) {
         pool->wake(pool);
+    }
+}
+
+void tlr_pool_unreserve(struct tlr_pool *pool)
+{
+    if (pool->limit > 0) {
+        atomic_fetch_sub(&pool->total, 1);
+        wake_if_full(pool);
     }
 }
 
@@ -48,21 +58,15 @@ bool tlr_pool_was_full(struct tlr_pool *pool)
 
 /* ---- choosing ------------------------------------------------------- */
 
-static struct tlr_worker *take_turn(struct tlr_pool *pool, unsigned index)
-{
-    pool->next = index + 1 == pool->count ? 0 : index + 1;
-    return &pool->workers[index];
-}
-
 /* The first with the fewest, from the one whose turn it is. */
-static struct tlr_worker *least(struct tlr_pool *pool)
+static unsigned least(struct tlr_pool *pool, unsigned turn)
 {
-    unsigned best = pool->next;
+    unsigned best = turn;
     uint64_t fewest = atomic_load(&pool->workers[best].load);
     unsigned i;
 
     for (i = 1; i < pool->count && fewest > 0; i++) {
-        unsigned index = (pool->next + i) % pool->count;
+        unsigned index = (turn + i) % pool->count;
         uint64_t load = atomic_load(&pool->workers[index].load);
 
         if (load < fewest) {
@@ -70,16 +74,24 @@ static struct tlr_worker *least(struct tlr_pool *pool)
             best = index;
         }
     }
-    return take_turn(pool, best);
+    return best;
+}
+
+/* Two threads at once may choose the same one: it will even out. */
+struct tlr_worker *tlr_pool_choose(struct tlr_pool *pool)
+{
+    unsigned index = atomic_load(&pool->next);
+
+    if (pool->balance == TLR_BALANCE_LEAST) {
+        index = least(pool, index);
+    }
+    atomic_store(&pool->next, index + 1 == pool->count ? 0 : index + 1);
+    return &pool->workers[index];
 }
 
 void tlr_pool_give(struct tlr_pool *pool, uv_os_sock_t sock)
 {
-    struct tlr_worker *worker = pool->balance == TLR_BALANCE_LEAST
-                                    ? least(pool)
-                                    : take_turn(pool, pool->next);
-
-    tlr_worker_give(worker, sock);
+    tlr_worker_give(tlr_pool_choose(pool), sock);
 }
 
 /* ---- the workers ---------------------------------------------------- */
@@ -94,12 +106,20 @@ static void on_unreserve(struct tlr_worker *worker)
     tlr_pool_unreserve(worker->owner);
 }
 
+/*
+ * Whoever is waiting has to be woken before the last thing, and that is
+ * `closed`: then the server may go, and with it what we would wake.
+ */
 static void on_closed(struct tlr_worker *worker)
 {
     struct tlr_pool *pool = worker->owner;
 
-    atomic_fetch_add(&pool->closed, 1);
+    uv_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->closing, 1);
+    uv_cond_signal(&pool->cond);
+    uv_mutex_unlock(&pool->mutex);
     pool->wake(pool);
+    atomic_fetch_add(&pool->closed, 1);
 }
 
 static const struct tlr_worker_callbacks callbacks = {
@@ -108,36 +128,94 @@ static const struct tlr_worker_callbacks callbacks = {
     .closed = on_closed,
 };
 
-int tlr_pool_init(struct tlr_pool *pool, unsigned count,
-                  const struct tlr_config *config,
-                  void (*wake)(struct tlr_pool *pool))
+static void destroy_workers(struct tlr_pool *pool)
 {
-    pool->workers = tlr_calloc(&config->allocator,
-                               count * sizeof(struct tlr_worker));
+    while (pool->created > 0) {
+        tlr_worker_destroy(&pool->workers[--pool->created]);
+    }
+    tlr_free(&pool->config->allocator, pool->workers);
+}
+
+static int create_workers(struct tlr_pool *pool)
+{
+    int err = 0;
+
+    pool->workers = tlr_calloc(&pool->config->allocator,
+                               pool->count * sizeof(struct tlr_worker));
     if (pool->workers == NULL) {
         return UV_ENOMEM;
     }
+    while (pool->created < pool->count && err == 0) {
+        err = tlr_worker_create(&pool->workers[pool->created], pool->created,
+                                pool->kind, pool->config, &callbacks, pool);
+        pool->created += err == 0;
+    }
+    if (err != 0) {
+        destroy_workers(pool);
+    }
+    return err;
+}
+
+int tlr_pool_init(struct tlr_pool *pool, unsigned count,
+                  enum tlr_worker_kind kind, const struct tlr_config *config,
+                  void (*wake)(struct tlr_pool *pool))
+{
+    int err = uv_mutex_init(&pool->mutex);
+
+    if (err != 0) {
+        return err;
+    }
+    err = uv_cond_init(&pool->cond);
+    if (err != 0) {
+        goto err_after_mutex;
+    }
     pool->count = count;
+    pool->kind = kind;
     pool->config = config;
     pool->wake = wake;
+    err = create_workers(pool);
+    if (err != 0) {
+        goto err_after_cond;
+    }
     return 0;
+
+err_after_cond:
+    uv_cond_destroy(&pool->cond);
+err_after_mutex:
+    uv_mutex_destroy(&pool->mutex);
+    return err;
+}
+
+/* Posting to workers that will never have a loop is hopeless from now on. */
+static void give_up(struct tlr_pool *pool)
+{
+    unsigned i;
+
+    for (i = 0; i < pool->count; i++) {
+        if (pool->workers[i].loop == NULL) {
+            tlr_mailbox_shut(&pool->workers[i].mailbox);
+        }
+    }
 }
 
 int tlr_pool_make(struct tlr_pool *pool, uv_loop_t *host)
 {
     int err = 0;
 
+    if (pool->kind == TLR_WORKER_BORROWED) {
+        atomic_store(&pool->missing, pool->count);
+        pool->attachable = true;
+        return 0;
+    }
+    if (pool->kind == TLR_WORKER_OWN) {
+        host = NULL;
+    }
     while (pool->made < pool->count && err == 0) {
-        err = tlr_worker_init(&pool->workers[pool->made], pool->made, host,
-                              pool->config, &callbacks, pool);
-        if (err == 0) {
-            pool->made++;
-        }
+        err = tlr_worker_init(&pool->workers[pool->made], host);
+        pool->made += err == 0;
     }
     if (err != 0) {
-        /* With a host there is one worker, so none was made. */
-        tlr_pool_end(pool);
-        tlr_pool_unmake(pool);
+        give_up(pool);
     }
     return err;
 }
@@ -146,13 +224,57 @@ int tlr_pool_start(struct tlr_pool *pool)
 {
     int err = 0;
 
-    while (pool->running < pool->count && err == 0) {
+    while (pool->running < pool->made && err == 0) {
         err = tlr_worker_start(&pool->workers[pool->running]);
         if (err == 0) {
-            pool->running++;
+            err = tlr_worker_pin(&pool->workers[pool->running++]);
         }
     }
     return err;
+}
+
+static int attach(struct tlr_pool *pool, struct tlr_worker *worker,
+                  uv_loop_t *loop)
+{
+    int err;
+
+    if (!pool->attachable) {
+        return UV_ECANCELED;
+    }
+    if (worker->mailbox.state != TLR_MAILBOX_CREATED) {
+        return UV_EBUSY;
+    }
+    err = tlr_worker_init(worker, loop);
+    pool->made += err == 0;
+    return err;
+}
+
+int tlr_pool_attach(struct tlr_pool *pool, unsigned index, uv_loop_t *loop)
+{
+    struct tlr_worker *worker = &pool->workers[index];
+    int err;
+
+    uv_mutex_lock(&pool->mutex);
+    err = attach(pool, worker, loop);
+    uv_mutex_unlock(&pool->mutex);
+    if (err != 0) {
+        return err;
+    }
+    (void)tlr_worker_start(worker); /* no thread: cannot fail */
+    if (atomic_fetch_sub(&pool->missing, 1) == 1) {
+        wake_if_full(pool);
+    }
+    return 0;
+}
+
+void tlr_pool_shut(struct tlr_pool *pool)
+{
+    uv_mutex_lock(&pool->mutex);
+    if (pool->attachable) {
+        pool->attachable = false;
+        give_up(pool);
+    }
+    uv_mutex_unlock(&pool->mutex);
 }
 
 void tlr_pool_end(struct tlr_pool *pool)
@@ -169,14 +291,55 @@ void tlr_pool_order(struct tlr_pool *pool, unsigned orders)
 {
     unsigned i;
 
-    for (i = 0; i < pool->made; i++) {
+    for (i = 0; i < pool->count; i++) {
         tlr_worker_order(&pool->workers[i], orders);
     }
 }
 
-bool tlr_pool_all_closed(const struct tlr_pool *pool)
+static unsigned made(struct tlr_pool *pool)
 {
-    return atomic_load((_Atomic unsigned *)&pool->closed) == pool->made;
+    unsigned count;
+
+    uv_mutex_lock(&pool->mutex);
+    count = pool->made;
+    uv_mutex_unlock(&pool->mutex);
+    return count;
+}
+
+/* The last few instructions of the last of them are waited for here. */
+bool tlr_pool_all_closed(struct tlr_pool *pool)
+{
+    unsigned all = made(pool);
+
+    if (atomic_load(&pool->closing) != all) {
+        return false;
+    }
+    while (atomic_load(&pool->closed) != all) {
+        uv_sleep(0);
+    }
+    return true;
+}
+
+#define FOR_EVER (UINT64_MAX / 1000000)
+
+bool tlr_pool_wait(struct tlr_pool *pool, uint64_t milliseconds)
+{
+    uint64_t start = uv_hrtime();
+    uint64_t left = milliseconds < FOR_EVER ? milliseconds * 1000000
+                                            : UINT64_MAX;
+    uint64_t past = 0;
+
+    uv_mutex_lock(&pool->mutex);
+    while (atomic_load(&pool->closing) != pool->made && past < left) {
+        if (left == UINT64_MAX) {
+            uv_cond_wait(&pool->cond, &pool->mutex);
+        } else {
+            (void)uv_cond_timedwait(&pool->cond, &pool->mutex, left - past);
+        }
+        past = uv_hrtime() - start;
+    }
+    uv_mutex_unlock(&pool->mutex);
+    return tlr_pool_all_closed(pool);
 }
 
 void tlr_pool_join(struct tlr_pool *pool)
@@ -189,18 +352,9 @@ void tlr_pool_join(struct tlr_pool *pool)
     pool->running = 0;
 }
 
-void tlr_pool_unmake(struct tlr_pool *pool)
-{
-    unsigned i;
-
-    for (i = 0; i < pool->made; i++) {
-        tlr_worker_destroy(&pool->workers[i]);
-    }
-    pool->made = 0;
-    atomic_store(&pool->closed, 0);
-}
-
 void tlr_pool_destroy(struct tlr_pool *pool)
 {
-    tlr_free(&pool->config->allocator, pool->workers);
+    destroy_workers(pool);
+    uv_cond_destroy(&pool->cond);
+    uv_mutex_destroy(&pool->mutex);
 }

@@ -3,8 +3,8 @@
  * The workers of a server: which one is next, and how many connections there
  * may be.
  *
- * Owned by the server. Used on the host's thread, but for the reservations,
- * which any worker's thread makes and gives back.
+ * Owned by the server. Used on the host's thread, but for the reservations, which
+ * any thread makes and gives back, and where something else is said.
  */
 #ifndef TLR_POOL_H
 #define TLR_POOL_H
@@ -14,9 +14,13 @@
 struct tlr_pool {
     struct tlr_worker *workers;
     unsigned count;
-    unsigned made;    /* how many have a loop */
-    unsigned running; /* how many have been started */
-    unsigned next;    /* whose turn it is */
+    unsigned created; /* how many are there */
+    unsigned made;    /* how many have, or had, a loop; under the mutex */
+    unsigned running; /* how many threads of ours have been started */
+    bool attachable;  /* borrowed loops are waited for; under the mutex */
+    enum tlr_worker_kind kind;
+    uv_mutex_t mutex;
+    uv_cond_t cond; /* one more is about to be closed */
     enum tlr_balance balance;
     const struct tlr_config *config;
     void (*wake)(struct tlr_pool *pool); /* see tlr_pool_init() */
@@ -24,34 +28,48 @@ struct tlr_pool {
     char before[TLR_CACHE_LINE];
     _Atomic uint64_t total; /* reserved; not counted without a limit */
     _Atomic bool full;      /* a reservation was denied since the last look */
-    _Atomic unsigned closed;
+    _Atomic unsigned next;  /* whose turn it is */
+    _Atomic unsigned missing; /* borrowed loops that have not come yet */
+    _Atomic unsigned closing; /* as `closed`, and on the way there */
+    _Atomic unsigned closed;  /* those that touch nothing any more */
     char after[TLR_CACHE_LINE];
 };
 
 /*
- * Allocates `count` workers. Borrows `config`. UV_ENOMEM.
+ * Allocates `count` workers of a kind. Borrows `config`. UV_ENOMEM, or whatever
+ * uv_mutex_init() says.
  *
  * `wake` is called on any thread when tlr_pool_was_full() or
  * tlr_pool_all_closed() may have something to say.
  */
 int tlr_pool_init(struct tlr_pool *pool, unsigned count,
-                  const struct tlr_config *config,
+                  enum tlr_worker_kind kind, const struct tlr_config *config,
                   void (*wake)(struct tlr_pool *pool));
 
 /*
- * Makes the workers: host NULL, each with a loop and, later, a thread of its
- * own; else there is one, on that loop. All of them or none.
+ * Gives the workers their loops: ones of their own, the host's to the only one
+ * (TLR_WORKER_HOST), or none: they are for tlr_pool_attach(). When it fails those
+ * that were made are for tlr_pool_end().
  */
 int tlr_pool_make(struct tlr_pool *pool, uv_loop_t *host);
 
 /* Starts the threads. When it fails the others are for tlr_pool_end(). */
 int tlr_pool_start(struct tlr_pool *pool);
 
+/* tlr_server_attach(), on the thread of the loop. */
+int tlr_pool_attach(struct tlr_pool *pool, unsigned index, uv_loop_t *loop);
+
+/* From now on no borrowed loop is taken. */
+void tlr_pool_shut(struct tlr_pool *pool);
+
 /*
  * Ends workers with loops of their own, whether their threads were started or
  * not, and waits for them.
  */
 void tlr_pool_end(struct tlr_pool *pool);
+
+/* Whose turn it is, by the balance. Any thread. */
+struct tlr_worker *tlr_pool_choose(struct tlr_pool *pool);
 
 /* Chooses a worker and gives it a connection, for which room is reserved. */
 void tlr_pool_give(struct tlr_pool *pool, uv_os_sock_t sock);
@@ -66,15 +84,16 @@ void tlr_pool_unreserve(struct tlr_pool *pool);
 /* Whether a reservation was denied since the last call, and may do now. */
 bool tlr_pool_was_full(struct tlr_pool *pool);
 
-bool tlr_pool_all_closed(const struct tlr_pool *pool);
+/* After tlr_pool_shut(), or without borrowed loops: */
+bool tlr_pool_all_closed(struct tlr_pool *pool);
+
+/* Waits for that, `milliseconds` at most; says whether it is so. */
+bool tlr_pool_wait(struct tlr_pool *pool, uint64_t milliseconds);
 
 /* Waits for the threads of workers that have all closed. */
 void tlr_pool_join(struct tlr_pool *pool);
 
-/* Releases what tlr_pool_make() made, when all have closed and are joined. */
-void tlr_pool_unmake(struct tlr_pool *pool);
-
-/* Releases the memory. */
+/* Releases the memory, when all have closed and are joined. */
 void tlr_pool_destroy(struct tlr_pool *pool);
 
 #endif

@@ -25,6 +25,8 @@ struct tlr_tally {
     _Atomic uint64_t bytes_in;
     _Atomic uint64_t bytes_out;
     _Atomic uint64_t emulated;
+    _Atomic uint64_t connected;
+    _Atomic uint64_t posts;
     char after[TLR_CACHE_LINE];
 };
 

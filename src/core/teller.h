@@ -37,7 +37,7 @@
  *         struct sockaddr_in address;
  *         int err;
  *
- *         tlr_options_init(&options);
+ *         tlr_options_init(&options, sizeof(options));
  *         options.handler.on_open = on_open;
  *         options.handler.on_read = on_read;
  *         options.handler.on_write = on_write;
@@ -62,6 +62,16 @@
 #ifndef TLR_TELLER_H
 #define TLR_TELLER_H
 
+/*
+ * libuv's header needs more of POSIX than a compiler that was asked for plain
+ * C11 shows. It has to come before any other header to be of use.
+ */
+#if defined(__STRICT_ANSI__) && !defined(_GNU_SOURCE) &&                       \
+    !defined(_XOPEN_SOURCE) && !defined(_POSIX_C_SOURCE) &&                    \
+    !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE 1
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -84,14 +94,46 @@ extern "C" {
 #define TLR_VERSION_MAJOR 0
 #define TLR_VERSION_MINOR 1
 #define TLR_VERSION_PATCH 0
+#define TLR_VERSION_STRING "0.1.0"
 #define TLR_VERSION_HEX                                                        \
     ((TLR_VERSION_MAJOR << 16) | (TLR_VERSION_MINOR << 8) | TLR_VERSION_PATCH)
 
-/* The version of the library that runs, as TLR_VERSION_HEX. Any thread. */
+/*
+ * The version of the library that runs, as TLR_VERSION_HEX and as
+ * TLR_VERSION_STRING. Any thread.
+ */
 TLR_EXTERN unsigned tlr_version(void);
+TLR_EXTERN const char *tlr_version_string(void);
+
+/*
+ * Whether the host's loop and the library belong to one libuv, and to one that
+ * is new enough: a second libuv in the process (linked into the library, say,
+ * while the program has its own) would crash. Returns NULL if all is well, else
+ * a sentence that says what is wrong, which is never freed. `host` is only
+ * looked at. tlr_server_create() does this by itself. Any thread.
+ */
+TLR_EXTERN const char *tlr_libuv_mismatch(const uv_loop_t *host);
 
 struct tlr_server;
 struct tlr_conn;
+
+/*
+ * Names a connection to other threads, for as long as anybody likes: it never
+ * comes to mean a later connection. Compare with tlr_id_equal(); one that is
+ * all zeroes names none. The members are the library's.
+ */
+struct tlr_id {
+    uint64_t server;
+    uint64_t serial;
+    uint32_t worker;
+    uint32_t slot;
+};
+
+static inline int tlr_id_equal(struct tlr_id a, struct tlr_id b)
+{
+    return a.server == b.server && a.serial == b.serial &&
+           a.worker == b.worker && a.slot == b.slot;
+}
 
 /*
  * Memory. Every byte that the library allocates comes through these four;
@@ -115,8 +157,11 @@ enum tlr_cause {
     TLR_CLOSED_BY_RESET,    /* tlr_reset() */
     TLR_CLOSED_BY_ERROR,    /* a read or a write failed (ECONNRESET, …) */
     TLR_CLOSED_BY_STOP,     /* still open when the server had to stop */
-    TLR_CAUSES              /* how many there are */
+    TLR_CAUSES              /* how many there are in this version */
 };
+
+/* How many there may come to be: arrays by cause have room for so many. */
+#define TLR_CAUSES_MOST 16
 
 /*
  * What a program does with its connections. Every function runs on the
@@ -124,14 +169,15 @@ enum tlr_cause {
  * operation, and never while another callback of that worker runs.
  */
 struct tlr_handler {
-    /* The connection is open. Usually calls tlr_read(). Required. */
+    /* The connection is open. Usually begins to read. Required. */
     void (*on_open)(struct tlr_conn *conn);
 
     /*
-     * A tlr_read() completed. nread > 0: that many bytes are at `data`.
-     * Otherwise there is no data and nread says why: UV_EOF (the peer has
-     * half-closed: it sends no more, and is still owed whatever you write),
-     * UV_ECANCELED (closed meanwhile), UV_ENOBUFS (no memory for a read
+     * A tlr_read(), tlr_read_exactly() or tlr_read_until() completed.
+     * nread > 0: that many bytes are at `data`. Otherwise there is no data and
+     * nread says why: UV_EOF (the peer has half-closed: it sends no more, and
+     * is still owed whatever you write), UV_ECANCELED (closed meanwhile),
+     * UV_EMSGSIZE (see tlr_read_until()), UV_ENOBUFS (no memory for a read
      * buffer: close, or read again, better after a while than at once), or an
      * error of the connection, such as UV_ECONNRESET, after which only
      * tlr_close() or tlr_reset() is left to call.
@@ -145,10 +191,12 @@ struct tlr_handler {
     void (*on_read)(struct tlr_conn *conn, ssize_t nread, char *data);
 
     /*
-     * A tlr_write() completed; its memory is yours again. status: 0, all of
-     * it was given to the kernel; UV_ECANCELED (closed meanwhile), or the
-     * error of the connection (UV_EPIPE, UV_ECONNRESET, …). Required if
-     * tlr_write() is used.
+     * A tlr_write() or tlr_writev() completed; its memory is yours again.
+     * status: 0, all of it was given to the kernel; UV_ECANCELED (closed
+     * meanwhile), or the error of the connection (UV_EPIPE, UV_ECONNRESET, …).
+     * Also called, with such an error, when something is lost that tlr_send()
+     * had queued. May be NULL, if none of these calls is used, or errors are
+     * left to be told by the next read.
      */
     void (*on_write)(struct tlr_conn *conn, int status);
 
@@ -165,10 +213,30 @@ struct tlr_handler {
     void (*on_drain)(struct tlr_conn *conn);
 
     /*
-     * The last callback, exactly once for each on_open. The connection and
-     * its user memory are gone when it returns. May be NULL.
+     * The last callback, exactly once for each on_open, and for each
+     * connection that tlr_connect() or tlr_connect_name() gave. The connection
+     * and its user memory are gone when it returns. May be NULL.
      */
     void (*on_close)(struct tlr_conn *conn, enum tlr_cause cause);
+
+    /*
+     * A tlr_connect() or tlr_connect_name() completed. status 0: connected, and
+     * on_open follows, at once. Otherwise the reason (UV_ECONNREFUSED,
+     * UV_ETIMEDOUT, the resolver's error, UV_ECANCELED: closed meanwhile …):
+     * nothing but tlr_conn_...() may be called, and on_close is next. May be
+     * NULL: on_open and on_close tell the same, but for the reason.
+     */
+    void (*on_connect)(struct tlr_conn *conn, int status);
+
+    /*
+     * tlr_conn_queued() has risen to tlr_options.high_water or more; and, after
+     * that, has fallen to low_water or less. They take turns, on_high_water
+     * first; none is called once the connection closes. May be NULL.
+     */
+    void (*on_high_water)(struct tlr_conn *conn);
+    void (*on_low_water)(struct tlr_conn *conn);
+
+    void (*reserved[7])(void); /* NULL; for later versions */
 };
 
 /* How accepted connections are shared out over the workers. */
@@ -188,13 +256,16 @@ enum tlr_balance {
 /* For tlr_options.loops. */
 #define TLR_LOOPS_PER_CPU 0
 #define TLR_LOOPS_HOST (-1)
+#define TLR_LOOPS_BORROWED (-2)
 
 /* For tlr_server_drain(): without a deadline. */
 #define TLR_NO_DEADLINE UINT64_MAX
 
 /*
  * The options of a server; fill with tlr_options_init() first, then change
- * what is wanted. Nothing in it has to outlive tlr_server_create().
+ * what is wanted. Nothing in it has to outlive tlr_server_create(). Later
+ * versions add members at the end, and a program that was compiled with fewer
+ * of them goes on to work: `size` tells.
  */
 struct tlr_options {
     size_t size; /* sizeof(struct tlr_options), set by tlr_options_init() */
@@ -204,12 +275,20 @@ struct tlr_options {
     /*
      * How many workers, each a thread with a loop of its own: 1 to 1024, or
      * TLR_LOOPS_PER_CPU (the default; as a completion port's concurrency of
-     * 0), or TLR_LOOPS_HOST: no thread at all, the connections are served on
-     * the host loop itself. In that last mode SIGPIPE is blocked in the host
-     * thread's signal mask between tlr_server_start() and on_stopped, since
-     * libuv writes to sockets in a way that raises it.
+     * 0). Or, without a thread of the library's:
+     *
+     * TLR_LOOPS_HOST: the connections are served on the host loop itself.
+     *
+     * TLR_LOOPS_BORROWED: on `borrowed` loops that the program runs itself, on
+     * threads of its own, each handed over by tlr_server_attach().
+     *
+     * In these last two modes SIGPIPE is blocked in the signal mask of the
+     * threads that run the loops, from tlr_server_start() or
+     * tlr_server_attach() until the worker has ended, since libuv writes to
+     * sockets in a way that raises it.
      */
     int loops;
+    unsigned borrowed; /* with TLR_LOOPS_BORROWED: 1 to 1024 */
 
     enum tlr_balance balance;
 
@@ -244,24 +323,99 @@ struct tlr_options {
      * succeeded. tlr_server_destroy() may be called from here. May be NULL.
      */
     void (*on_stopped)(struct tlr_server *server);
+
+    /*
+     * Calls of tlr_post() and its kin that may wait for one worker (or for the
+     * host) at a time, 1 to 2^24; default 65536. See UV_ENOBUFS there.
+     */
+    unsigned mailbox;
+
+    /*
+     * Bytes that tlr_send() may keep for one connection; default 1 MiB. See
+     * UV_ENOBUFS there.
+     */
+    size_t send_queue;
+
+    /*
+     * Of on_high_water and on_low_water, in bytes: low < high; default 16384
+     * and 65536.
+     */
+    size_t low_water;
+    size_t high_water;
+
+    /*
+     * On each worker's thread: before its first connection, and after its last
+     * one, when no post comes any more. Handles of the program's own on the
+     * worker's loop are opened in the first, or any time later, and have to be
+     * closed, with uv_close(), by the end of the second; what is still open
+     * then, on a loop of the library's, is closed for you, without a callback.
+     * May be NULL.
+     */
+    void (*on_worker_start)(struct tlr_server *server, unsigned worker);
+    void (*on_worker_end)(struct tlr_server *server, unsigned worker);
+
+    /*
+     * Of the library's threads, and without meaning for other loops.
+     *
+     * thread_name: they are called this, "-" and the worker's number, which
+     * systems cut off (Linux: after 15 bytes). NULL: "teller".
+     *
+     * stack_size: in bytes; 0: as libuv does (the system's default). libuv
+     * rounds it up to pages and to what the system wants at least.
+     *
+     * cpus: worker i runs on CPU cpus[i % cpu_count] only; cpu_count 0: where
+     * the system likes. UV_ENOTSUP from tlr_server_create() where libuv cannot:
+     * before 1.45, and on macOS.
+     */
+    const char *thread_name;
+    size_t stack_size;
+    const int *cpus;
+    size_t cpu_count;
+
+    /*
+     * Called in place of every callback of the program's on the host loop's
+     * thread: on_stopped, posts to TLR_HOST, and with TLR_LOOPS_HOST those of
+     * connections and workers. It has to call call(argument), once, before it
+     * returns: between taking the lock of an interpreter and giving it back,
+     * say. NULL: none. `user` is tlr_options.user.
+     */
+    void (*trampoline)(void (*call)(void *argument), void *argument,
+                       void *user);
+
+    /*
+     * Resolves a name for tlr_connect_name(), on the worker's thread, and
+     * without blocking it: it hands the question to a resolver of the program's
+     * (c-ares; uv_getaddrinfo() on the host's loop), which answers with
+     * tlr_resolved(), from any thread, now or later. Returns 0, or an error,
+     * which on_connect then tells. `node` and `service` are lent until it
+     * returns. NULL: names are not resolved.
+     */
+    int (*resolve)(struct tlr_server *server, struct tlr_id id,
+                   const char *node, const char *service);
 };
 
-/* Sets the defaults, and all callbacks to NULL. Any thread. */
-TLR_EXTERN void tlr_options_init(struct tlr_options *options);
+/*
+ * Sets the defaults, and all callbacks to NULL. size: sizeof(*options), as the
+ * program knows it. Any thread.
+ */
+TLR_EXTERN void tlr_options_init(struct tlr_options *options, size_t size);
 
 /*
- * The life of a server. All of these are called on the thread that runs the
- * host loop.
+ * The life of a server. Where nothing else is said these are called on the
+ * host's thread: the one that runs the host loop.
  *
  *     create ─► listen… ─► start ─► drain or stop ─► on_stopped ─► destroy
  */
 
 /*
  * Allocates a server. No handle is put on the loop yet. Borrows `host` until
- * the server is destroyed.
+ * the server is destroyed. Its `data` is never touched.
  *
- * UV_EINVAL: an option is out of range, or a required callback is missing;
- * UV_ENOTSUP: TLR_BALANCE_REUSEPORT on a platform without it; UV_ENOMEM.
+ * UV_EINVAL: an option is out of range, its size is none of a version's, or a
+ * required callback is missing; UV_E2BIG: options that this version of the
+ * library does not know are set; UV_ENOTSUP: TLR_BALANCE_REUSEPORT or `cpus`
+ * where there is no such thing; UV_EXDEV: see tlr_libuv_mismatch(); UV_EBADF:
+ * the loop has been closed; UV_ENOMEM, or whatever uv_loop_init() says.
  */
 TLR_EXTERN int tlr_server_create(struct tlr_server **server, uv_loop_t *host,
                                  const struct tlr_options *options);
@@ -301,24 +455,64 @@ TLR_EXTERN int tlr_server_address(const struct tlr_server *server,
  * been started is taken back, on_stopped is not called, and
  * tlr_server_destroy() is all that is left to call (it may be at once).
  *
- * UV_EINVAL: started before; UV_ENOMEM, UV_EMFILE, UV_EAGAIN (no thread), or
- * whatever libuv says.
+ * UV_EINVAL: started before; UV_EBADF: the host loop has been closed;
+ * UV_ENOMEM, UV_EMFILE, UV_EAGAIN (no thread), or whatever libuv says.
  */
 TLR_EXTERN int tlr_server_start(struct tlr_server *server);
+
+/*
+ * With TLR_LOOPS_BORROWED, after the start, and on the thread that runs `loop`
+ * or is about to: worker number `worker` serves on that loop from now on.
+ * Nothing is accepted before each worker has its loop. Borrows the loop until
+ * on_worker_end has returned and the loop has turned once more; it has to be
+ * run until then, and not before uv_run() has returned because nothing is
+ * active on it may its thread end. At the latest on_stopped says so.
+ *
+ * UV_EINVAL: no such worker, or not that mode; UV_EBUSY: it has a loop already;
+ * UV_ECANCELED: the server is not running, or no longer; UV_EXDEV, UV_EBADF: as
+ * for tlr_server_create(); UV_ENOMEM, or whatever libuv says.
+ */
+TLR_EXTERN int tlr_server_attach(struct tlr_server *server, unsigned worker,
+                                 uv_loop_t *loop);
 
 /*
  * Calls on_drain for each connection; stops accepting, once the connections
  * that the kernel has queued are accepted, for which there may have to be room
  * first (max_connections); waits until all have closed, and after `deadline`
- * milliseconds closes what is left (TLR_NO_DEADLINE: waits for ever). Then on_stopped follows. Calling it again can bring the
- * deadline forward, not put it off. Harmless before the start and after the
- * stop. Any callback may call it, of the host loop or, with TLR_LOOPS_HOST,
- * of a connection.
+ * milliseconds closes what is left (TLR_NO_DEADLINE: waits for ever). Then
+ * on_stopped follows. Calling it again can bring the deadline forward, not put
+ * it off. Harmless before the start and after the stop. Any thread, until
+ * tlr_server_destroy(), and any callback.
  */
 TLR_EXTERN void tlr_server_drain(struct tlr_server *server, uint64_t deadline);
 
 /* tlr_server_drain() with the deadline now: on_stopped follows soon. */
 TLR_EXTERN void tlr_server_stop(struct tlr_server *server);
+
+/*
+ * tlr_server_drain(), and waits until every worker has ended: for a program
+ * that ends and will not run its loop again. When it returns 0 no thread of the
+ * library is left, nothing listens, and every connection has had its on_close.
+ * What the kernel has queued is accepted as far as there is room. The few
+ * handles on the host loop are closing: they, and so on_stopped, take one more
+ * turn of the loop, and tlr_server_destroy() has to wait for that; a process
+ * that exits without it only leaves memory. Harmless before the start, after
+ * the stop and in the middle of another drain. Not for a callback of a
+ * connection, a worker or a post.
+ *
+ * UV_EAGAIN: TLR_LOOPS_HOST, where the connections are the host loop's own: it
+ * was as tlr_server_drain(). UV_EINVAL: on another thread; then nothing is done.
+ */
+TLR_EXTERN int tlr_server_stop_wait(struct tlr_server *server,
+                                    uint64_t deadline);
+
+/*
+ * Whether what the server has on the host loop keeps uv_run() from returning:
+ * at first it does. As uv_ref() and uv_unref(), and as often as you like; from
+ * tlr_server_create() on.
+ */
+TLR_EXTERN void tlr_server_ref(struct tlr_server *server);
+TLR_EXTERN void tlr_server_unref(struct tlr_server *server);
 
 /*
  * Releases a server that was never started, whose start failed, or that has
@@ -337,10 +531,9 @@ TLR_EXTERN unsigned tlr_server_workers(const struct tlr_server *server);
  * `open`; each is exact, but two of them may be some operations apart.
  */
 struct tlr_counters {
-    uint64_t accepted;           /* connections that on_open was called for */
-    uint64_t open;               /* of these, not yet closed */
-    uint64_t closed[TLR_CAUSES]; /* of these, closed, by cause */
-    uint64_t refused;            /* accepted and closed unserved: no memory … */
+    uint64_t accepted; /* connections that on_open was called for */
+    uint64_t open;     /* of these, not yet closed */
+    uint64_t refused;  /* accepted and closed unserved: no memory … */
     uint64_t reads;              /* reads completed with data */
     uint64_t writes;             /* writes completed without an error */
     uint64_t bytes_in;
@@ -351,19 +544,148 @@ struct tlr_counters {
      * something is wrong.
      */
     uint64_t emulated;
+    uint64_t closed[TLR_CAUSES_MOST]; /* of `accepted`, by enum tlr_cause */
+    uint64_t connected; /* of `accepted`: by tlr_connect() */
+    uint64_t posts;     /* calls of tlr_post() and its kin that have run */
+    uint64_t posts_refused; /* those that were answered UV_ENOBUFS */
 };
 
 /* For tlr_server_counters(): the sum over all workers. */
 #define TLR_ALL_WORKERS UINT32_MAX
 
 /*
- * Reads the counters of worker number `worker` (from 0), or of all. Any
- * thread, without a lock, until tlr_server_destroy().
+ * Reads the counters of worker number `worker` (from 0), or of all. size:
+ * sizeof(*counters), as the program knows it. Any thread, without a lock, until
+ * tlr_server_destroy().
  * UV_EINVAL: there is no such worker.
  */
 TLR_EXTERN int tlr_server_counters(const struct tlr_server *server,
                                    unsigned worker,
-                                   struct tlr_counters *counters);
+                                   struct tlr_counters *counters, size_t size);
+
+/*
+ * Getting across threads. These four are for any thread, from
+ * tlr_server_create() until tlr_server_destroy(), and never block: whatever the
+ * worker is doing, they take a lock that is held for a few instructions.
+ */
+
+/* In place of a worker's number: the host loop; whichever is next. */
+#define TLR_HOST (UINT32_MAX - 1)
+#define TLR_NEXT_WORKER (UINT32_MAX - 2)
+
+/* Runs on the worker's thread, or on the host's. */
+typedef void (*tlr_post_cb)(struct tlr_server *server, unsigned worker,
+                            void *data);
+
+/*
+ * Has a worker (or TLR_HOST) call `fn`. When it returns 0, fn is called exactly
+ * once, later, never from inside this call, not while another callback of that
+ * worker runs, and in the order in which this thread has posted to it; also
+ * when the server stops meanwhile: then before on_worker_end (for TLR_HOST:
+ * before on_stopped). Otherwise it is never called.
+ *
+ * UV_EINVAL: no such worker; UV_EAGAIN: not started, or has no loop yet;
+ * UV_ENOBUFS: tlr_options.mailbox calls are waiting already: the worker is slow
+ * or stuck, and it is for the caller to wait or to drop; UV_ENOMEM;
+ * UV_ECANCELED: the worker has ended, or is about to.
+ */
+TLR_EXTERN int tlr_post(struct tlr_server *server, unsigned worker,
+                        tlr_post_cb fn, void *data);
+
+/*
+ * Runs on the connection's worker's thread. status 0: that is it. UV_ENOTCONN:
+ * it has gone (on_close was called), and `conn` is NULL.
+ */
+typedef void (*tlr_post_conn_cb)(struct tlr_conn *conn, int status,
+                                 void *data);
+
+/*
+ * tlr_post() to a connection, by the name that tlr_conn_id() gave.
+ * UV_EINVAL: not an id of this server; and the others of tlr_post().
+ */
+TLR_EXTERN int tlr_post_conn(struct tlr_server *server, struct tlr_id id,
+                             tlr_post_conn_cb fn, void *data);
+
+/*
+ * Gives a worker, or TLR_NEXT_WORKER (by tlr_options.balance), a connected TCP
+ * socket that the program has from elsewhere: accepted by itself, inherited, or
+ * passed on by another process. on_open follows, and from then on it is a
+ * connection like any other. Takes the socket, unless it fails: then it is
+ * still the caller's, unchanged.
+ *
+ * On Windows it must not be tied to a completion port (a socket that uv_accept()
+ * gave is).
+ *
+ * UV_EINVAL: no such worker; UV_ENOTSOCK, UV_EBADF: no socket; UV_ENOTSUP: not
+ * a stream over IPv4 or IPv6; UV_ENOTCONN: not connected; UV_ENOBUFS:
+ * max_connections; UV_EAGAIN, UV_ECANCELED, UV_ENOMEM: as for tlr_post().
+ */
+TLR_EXTERN int tlr_adopt(struct tlr_server *server, unsigned worker,
+                         uv_os_sock_t sock);
+
+/*
+ * Answers tlr_options.resolve. status 0: `count` addresses, IPv4 or IPv6 with
+ * their ports, which are tried in this order until one connects; they are
+ * copied. Otherwise an error, which on_connect tells. Answers to what was closed
+ * meanwhile, or was answered before, are ignored.
+ *
+ * UV_EINVAL: not an id of this server, no address, or more than 64, or another
+ * family; UV_ENOMEM: call it again, or close the connection (tlr_post_conn());
+ * UV_ECANCELED: the worker has ended.
+ */
+TLR_EXTERN int tlr_resolved(struct tlr_server *server, struct tlr_id id,
+                            int status,
+                            const struct sockaddr_storage *addresses,
+                            size_t count);
+
+/*
+ * On a worker. These are called on that worker's thread, in or between its
+ * callbacks.
+ */
+
+/*
+ * The worker's loop, for handles of the program's own: see on_worker_start.
+ * TLR_HOST: the host loop, on the host's thread. NULL: no such worker, or it
+ * has no loop (yet, or any more).
+ */
+TLR_EXTERN uv_loop_t *tlr_server_loop(const struct tlr_server *server,
+                                      unsigned worker);
+
+/*
+ * Connects to an address, IPv4 or IPv6. Gives *conn at once, so that its user
+ * memory can be filled in; on_connect tells how it went, and until then only
+ * tlr_close(), tlr_reset() and the tlr_conn_...() functions may be called on
+ * it. Then it is a connection like any other, and stays on this worker.
+ * handler: whose callbacks are called, borrowed until on_close has returned;
+ * NULL: tlr_options.handler. There is no time limit but the system's: a timer of
+ * the program's own and tlr_reset() make one. max_connections does not count it.
+ *
+ * UV_EINVAL: no such worker, another address family, or a required callback is
+ * missing; UV_EAGAIN: it has no loop yet; UV_ECANCELED: it stops; UV_ENOMEM.
+ * Errors of socket() and connect() come to on_connect.
+ */
+TLR_EXTERN int tlr_connect(struct tlr_server *server, unsigned worker,
+                           const struct sockaddr *address,
+                           const struct tlr_handler *handler,
+                           struct tlr_conn **conn);
+
+/*
+ * tlr_connect() by name, which tlr_options.resolve resolves: the library has no
+ * resolver, since libuv's would put the loops' work on the thread pool that the
+ * host may be using, or ending.
+ * UV_ENOTSUP: there is no tlr_options.resolve; and those of tlr_connect().
+ */
+TLR_EXTERN int tlr_connect_name(struct tlr_server *server, unsigned worker,
+                                const char *node, const char *service,
+                                const struct tlr_handler *handler,
+                                struct tlr_conn **conn);
+
+/*
+ * The connection of an id of this worker's.
+ * UV_ENOTCONN: it has gone; UV_EINVAL: not an id of this server.
+ */
+TLR_EXTERN int tlr_server_find(struct tlr_server *server, struct tlr_id id,
+                               struct tlr_conn **conn);
 
 /*
  * A connection. All of these are called on its worker's thread, between
@@ -373,31 +695,87 @@ TLR_EXTERN int tlr_server_counters(const struct tlr_server *server,
 /*
  * Asks for one read; on_read tells. After the end of the stream it completes
  * with UV_EOF again.
- * UV_EBUSY: a read is asked for already; UV_EBADF: closed.
+ * UV_EBUSY: a read is asked for already; UV_EBADF: not open (any more).
  */
 TLR_EXTERN int tlr_read(struct tlr_conn *conn);
+
+/* Bytes that one read of the following two kinds brings at most. */
+#define TLR_READ_MOST ((size_t)1 << 30)
+
+/*
+ * Asks for a read of exactly `size` bytes, from 1 to TLR_READ_MOST, in one
+ * piece. What the peer has sent beyond them stays for the next read. If the
+ * stream ends before, on_read gets UV_EOF, and the next tlr_read() what there
+ * was of them. While it waits the connection holds a buffer of `size` bytes, or
+ * of tlr_options.read_buffer if that is more.
+ * UV_EINVAL: no such size; UV_ENOMEM; UV_EBUSY, UV_EBADF: as for tlr_read().
+ */
+TLR_EXTERN int tlr_read_exactly(struct tlr_conn *conn, size_t size);
+
+/* Bytes that a delimiter may have. */
+#define TLR_DELIMITER_MOST 16
+
+/*
+ * Asks for a read up to the first `delimiter`, of `length` bytes (1 to
+ * TLR_DELIMITER_MOST, copied), which is the end of what on_read gets. Not more
+ * than `most` bytes, the delimiter included (at least `length`, at most
+ * TLR_READ_MOST): if there is none in so many, on_read gets UV_EMSGSIZE, and all
+ * that was read stays for the next read. The end of the stream, what is left
+ * over, and the buffer: as for tlr_read_exactly(), with `most` for `size`.
+ * Errors: as for tlr_read_exactly().
+ */
+TLR_EXTERN int tlr_read_until(struct tlr_conn *conn, const void *delimiter,
+                              size_t length, size_t most);
 
 /* Bytes that one tlr_write() takes: as many as one system call does. */
 #define TLR_WRITE_MOST 0x7ffff000u
 
+/* Buffers that one tlr_writev() takes. */
+#define TLR_WRITE_BUFFERS_MOST 1024u
+
 /*
- * Writes `size` bytes, at most TLR_WRITE_MOST; on_write tells. Tries at once, and
- * leaves to the loop only what the kernel does not take. Borrows `data` until
- * on_write; a read buffer is kept for it (see on_read).
- * UV_EBUSY: a write is under way; UV_EPIPE: after tlr_shutdown(); UV_EBADF:
- * closed; UV_EINVAL: too large. Errors of the connection come to on_write.
+ * Writes `size` bytes, at most TLR_WRITE_MOST; on_write tells. Tries at once,
+ * and leaves to the loop only what the kernel does not take. Borrows `data`
+ * until on_write; a read buffer is kept for it (see on_read).
+ * UV_EBUSY: a write is under way; UV_EPIPE: after tlr_shutdown(); UV_EBADF: not
+ * open (any more); UV_EINVAL: too large; UV_ENOMEM: only if something that
+ * tlr_send() has queued is before it. Errors of the connection come to on_write.
  */
 TLR_EXTERN int tlr_write(struct tlr_conn *conn, const void *data, size_t size);
 
 /*
- * Half-closes: sends FIN after a write that is under way; on_shutdown tells.
- * Reading goes on.
- * UV_EPIPE: asked for before; UV_EBADF: closed.
+ * tlr_write() from several buffers at once, in their order, by one system call
+ * (writev): at most TLR_WRITE_BUFFERS_MOST, and TLR_WRITE_MOST bytes in all. The
+ * array is borrowed until it returns, the memory that it names until on_write.
+ */
+TLR_EXTERN int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers,
+                          unsigned count);
+
+/*
+ * Sends a copy of `size` bytes: tries at once, and queues what the kernel does
+ * not take, behind all that is under way. May be called again at once, and
+ * nothing is called back when it is done: the water marks tell how the peer
+ * keeps up. If what was queued is lost to an error, on_write says so, once.
+ *
+ * UV_ENOBUFS: more than tlr_options.send_queue bytes would be queued, and there
+ * are some already: the peer does not read; nothing of `data` was sent. UV_EPIPE,
+ * UV_EBADF: as for tlr_write(). UV_ENOMEM, or an error of the connection: it is
+ * not known how much was sent; what is left to do is tlr_close() or tlr_reset().
+ */
+TLR_EXTERN int tlr_send(struct tlr_conn *conn, const void *data, size_t size);
+
+/* Bytes of writes and sends that the kernel has not taken yet. */
+TLR_EXTERN size_t tlr_conn_queued(const struct tlr_conn *conn);
+
+/*
+ * Half-closes: sends FIN after all writes that are under way; on_shutdown
+ * tells. Reading goes on.
+ * UV_EPIPE: asked for before; UV_EBADF: not open (any more).
  */
 TLR_EXTERN int tlr_shutdown(struct tlr_conn *conn);
 
 /*
- * Closes. A write that is under way is completed first, then the peer gets
+ * Closes. Writes that are under way are completed first, then the peer gets
  * FIN, and the peer's own end is awaited for up to five seconds, what it still
  * sends being dropped: without that wait the kernel would answer late bytes
  * with RST, and RST takes from the peer what it has not read yet (RFC 1122,
@@ -415,6 +793,12 @@ TLR_EXTERN void tlr_close(struct tlr_conn *conn);
 TLR_EXTERN void tlr_reset(struct tlr_conn *conn);
 
 /*
+ * Names the connection to other threads, see tlr_post_conn(): the same each
+ * time. UV_ENOMEM: for the first time only.
+ */
+TLR_EXTERN int tlr_conn_id(struct tlr_conn *conn, struct tlr_id *id);
+
+/*
  * The user memory: tlr_options.conn_data_size bytes, aligned as the allocator
  * aligns, to 16 at most.
  */
@@ -423,22 +807,46 @@ TLR_EXTERN void *tlr_conn_data(struct tlr_conn *conn);
 /* tlr_options.user. */
 TLR_EXTERN void *tlr_conn_user(const struct tlr_conn *conn);
 
-/* The number of the connection's worker, from 0. */
+/* Its server, and the number of its worker, from 0. */
+TLR_EXTERN struct tlr_server *tlr_conn_server(const struct tlr_conn *conn);
 TLR_EXTERN unsigned tlr_conn_worker(const struct tlr_conn *conn);
 
-/*
- * The worker's loop, for handles of the program's own. They have to be closed
- * by the end of the on_close of the last connection that uses them: the worker
- * ends when nothing is left on its loop. uv_stop() is not for this loop.
- */
+/* The worker's loop, as tlr_server_loop() gives it. */
 TLR_EXTERN uv_loop_t *tlr_conn_loop(const struct tlr_conn *conn);
 
 /*
- * The peer's address. Errors: those of getpeername(), such as UV_ENOTCONN
- * after a reset; UV_EBADF in on_close, when the socket is gone.
+ * The peer's address, and our own. Errors: those of getpeername() and
+ * getsockname(), such as UV_ENOTCONN after a reset; UV_EBADF before it is
+ * connected, and in on_close, when the socket is gone.
  */
 TLR_EXTERN int tlr_conn_peer(const struct tlr_conn *conn,
                              struct sockaddr_storage *address);
+TLR_EXTERN int tlr_conn_local(const struct tlr_conn *conn,
+                              struct sockaddr_storage *address);
+
+/* The options of a socket that can be set and read. */
+enum tlr_socket_option {
+    /* TCP_NODELAY: 1, small writes are sent at once (the default here); 0. */
+    TLR_NODELAY = 0,
+    /* SO_KEEPALIVE: after so many idle seconds; 0: off, the default. */
+    TLR_KEEPALIVE,
+    /*
+     * SO_SNDBUF, SO_RCVBUF: bytes, at least 1. The system rounds, limits, and
+     * on Linux doubles them.
+     */
+    TLR_SEND_BUFFER,
+    TLR_RECEIVE_BUFFER
+};
+
+/*
+ * Sets or reads an option. UV_EINVAL: no such option, or a value that it cannot
+ * have; UV_EBADF: no socket (before it is connected, in on_close); else what
+ * setsockopt() and getsockopt() say.
+ */
+TLR_EXTERN int tlr_conn_set(struct tlr_conn *conn,
+                            enum tlr_socket_option option, int value);
+TLR_EXTERN int tlr_conn_get(const struct tlr_conn *conn,
+                            enum tlr_socket_option option, int *value);
 
 #ifdef __cplusplus
 }

@@ -17,7 +17,9 @@
 #include "worker.h"
 
 #include "check.h"
+#include "connect.h"
 #include "handoff.h"
+#include "libuv.h"
 
 enum worker_state {
     WORKER_RUNNING,
@@ -60,22 +62,107 @@ static void refuse(struct tlr_worker *worker, uv_os_sock_t sock)
     unload(worker);
 }
 
+static void take(struct tlr_worker *worker, uv_os_sock_t sock)
+{
+    if (worker->state >= WORKER_STOPPING) {
+        refuse(worker, sock);
+    } else {
+        tlr_conns_open(&worker->conns, sock);
+    }
+}
+
+/* ---- messages ------------------------------------------------------- */
+
+struct delivery {
+    struct tlr_worker *worker;
+    const struct tlr_message *message;
+};
+
+static struct tlr_conn *find(struct tlr_worker *worker,
+                             const struct tlr_message *message)
+{
+    return tlr_ids_find(&worker->conns.ids, message->slot, message->serial);
+}
+
+static void run_post(void *argument)
+{
+    struct delivery *delivery = argument;
+    struct tlr_worker *worker = delivery->worker;
+    const struct tlr_message *message = delivery->message;
+    struct tlr_conn *conn;
+
+    if (message->kind == TLR_MESSAGE_POST) {
+        message->to.post(worker->config->server, worker->index,
+                         message->data);
+        return;
+    }
+    conn = find(worker, message);
+    message->to.post_conn(conn, conn == NULL ? UV_ENOTCONN : 0,
+                          message->data);
+}
+
+static void deliver(struct tlr_worker *worker,
+                    const struct tlr_message *message)
+{
+    struct delivery delivery = {worker, message};
+
+    switch (message->kind) {
+    case TLR_MESSAGE_SOCKET:
+        take(worker, message->to.sock);
+        break;
+    case TLR_MESSAGE_RESOLVED:
+        tlr_resolution_arrived(&worker->conns, find(worker, message),
+                               message->data);
+        break;
+    default:
+        tlr_tally_add(&worker->conns.tally.posts, 1);
+        tlr_conns_call(&worker->conns, run_post, &delivery);
+        break;
+    }
+}
+
+static unsigned receive(struct tlr_worker *worker)
+{
+    const struct tlr_messages *messages;
+    unsigned orders = tlr_mailbox_receive(&worker->mailbox, &messages);
+    size_t i;
+
+    for (i = 0; i < messages->count; i++) {
+        deliver(worker, &messages->items[i]);
+    }
+    return orders;
+}
+
+/* ---- ending --------------------------------------------------------- */
+
+/*
+ * What a program has left on a loop of ours would keep the thread from ending,
+ * for ever. Its memory is the program's, and not touched after this.
+ */
+static void close_left_over(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
 /* The last of the handles is closed. */
 static void on_conns_closed(struct tlr_conns *conns)
 {
     struct tlr_worker *worker =
         TLR_CONTAINER_OF(conns, struct tlr_worker, conns);
-    const struct tlr_sockets *late;
-    size_t i;
 
-    (void)tlr_mailbox_receive(&worker->mailbox, &late);
-    for (i = 0; i < late->count; i++) {
-        refuse(worker, late->items[i]);
-    }
     enter_state(worker, WORKER_CLOSED);
-    if (!worker->threaded) {
-        worker->callbacks->closed(worker);
-    } /* else when the loop has ended, too */
+    if (worker->kind == TLR_WORKER_OWN) {
+        uv_walk(worker->loop, close_left_over, NULL);
+        return; /* `closed` is called when the loop has ended, too */
+    }
+    worker->loop = NULL;
+    if (worker->kind == TLR_WORKER_BORROWED) {
+        tlr_handoff_sigpipe_restore();
+    }
+    worker->callbacks->closed(worker);
 }
 
 static void on_mailbox_closed(uv_handle_t *handle)
@@ -86,23 +173,46 @@ static void on_mailbox_closed(uv_handle_t *handle)
     tlr_conns_close(&worker->conns);
 }
 
+static void call_end(void *argument)
+{
+    struct tlr_worker *worker = argument;
+
+    worker->config->on_worker_end(worker->config->server, worker->index);
+}
+
+/* Posts are refused from now on; those that were not come before the end. */
+static void end(struct tlr_worker *worker)
+{
+    enter_state(worker, WORKER_CLOSING);
+    worker->conns.stopping = true;
+    tlr_mailbox_shut(&worker->mailbox);
+    (void)receive(worker); /* orders have no meaning any more */
+    if (worker->started && worker->config->on_worker_end != NULL) {
+        tlr_conns_call(&worker->conns, call_end, worker);
+    }
+    tlr_mailbox_close(&worker->mailbox, on_mailbox_closed);
+}
+
 static void end_if_empty(struct tlr_worker *worker)
 {
     if ((worker->state == WORKER_FINISHING ||
          worker->state == WORKER_STOPPING) &&
         worker->listeners == NULL && tlr_conns_empty(&worker->conns)) {
-        enter_state(worker, WORKER_CLOSING);
-        tlr_mailbox_close(&worker->mailbox, on_mailbox_closed);
+        end(worker);
     }
 }
 
-static void on_conn_gone(struct tlr_conns *conns)
+static void on_conn_gone(struct tlr_conns *conns, bool counted)
 {
     struct tlr_worker *worker =
         TLR_CONTAINER_OF(conns, struct tlr_worker, conns);
 
-    unload(worker);
-    end_if_empty(worker);
+    if (counted) {
+        unload(worker);
+    }
+    if (!worker->receiving) { /* else on_wake() looks, when it is through */
+        end_if_empty(worker);
+    }
 }
 
 /* ---- its own listeners ---------------------------------------------- */
@@ -119,15 +229,6 @@ static void own_unreserve(struct tlr_listener *listener)
     struct tlr_worker *worker = listener->owner;
 
     worker->callbacks->unreserve(worker);
-}
-
-static void take(struct tlr_worker *worker, uv_os_sock_t sock)
-{
-    if (worker->state >= WORKER_STOPPING) {
-        refuse(worker, sock);
-    } else {
-        tlr_conns_open(&worker->conns, sock);
-    }
 }
 
 static void own_accepted(struct tlr_listener *listener, uv_os_sock_t sock)
@@ -176,7 +277,8 @@ static const struct tlr_listener_callbacks own_listener = {
 int tlr_worker_add_listener(struct tlr_worker *worker,
                             struct tlr_listener *listener)
 {
-    int err = tlr_listener_init(listener, worker->loop, &own_listener, worker);
+    int err =
+        tlr_listener_init(listener, worker->loop, &own_listener, worker);
 
     if (err == 0) {
         listener->next = worker->listeners;
@@ -233,6 +335,7 @@ static void stop(struct tlr_worker *worker)
         return;
     }
     enter_state(worker, WORKER_STOPPING);
+    worker->conns.stopping = true;
     close_listeners(worker, false);
     tlr_port_enter(&worker->conns.port);
     tlr_conns_stop(&worker->conns);
@@ -240,19 +343,8 @@ static void stop(struct tlr_worker *worker)
     end_if_empty(worker);
 }
 
-static void on_wake(uv_async_t *async)
+static void obey(struct tlr_worker *worker, unsigned orders)
 {
-    struct tlr_worker *worker =
-        TLR_CONTAINER_OF(async, struct tlr_worker, mailbox.async);
-    const struct tlr_sockets *sockets;
-    unsigned orders = tlr_mailbox_receive(&worker->mailbox, &sockets);
-    size_t i;
-
-    tlr_port_enter(&worker->conns.port);
-    for (i = 0; i < sockets->count; i++) {
-        take(worker, sockets->items[i]);
-    }
-    tlr_port_leave(&worker->conns.port);
     if ((orders & TLR_ORDER_RESUME) != 0) {
         resume(worker);
     }
@@ -267,22 +359,29 @@ static void on_wake(uv_async_t *async)
     }
 }
 
-/* ---- starting ------------------------------------------------------- */
-
-static size_t loop_size(void)
+static void on_wake(uv_async_t *async)
 {
-    size_t size = uv_loop_size();
+    struct tlr_worker *worker =
+        TLR_CONTAINER_OF(async, struct tlr_worker, mailbox.async);
+    unsigned orders;
 
-    /* It has grown within a version of libuv; the larger one holds both. */
-    return size > sizeof(uv_loop_t) ? size : sizeof(uv_loop_t);
+    tlr_port_enter(&worker->conns.port);
+    worker->receiving = true;
+    orders = receive(worker);
+    worker->receiving = false;
+    tlr_port_leave(&worker->conns.port);
+    obey(worker, orders);
+    end_if_empty(worker);
 }
 
-static int make_loop(struct tlr_worker *worker,
-                     const struct tlr_allocator *allocator)
+/* ---- starting ------------------------------------------------------- */
+
+static int make_loop(struct tlr_worker *worker)
 {
+    const struct tlr_allocator *allocator = &worker->config->allocator;
     int err;
 
-    worker->loop = tlr_calloc(allocator, loop_size());
+    worker->loop = tlr_calloc(allocator, tlr_libuv_loop_size());
     if (worker->loop == NULL) {
         return UV_ENOMEM;
     }
@@ -290,97 +389,143 @@ static int make_loop(struct tlr_worker *worker,
     if (err != 0) {
         tlr_handoff_clean_failed_loop(worker->loop);
         tlr_free(allocator, worker->loop);
+        worker->loop = NULL;
     }
     return err;
 }
 
-static void unmake_loop(struct tlr_worker *worker,
-                        const struct tlr_allocator *allocator)
+static void unmake_loop(struct tlr_worker *worker)
 {
-    if (worker->threaded) {
+    if (worker->kind == TLR_WORKER_OWN) {
         TLR_CHECK(uv_loop_close(worker->loop) == 0);
-        tlr_free(allocator, worker->loop);
-        worker->loop = NULL;
+        tlr_free(&worker->config->allocator, worker->loop);
     }
+    worker->loop = NULL;
 }
 
-int tlr_worker_init(struct tlr_worker *worker, unsigned index, uv_loop_t *host,
-                    const struct tlr_config *config,
-                    const struct tlr_worker_callbacks *callbacks, void *owner)
+int tlr_worker_create(struct tlr_worker *worker, unsigned index,
+                      enum tlr_worker_kind kind,
+                      const struct tlr_config *config,
+                      const struct tlr_worker_callbacks *callbacks,
+                      void *owner)
+{
+    worker->config = config;
+    worker->index = index;
+    worker->kind = kind;
+    worker->callbacks = callbacks;
+    worker->owner = owner;
+    worker->state = WORKER_RUNNING;
+    return tlr_mailbox_create(&worker->mailbox, &config->allocator,
+                              config->mailbox);
+}
+
+int tlr_worker_init(struct tlr_worker *worker, uv_loop_t *loop)
 {
     int err;
 
-    worker->callbacks = callbacks;
-    worker->owner = owner;
-    worker->loop = host;
-    worker->threaded = host == NULL;
-    worker->state = WORKER_RUNNING;
-    if (worker->threaded) {
-        err = make_loop(worker, &config->allocator);
+    worker->loop = loop;
+    if (loop == NULL) {
+        err = make_loop(worker);
         if (err != 0) {
             return err;
         }
     }
-    err = tlr_conns_reserve(&worker->conns, config);
+    err = tlr_conns_reserve(&worker->conns, worker->config);
     if (err != 0) {
         goto err_after_loop;
     }
-    err = tlr_mailbox_init(&worker->mailbox, worker->loop, &config->allocator,
-                           on_wake);
+    err = tlr_mailbox_open(&worker->mailbox, worker->loop, on_wake);
     if (err != 0) {
         goto err_after_reserve;
     }
-    tlr_conns_init(&worker->conns, worker->loop, index, on_conn_gone,
+    tlr_conns_init(&worker->conns, worker->loop, worker->index, on_conn_gone,
                    on_conns_closed);
+    worker->conns.on_host = worker->kind == TLR_WORKER_HOST;
     return 0;
 
 err_after_reserve:
     tlr_conns_unreserve(&worker->conns);
 err_after_loop:
-    unmake_loop(worker, &config->allocator);
+    unmake_loop(worker);
     return err;
 }
 
-static void start_listeners(struct tlr_worker *worker)
+static void call_start(void *argument)
+{
+    struct tlr_worker *worker = argument;
+
+    worker->config->on_worker_start(worker->config->server, worker->index);
+}
+
+/* On the thread of the loop. */
+static void begin(struct tlr_worker *worker)
 {
     struct tlr_listener *listener;
 
+    worker->conns.thread = tlr_handoff_thread_id();
+    worker->started = true;
+    if (worker->config->on_worker_start != NULL) {
+        tlr_conns_call(&worker->conns, call_start, worker);
+    }
     for (listener = worker->listeners; listener != NULL;
          listener = listener->next) {
         tlr_listener_start(listener);
     }
 }
 
+/* A program that calls uv_stop() on our loop does not end it. */
 static void run_loop(struct tlr_worker *worker)
 {
     worker->conns.thread = tlr_handoff_thread_id();
-    (void)uv_run(worker->loop, UV_RUN_DEFAULT); /* 0: all is closed */
-    TLR_CHECK(worker->state == WORKER_CLOSED);
-    unmake_loop(worker, &worker->conns.config->allocator);
+    while (uv_run(worker->loop, UV_RUN_DEFAULT) != 0 ||
+           worker->state != WORKER_CLOSED) {
+    }
+    unmake_loop(worker);
     worker->callbacks->closed(worker);
+}
+
+static void name_thread(const struct tlr_worker *worker)
+{
+    char name[TLR_THREAD_NAME_SIZE];
+
+    (void)snprintf(name, sizeof(name), "%.48s-%u", worker->config->thread_name,
+                   worker->index);
+    tlr_handoff_thread_name(name);
 }
 
 static void worker_main(void *arg)
 {
     struct tlr_worker *worker = arg;
 
-    start_listeners(worker);
+    name_thread(worker);
+    begin(worker);
     run_loop(worker);
 }
 
 int tlr_worker_start(struct tlr_worker *worker)
 {
-    if (!worker->threaded) {
-        worker->conns.thread = tlr_handoff_thread_id();
-        start_listeners(worker);
+    if (worker->kind == TLR_WORKER_OWN) {
+        return tlr_handoff_thread(&worker->thread, worker_main, worker,
+                                  worker->config->stack_size);
+    }
+    if (worker->kind == TLR_WORKER_BORROWED) {
+        tlr_handoff_sigpipe_block();
+    }
+    begin(worker);
+    return 0;
+}
+
+int tlr_worker_pin(struct tlr_worker *worker)
+{
+    if (worker->kind != TLR_WORKER_OWN || worker->cpu == TLR_ANY_CPU) {
         return 0;
     }
-    return tlr_handoff_thread(&worker->thread, worker_main, worker);
+    return tlr_libuv_pin(&worker->thread, worker->cpu);
 }
 
 void tlr_worker_join(struct tlr_worker *worker)
 {
-    if (worker->threaded) {
+    if (worker->kind == TLR_WORKER_OWN) {
         TLR_CHECK(uv_thread_join(&worker->thread) == 0);
     }
 }
@@ -396,27 +541,45 @@ void tlr_worker_end(struct tlr_worker *worker, bool started)
     }
 }
 
+void tlr_worker_ref(struct tlr_worker *worker, bool ref)
+{
+    if (worker->loop != NULL && worker->state < WORKER_CLOSING) {
+        tlr_conns_ref(&worker->conns, ref);
+        tlr_conns_ref_handle(&worker->conns,
+                             (uv_handle_t *)&worker->mailbox.async);
+    }
+}
+
 void tlr_worker_destroy(struct tlr_worker *worker)
 {
     tlr_mailbox_destroy(&worker->mailbox);
 }
 
-/* ---- from the host -------------------------------------------------- */
+/* ---- from elsewhere ------------------------------------------------- */
+
+int tlr_worker_adopt(struct tlr_worker *worker, uv_os_sock_t sock)
+{
+    struct tlr_message message = {.kind = TLR_MESSAGE_SOCKET};
+    int err;
+
+    message.to.sock = sock;
+    atomic_fetch_add(&worker->load, 1);
+    err = tlr_mailbox_post(&worker->mailbox, &message);
+    if (err != 0) {
+        atomic_fetch_sub(&worker->load, 1);
+    }
+    return err;
+}
 
 void tlr_worker_give(struct tlr_worker *worker, uv_os_sock_t sock)
 {
-    int err;
-
-    atomic_fetch_add(&worker->load, 1);
-    if (!worker->threaded) {
+    if (worker->kind == TLR_WORKER_HOST) {
+        atomic_fetch_add(&worker->load, 1);
         take(worker, sock);
-        return;
-    }
-    err = tlr_mailbox_post_socket(&worker->mailbox, sock);
-    if (err != 0) {
+    } else if (tlr_worker_adopt(worker, sock) != 0) {
         tlr_handoff_close(sock);
         tlr_tally_add(&worker->refused, 1);
-        unload(worker);
+        worker->callbacks->unreserve(worker);
     }
 }
 
@@ -446,4 +609,7 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     counters->bytes_in = tlr_tally_get(&tally->bytes_in);
     counters->bytes_out = tlr_tally_get(&tally->bytes_out);
     counters->emulated = tlr_tally_get(&tally->emulated);
+    counters->connected = tlr_tally_get(&tally->connected);
+    counters->posts = tlr_tally_get(&tally->posts);
+    counters->posts_refused = tlr_tally_get(&worker->mailbox.denied);
 }

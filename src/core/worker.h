@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker: a loop, the thread that runs it, and its connections. Or, where
- * accept and I/O share the host loop, the same on the host's loop and thread.
+ * A worker: a loop, the thread that runs it, and its connections. Or the same
+ * on a loop and a thread of the program's: the host's, where accept and I/O share
+ * one, or one that was borrowed for it.
  *
- * Owned by the pool. Sockets and orders reach it through its mailbox from the
- * host's thread; all else happens on its own.
+ * Owned by the pool. Messages and orders reach it through its mailbox; all else
+ * happens on its own thread.
  */
 #ifndef TLR_WORKER_H
 #define TLR_WORKER_H
@@ -28,14 +29,24 @@ struct tlr_worker_callbacks {
     void (*closed)(struct tlr_worker *worker);    /* it touches nothing more */
 };
 
+#define TLR_ANY_CPU (-1)
+
+/* Whose loop it is, and so whose thread runs it. */
+enum tlr_worker_kind { TLR_WORKER_OWN, TLR_WORKER_HOST, TLR_WORKER_BORROWED };
+
 struct tlr_worker {
     struct tlr_conns conns;
     struct tlr_mailbox mailbox;
-    uv_loop_t *loop;
-    bool threaded;      /* the loop is ours, and run by a thread of ours */
-    uv_thread_t thread; /* then, once started */
+    const struct tlr_config *config;
+    unsigned index;
+    enum tlr_worker_kind kind;
+    uv_loop_t *loop;    /* NULL: none yet, or no longer */
+    uv_thread_t thread; /* TLR_WORKER_OWN: once started */
+    int cpu;            /* and where it runs, or TLR_ANY_CPU */
     struct tlr_listener *listeners; /* its own ones (SO_REUSEPORT), if any */
     int state;                      /* enum worker_state */
+    bool started;                   /* on_worker_start was called */
+    bool receiving;                 /* messages are being worked through */
     const struct tlr_worker_callbacks *callbacks;
     void *owner;
     /*
@@ -49,18 +60,26 @@ struct tlr_worker {
 };
 
 /*
- * Fills in a worker that is all zeroes: makes the loop (or uses `host` if it is not NULL) and puts the handles on
- * it. Leaves nothing behind when it fails.
+ * Fills in a worker that is all zeroes: it has no loop yet, and what is posted to
+ * it is refused. Borrows `config`.
  */
-int tlr_worker_init(struct tlr_worker *worker, unsigned index, uv_loop_t *host,
-                    const struct tlr_config *config,
-                    const struct tlr_worker_callbacks *callbacks, void *owner);
+int tlr_worker_create(struct tlr_worker *worker, unsigned index,
+                      enum tlr_worker_kind kind,
+                      const struct tlr_config *config,
+                      const struct tlr_worker_callbacks *callbacks,
+                      void *owner);
+
+/*
+ * Makes the loop, or uses `loop` if that is not NULL, and puts the handles on it.
+ * Leaves nothing behind when it fails. On the loop's thread, or before it runs.
+ */
+int tlr_worker_init(struct tlr_worker *worker, uv_loop_t *loop);
 
 /* Before the start: a listener of its own, not put on a loop yet. */
 int tlr_worker_add_listener(struct tlr_worker *worker,
                             struct tlr_listener *listener);
 
-/* Starts the thread, if it has one, and its own listeners. */
+/* Starts its own listeners, and its thread; or on the thread of its loop. */
 int tlr_worker_start(struct tlr_worker *worker);
 
 /*
@@ -69,16 +88,31 @@ int tlr_worker_start(struct tlr_worker *worker);
  */
 void tlr_worker_end(struct tlr_worker *worker, bool started);
 
+/* Ties its thread, once started, to its CPU, if it has one. */
+int tlr_worker_pin(struct tlr_worker *worker);
+
 /* After `closed`: waits for the thread, which is about to return. */
 void tlr_worker_join(struct tlr_worker *worker);
 
-/* Releases the memory, after that. */
+/* Whether handles on its loop keep that alive; on the loop's thread. */
+void tlr_worker_ref(struct tlr_worker *worker, bool ref);
+
+/* Releases the memory, after that, or if it never had a loop. */
 void tlr_worker_destroy(struct tlr_worker *worker);
 
-/* From the host's thread: gives it a connection. Takes the socket. */
+/*
+ * From the host's thread: gives it a connection that was accepted, and for which
+ * room is reserved. Takes the socket.
+ */
 void tlr_worker_give(struct tlr_worker *worker, uv_os_sock_t sock);
 
-/* From the host's thread. */
+/*
+ * From any thread: the same, but as a message always. When it fails the socket
+ * and the reservation are the caller's. Errors: tlr_mailbox_post().
+ */
+int tlr_worker_adopt(struct tlr_worker *worker, uv_os_sock_t sock);
+
+/* From any thread. */
 void tlr_worker_order(struct tlr_worker *worker, unsigned orders);
 
 /* From any thread. */

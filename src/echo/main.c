@@ -59,7 +59,7 @@ static void on_stopped(struct tlr_server *server)
 
 static void fill_options(struct program *program, struct tlr_options *options)
 {
-    tlr_options_init(options);
+    tlr_options_init(options, sizeof(*options));
     tlr_echo_handler(&options->handler);
     options->loops = program->options.loops;
     options->balance = (enum tlr_balance)program->options.balance;

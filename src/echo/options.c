@@ -109,7 +109,7 @@ bool tlr_echo_options_read(struct tlr_echo_options *options,
 {
     struct tlr_options defaults;
 
-    tlr_options_init(&defaults);
+    tlr_options_init(&defaults, sizeof(defaults));
     memset(options, 0, sizeof(*options));
     options->listen.items = items;
     options->listen.capacity = (size_t)argc;

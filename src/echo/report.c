@@ -42,7 +42,8 @@ static double seconds_since(uint64_t hrtime)
 static void sum_up(const struct tlr_echo_report *report,
                    struct tlr_counters *sum)
 {
-    (void)tlr_server_counters(report->server, TLR_ALL_WORKERS, sum);
+    (void)tlr_server_counters(report->server, TLR_ALL_WORKERS, sum,
+                              sizeof(*sum));
 }
 
 /* ---- listening ------------------------------------------------------ */
@@ -267,7 +268,8 @@ static void summary_json(const struct tlr_echo_report *report,
     tlr_cli_json_close(&json);
     tlr_cli_json_open(&json, "loops", '[');
     for (i = 0; i < tlr_server_workers(report->server); i++) {
-        (void)tlr_server_counters(report->server, i, &counters);
+        (void)tlr_server_counters(report->server, i, &counters,
+                                  sizeof(counters));
         tlr_cli_json_open(&json, NULL, '{');
         counters_json(&json, &counters);
         tlr_cli_json_close(&json);
@@ -313,7 +315,8 @@ static void summary_text(const struct tlr_echo_report *report,
     }
     tlr_cli_text_add(text, "\n");
     for (i = 0; i < tlr_server_workers(report->server); i++) {
-        (void)tlr_server_counters(report->server, i, &counters);
+        (void)tlr_server_counters(report->server, i, &counters,
+                                  sizeof(counters));
         (void)snprintf(name, sizeof(name), "%u", i); /* it fits */
         summary_row(text, name, &counters);
     }

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The writes of a connection.
+ *
+ * Each is tried at once, and mostly that is all. What the kernel does not take
+ * is left to libuv: one request at a time, which is a member of the connection.
+ * Behind it, what more is sent waits in a struct tlr_output; when the request is
+ * done the next ones become one request together.
+ *
+ * An error loses all that waits, and is told once.
+ */
+#include "conn.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "handoff.h"
+
+/* Where a queued write has the buffer that it shares. */
+static struct tlr_buffer *take_shared(struct tlr_conn *conn)
+{
+    struct tlr_extra *extra = tlr_conn_has_extra(conn);
+    struct tlr_buffer *shared;
+
+    if (extra != NULL) {
+        shared = extra->shared;
+        extra->shared = NULL;
+    } else {
+        shared = conn->req.data;
+        conn->req.data = NULL;
+    }
+    return shared;
+}
+
+static void set_shared(struct tlr_conn *conn, struct tlr_buffer *shared)
+{
+    struct tlr_extra *extra = tlr_conn_has_extra(conn);
+
+    if (extra != NULL) {
+        extra->shared = shared;
+    } else {
+        conn->req.data = shared;
+    }
+}
+
+static struct tlr_output *output_of(const struct tlr_conn *conn)
+{
+    struct tlr_extra *extra = tlr_conn_has_extra(conn);
+
+    return extra != NULL ? &extra->output : NULL;
+}
+
+/* ---- water marks ---------------------------------------------------- */
+
+static size_t queued(const struct tlr_conn *conn)
+{
+    const struct tlr_output *output = output_of(conn);
+
+    return uv_stream_get_write_queue_size(&conn->uv.stream) +
+           (output != NULL ? output->waiting : 0);
+}
+
+size_t tlr_conn_queued(const struct tlr_conn *conn)
+{
+    return queued(conn);
+}
+
+/* The other one is not due any more if it was not delivered yet. */
+static void cross(struct tlr_conn *conn, enum tlr_done mark,
+                  enum tlr_done other)
+{
+    conn->flags ^= TLR_CONN_HIGH;
+    if ((conn->done & other) != 0) {
+        conn->done &= (uint8_t)~other;
+    } else {
+        tlr_conn_complete(conn, mark);
+    }
+}
+
+static void check_water(struct tlr_conn *conn)
+{
+    const struct tlr_config *config = conn->conns->config;
+    bool high = (conn->flags & TLR_CONN_HIGH) != 0;
+
+    if (!high && queued(conn) >= config->high_water) {
+        cross(conn, TLR_DONE_HIGH, TLR_DONE_LOW);
+    } else if (high && queued(conn) <= config->low_water) {
+        cross(conn, TLR_DONE_LOW, TLR_DONE_HIGH);
+    }
+}
+
+/* ---- completing ----------------------------------------------------- */
+
+static void complete_write(struct tlr_conn *conn, int status)
+{
+    if (status == 0) {
+        tlr_tally_add(&conn->conns->tally.writes, 1);
+    } else if (conn->state == TLR_CONN_OPEN) {
+        conn->cause = TLR_CLOSED_BY_ERROR;
+    }
+    conn->write_status = (int16_t)status;
+    tlr_conn_complete(conn, TLR_DONE_WRITE);
+}
+
+static void complete_shutdown(struct tlr_conn *conn, int status)
+{
+    conn->writing = TLR_WRITE_ENDED;
+    conn->shutdown_status = (int16_t)status;
+    tlr_conn_complete(conn, TLR_DONE_SHUTDOWN);
+}
+
+static void on_fin_sent(uv_shutdown_t *req, int status)
+{
+    struct tlr_conn *conn =
+        TLR_CONTAINER_OF(req, struct tlr_conn, req.shutdown);
+    struct tlr_port *port = &conn->conns->port;
+
+    tlr_port_enter(port);
+    if (conn->writing == TLR_WRITE_FIN) {
+        complete_shutdown(conn, status);
+    }
+    conn->writing = TLR_WRITE_ENDED;
+    if (conn->state == TLR_CONN_FLUSHING ||
+        conn->state == TLR_CONN_FINISHING) {
+        if (status == 0) {
+            tlr_conn_linger(conn);
+        } else {
+            tlr_conn_close_handle(conn);
+        }
+    }
+    tlr_port_leave(port);
+}
+
+int tlr_writing_send_fin(struct tlr_conn *conn, enum tlr_writing why)
+{
+    int err = uv_shutdown(&conn->req.shutdown, &conn->uv.stream, on_fin_sent);
+
+    if (err == 0) {
+        conn->writing = (uint8_t)why;
+    }
+    return err;
+}
+
+bool tlr_writing_under_way(const struct tlr_conn *conn)
+{
+    return conn->writing == TLR_WRITE_QUEUED ||
+           conn->writing == TLR_WRITE_QUEUED_FIN ||
+           conn->writing == TLR_WRITE_FIN;
+}
+
+int tlr_shutdown(struct tlr_conn *conn)
+{
+    int err;
+
+    tlr_conn_check_thread(conn);
+    if (conn->state != TLR_CONN_OPEN) {
+        return UV_EBADF;
+    }
+    if (conn->writing == TLR_WRITE_QUEUED) {
+        conn->writing = TLR_WRITE_QUEUED_FIN;
+        return 0;
+    }
+    if (conn->writing != TLR_WRITE_IDLE) {
+        return UV_EPIPE;
+    }
+    err = tlr_writing_send_fin(conn, TLR_WRITE_FIN);
+    if (err != 0) {
+        complete_shutdown(conn, err);
+    }
+    return 0;
+}
+
+/* ---- one request after the other ------------------------------------ */
+
+static void on_written(uv_write_t *req, int status);
+
+/* What comes after the last queued write. */
+static void after_writes(struct tlr_conn *conn, int status)
+{
+    enum tlr_writing was = (enum tlr_writing)conn->writing;
+
+    conn->writing = TLR_WRITE_IDLE;
+    if (was == TLR_WRITE_QUEUED_FIN) {
+        if (status == 0) {
+            status = tlr_writing_send_fin(conn, TLR_WRITE_FIN);
+        }
+        if (status != 0) {
+            complete_shutdown(conn, status);
+        }
+    }
+    if (conn->state == TLR_CONN_FLUSHING && status != 0) {
+        tlr_conn_close_handle(conn);
+    } else if (conn->state == TLR_CONN_FLUSHING &&
+               conn->writing != TLR_WRITE_FIN) {
+        tlr_conn_finish(conn);
+    }
+}
+
+/* One that is done: the program hears of its own writes, and of errors. */
+static void shift(struct tlr_conn *conn, struct tlr_output *output, int status)
+{
+    struct tlr_conns *conns = conn->conns;
+    struct tlr_buffer *shared = output->first->shared;
+    bool borrowed = tlr_output_shift(output, &conns->config->allocator);
+
+    if (shared != NULL) {
+        tlr_buffers_put(&conns->buffers, shared);
+    }
+    if (borrowed || status != 0) {
+        complete_write(conn, status);
+    } else {
+        tlr_tally_add(&conn->conns->tally.writes, 1);
+    }
+}
+
+static int start_next(struct tlr_conn *conn, struct tlr_output *output)
+{
+    unsigned chunks = tlr_output_next(output);
+    const struct tlr_chunk *chunk = output->first;
+    uv_buf_t several[TLR_CHUNKS_AT_ONCE];
+    const uv_buf_t *buffers = several;
+    unsigned count = chunks;
+    unsigned i;
+
+    if (chunk->capacity == 0) { /* the program's, alone */
+        buffers = chunk->buffers;
+        count = chunk->count;
+    } else {
+        for (i = 0; i < chunks; i++, chunk = chunk->next) {
+            several[i] = chunk->buffers[0];
+        }
+    }
+    conn->rest = (uint32_t)tlr_output_start(output, chunks);
+    return uv_write(&conn->req.write, &conn->uv.stream, buffers, count,
+                    on_written);
+}
+
+/* The request is done; the chunks that it was made of, and what is next. */
+static int go_on(struct tlr_conn *conn, struct tlr_output *output, int status)
+{
+    while (output->under_way > 0) {
+        shift(conn, output, status);
+    }
+    if (status == 0 && output->first != NULL) {
+        status = start_next(conn, output);
+    }
+    while (status != 0 && output->first != NULL) {
+        shift(conn, output, status);
+    }
+    return status;
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct tlr_conn *conn = TLR_CONTAINER_OF(req, struct tlr_conn, req.write);
+    struct tlr_conns *conns = conn->conns;
+    struct tlr_output *output = output_of(conn);
+    struct tlr_buffer *shared = take_shared(conn);
+    bool direct = output == NULL || output->under_way == 0;
+
+    tlr_port_enter(&conns->port);
+    if (status == 0) {
+        tlr_tally_add(&conns->tally.bytes_out, conn->rest);
+    }
+    if (direct) {
+        complete_write(conn, status);
+    }
+    if (output != NULL) {
+        status = go_on(conn, output, status);
+    }
+    if (shared != NULL) {
+        tlr_buffers_put(&conns->buffers, shared);
+    }
+    if (output == NULL || output->first == NULL) {
+        after_writes(conn, status);
+    }
+    check_water(conn);
+    tlr_port_leave(&conns->port);
+}
+
+/* ---- asking --------------------------------------------------------- */
+
+static int check_open(const struct tlr_conn *conn)
+{
+    tlr_conn_check_thread(conn);
+    if (conn->state != TLR_CONN_OPEN) {
+        return UV_EBADF;
+    }
+    return conn->writing != TLR_WRITE_IDLE &&
+                   conn->writing != TLR_WRITE_QUEUED
+               ? UV_EPIPE
+               : 0;
+}
+
+/* A tlr_write() that has not been completed, and told. */
+static bool has_write(const struct tlr_conn *conn)
+{
+    const struct tlr_output *output = output_of(conn);
+    const struct tlr_chunk *chunk;
+
+    if ((conn->done & TLR_DONE_WRITE) != 0) {
+        return true;
+    }
+    if (conn->writing != TLR_WRITE_QUEUED) {
+        return false;
+    }
+    if (output == NULL || output->under_way == 0) {
+        return true;
+    }
+    for (chunk = output->first; chunk != NULL; chunk = chunk->next) {
+        if (chunk->capacity == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool sum_up(const uv_buf_t *buffers, unsigned count, size_t *size)
+{
+    unsigned i;
+
+    *size = 0;
+    if (count > TLR_WRITE_BUFFERS_MOST) {
+        return false;
+    }
+    for (i = 0; i < count; i++) {
+        if (buffers[i].len > TLR_WRITE_MOST - *size) {
+            return false;
+        }
+        *size += buffers[i].len;
+    }
+    return true;
+}
+
+/*
+ * What the kernel takes of it now, 0 if nothing. ENOBUFS is Winsock's word for
+ * a moment without memory: queued, the write waits for some.
+ */
+static int write_at_once(struct tlr_conn *conn, const uv_buf_t *buffers,
+                         unsigned count, size_t size)
+{
+    uv_buf_t first;
+    int written;
+
+    if (size == 0) {
+        return 0;
+    }
+    if (size > tlr_handoff_write_at_once) {
+        while (buffers->len == 0) {
+            buffers++;
+        }
+        first = *buffers;
+        count = 1;
+        if (first.len > tlr_handoff_write_at_once) {
+            first.len = tlr_handoff_write_at_once;
+        }
+        buffers = &first;
+    }
+    written = uv_try_write(&conn->uv.stream, buffers, count);
+    return written == UV_EAGAIN || written == UV_ENOBUFS ? 0 : written;
+}
+
+/* Skips what has been written. Returns how many buffers are left. */
+static unsigned skip(uv_buf_t *buffers, unsigned count, size_t written)
+{
+    unsigned done = 0;
+    unsigned i;
+
+    while (done < count && written >= buffers[done].len) {
+        written -= buffers[done++].len;
+    }
+    for (i = done; i < count; i++) {
+        buffers[i - done] = buffers[i];
+    }
+    count -= done;
+    if (count > 0) {
+        buffers[0] =
+            uv_buf_init(buffers[0].base + written,
+                        (unsigned)(buffers[0].len - written));
+    }
+    return count;
+}
+
+/* The loop's buffer that some of these lie in, shared until they are written. */
+static struct tlr_buffer *share(struct tlr_conn *conn, const uv_buf_t *buffers,
+                                unsigned count)
+{
+    struct tlr_buffer *shared = NULL;
+    unsigned i;
+
+    for (i = 0; i < count && shared == NULL; i++) {
+        shared = tlr_buffers_share(&conn->conns->buffers, buffers[i].base);
+    }
+    return shared;
+}
+
+/* The kernel did not take all of it: libuv waits until it takes the rest. */
+static void queue_write(struct tlr_conn *conn, const uv_buf_t *buffers,
+                        unsigned count, size_t size)
+{
+    struct tlr_buffer *shared = share(conn, buffers, count);
+    int err;
+
+    conn->rest = (uint32_t)size;
+    err = uv_write(&conn->req.write, &conn->uv.stream, buffers, count,
+                   on_written);
+    if (err != 0) {
+        if (shared != NULL) {
+            tlr_buffers_put(&conn->conns->buffers, shared);
+        }
+        complete_write(conn, err);
+        return;
+    }
+    set_shared(conn, shared);
+    conn->writing = TLR_WRITE_QUEUED;
+    check_water(conn);
+}
+
+/* A part of it is written, and the array is the program's: so a copy of that. */
+static void queue_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
+                       unsigned count, size_t size, size_t written)
+{
+    uv_buf_t rest[TLR_WRITE_BUFFERS_MOST];
+
+    memcpy(rest, buffers, count * sizeof(*rest));
+    count = skip(rest, count, written);
+    queue_write(conn, rest, count, size - written);
+}
+
+static int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
+                     unsigned count, size_t size)
+{
+    int written = write_at_once(conn, buffers, count, size);
+
+    if (written < 0) {
+        complete_write(conn, written);
+        return 0;
+    }
+    tlr_tally_add(&conn->conns->tally.bytes_out, (uint64_t)written);
+    if ((size_t)written == size) {
+        complete_write(conn, 0);
+    } else if (written == 0) {
+        queue_write(conn, buffers, count, size);
+    } else {
+        queue_rest(conn, buffers, count, size, (size_t)written);
+    }
+    return 0;
+}
+
+/* Behind what tlr_send() has queued. */
+static int write_later(struct tlr_conn *conn, const uv_buf_t *buffers,
+                       unsigned count)
+{
+    struct tlr_buffer *shared = share(conn, buffers, count);
+    int err =
+        tlr_output_borrow(output_of(conn), &conn->conns->config->allocator,
+                          buffers, count, shared);
+
+    if (err != 0 && shared != NULL) {
+        tlr_buffers_put(&conn->conns->buffers, shared);
+    }
+    check_water(conn);
+    return err;
+}
+
+int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers, unsigned count)
+{
+    size_t size;
+    int err = check_open(conn);
+
+    if (err != 0) {
+        return err;
+    }
+    if (has_write(conn)) {
+        return UV_EBUSY;
+    }
+    if (!sum_up(buffers, count, &size)) {
+        return UV_EINVAL;
+    }
+    return conn->writing == TLR_WRITE_QUEUED
+               ? write_later(conn, buffers, count)
+               : write_now(conn, buffers, count, size);
+}
+
+int tlr_write(struct tlr_conn *conn, const void *data, size_t size)
+{
+    uv_buf_t buffer = uv_buf_init((char *)data, (unsigned)size);
+
+    return size > TLR_WRITE_MOST ? UV_EINVAL : tlr_writev(conn, &buffer, 1);
+}
+
+/* ---- sending -------------------------------------------------------- */
+
+static int send_later(struct tlr_conn *conn, const char *data, size_t size)
+{
+    const struct tlr_config *config = conn->conns->config;
+    struct tlr_extra *extra = tlr_conn_extra(conn);
+
+    return extra == NULL ? UV_ENOMEM
+                         : tlr_output_copy(&extra->output, &config->allocator,
+                                           data, size);
+}
+
+/* A part of it may have gone, and the rest cannot follow. */
+static int fail_send(struct tlr_conn *conn, int err)
+{
+    conn->cause = TLR_CLOSED_BY_ERROR;
+    return err;
+}
+
+static int send_rest(struct tlr_conn *conn, const char *data, size_t size)
+{
+    struct tlr_output *output;
+    int err = send_later(conn, data, size);
+
+    if (err != 0) {
+        return fail_send(conn, err);
+    }
+    output = output_of(conn);
+    err = start_next(conn, output);
+    if (err != 0) {
+        (void)tlr_output_shift(output, &conn->conns->config->allocator);
+        return fail_send(conn, err);
+    }
+    conn->writing = TLR_WRITE_QUEUED;
+    return 0;
+}
+
+static int send_now(struct tlr_conn *conn, const char *data, size_t size)
+{
+    uv_buf_t buffer = uv_buf_init((char *)data, (unsigned)size);
+    int written = write_at_once(conn, &buffer, 1, size);
+
+    if (written < 0) {
+        return fail_send(conn, written);
+    }
+    tlr_tally_add(&conn->conns->tally.bytes_out, (uint64_t)written);
+    if ((size_t)written == size) {
+        tlr_tally_add(&conn->conns->tally.writes, 1);
+        return 0;
+    }
+    return send_rest(conn, data + written, size - (size_t)written);
+}
+
+int tlr_send(struct tlr_conn *conn, const void *data, size_t size)
+{
+    int err = check_open(conn);
+
+    if (err != 0) {
+        return err;
+    }
+    if (size > TLR_WRITE_MOST) {
+        return UV_EINVAL;
+    }
+    if (conn->writing == TLR_WRITE_IDLE) {
+        err = send_now(conn, data, size);
+    } else if (queued(conn) + size > conn->conns->config->send_queue) {
+        err = UV_ENOBUFS;
+    } else {
+        err = send_later(conn, data, size);
+    }
+    check_water(conn);
+    return err;
+}
