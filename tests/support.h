@@ -208,6 +208,10 @@ bool give_another_port(uv_os_sock_t sock);
  */
 bool limit_descriptors(size_t more);
 
+/* The calling thread's; "" and 0 where there is no telling. */
+void thread_name(char *name, size_t size);
+size_t thread_stack_size(void);
+
 /*
  * Whether a read tells a reset that came before it. Wine 8's says the stream
  * has ended (its server reads the error off the socket, and so loses it).

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <pthread.h>
+
 #include <fcntl.h>
 #include <sys/resource.h>
 
@@ -73,4 +75,25 @@ bool limit_descriptors(size_t more)
 bool late_resets_are_told(void)
 {
     return true;
+}
+
+void thread_name(char *name, size_t size)
+{
+    if (pthread_getname_np(pthread_self(), name, size) != 0) {
+        name[0] = '\0';
+    }
+}
+
+size_t thread_stack_size(void)
+{
+    size_t size = 0;
+#if defined(__linux__)
+    pthread_attr_t attributes;
+
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        (void)pthread_attr_getstacksize(&attributes, &size);
+        (void)pthread_attr_destroy(&attributes);
+    }
+#endif
+    return size;
 }

@@ -76,3 +76,15 @@ bool late_resets_are_told(void)
 
     return ntdll == NULL || GetProcAddress(ntdll, "wine_get_version") == NULL;
 }
+
+void thread_name(char *name, size_t size)
+{
+    if (size > 0) {
+        name[0] = '\0';
+    }
+}
+
+size_t thread_stack_size(void)
+{
+    return 0;
+}

@@ -327,7 +327,6 @@ static void deliver_close(struct tlr_conn *conn)
     if (handler->on_close != NULL) {
         handler->on_close(conn, cause);
     }
-    tlr_conn_release(conn);
 }
 
 static void deliver_water(struct tlr_conn *conn,
@@ -399,6 +398,9 @@ void tlr_conn_deliver(struct tlr_port_entry *entry)
     } else {
         deliver_one(conn, what);
     }
+    if (what == TLR_DONE_CLOSE) {
+        tlr_conn_release(conn);
+    }
 }
 
 /* ---- opening -------------------------------------------------------- */
@@ -417,9 +419,12 @@ void tlr_conn_opened(struct tlr_conn *conn)
 
 void tlr_conn_call_open(struct tlr_conn *conn)
 {
-    tlr_conn_handler(conn)->on_open(conn);
-    if (conn->conns->draining) {
-        tlr_conn_drain(conn);
+    const struct tlr_handler *handler = tlr_conn_handler(conn);
+
+    handler->on_open(conn);
+    if (conn->conns->draining && conn->state == TLR_CONN_OPEN &&
+        handler->on_drain != NULL) {
+        handler->on_drain(conn);
     }
 }
 

@@ -51,6 +51,11 @@ void tlr_pool_unreserve(struct tlr_pool *pool)
     }
 }
 
+bool tlr_pool_is_incomplete(const struct tlr_pool *pool)
+{
+    return atomic_load((_Atomic unsigned *)&pool->missing) > 0;
+}
+
 bool tlr_pool_was_full(struct tlr_pool *pool)
 {
     return atomic_exchange(&pool->full, false);

@@ -84,6 +84,9 @@ void tlr_pool_unreserve(struct tlr_pool *pool);
 /* Whether a reservation was denied since the last call, and may do now. */
 bool tlr_pool_was_full(struct tlr_pool *pool);
 
+/* Whether borrowed loops are missing. */
+bool tlr_pool_is_incomplete(const struct tlr_pool *pool);
+
 /* After tlr_pool_shut(), or without borrowed loops: */
 bool tlr_pool_all_closed(struct tlr_pool *pool);
 

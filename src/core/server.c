@@ -471,9 +471,12 @@ int tlr_server_attach(struct tlr_server *server, unsigned worker,
 /* Order is kept: what the listeners still take comes before the order. */
 static void end_listening(struct tlr_server *server, unsigned orders)
 {
+    /* Without all of its workers the server takes nobody. */
+    bool at_once = orders == TLR_ORDER_STOP ||
+                   tlr_pool_is_incomplete(&server->pool);
+
     server->orders = orders;
-    tlr_endpoints_each(server, orders == TLR_ORDER_STOP ? close_at_once
-                                                   : close_taking_queued);
+    tlr_endpoints_each(server, at_once ? close_at_once : close_taking_queued);
     tlr_endpoints_order_workers(server);
 }
 
