@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 
@@ -17,7 +18,7 @@ static int limit(void)
     return files.rlim_cur < MOST ? (int)files.rlim_cur : MOST;
 }
 
-size_t count_descriptors(void)
+static size_t count_one_by_one(void)
 {
     size_t count = 0;
     int fd;
@@ -26,6 +27,23 @@ size_t count_descriptors(void)
         count += fcntl(fd, F_GETFD) != -1;
     }
     return count;
+}
+
+/* Faster; but it takes a descriptor itself, and there may be none left. */
+size_t count_descriptors(void)
+{
+    DIR *folder = opendir("/dev/fd");
+    size_t count = 0;
+    const struct dirent *entry;
+
+    if (folder == NULL) {
+        return count_one_by_one();
+    }
+    while ((entry = readdir(folder)) != NULL) {
+        count += entry->d_name[0] != '.';
+    }
+    (void)closedir(folder);
+    return count - 1;
 }
 
 size_t count_inheritable(void)

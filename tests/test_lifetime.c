@@ -996,6 +996,7 @@ static struct {
     struct fixture *f;
     enum place place;
     atomic_uint hits;
+    atomic_bool high;
     int loops;
     char large[1 << 20];
 } stops;
@@ -1097,6 +1098,7 @@ static void s_connect(struct tlr_conn *conn, int status)
 static void s_high(struct tlr_conn *conn)
 {
     (void)conn;
+    atomic_store(&stops.high, true);
     here(IN_HIGH);
 }
 
@@ -1151,6 +1153,12 @@ static void s_stopped(struct tlr_server *server)
     here(IN_STOPPED);
 }
 
+static bool is_high(void *data)
+{
+    (void)data;
+    return atomic_load(&stops.high);
+}
+
 static bool is_decided(void *data)
 {
     const struct client *client = data;
@@ -1166,6 +1174,7 @@ static void stop_in(struct fixture *f, enum place place)
     stops.place = place;
     stops.loops = f->options.loops;
     atomic_store(&stops.hits, 0);
+    atomic_store(&stops.high, false);
     f->options.handler.on_open = s_open;
     f->options.handler.on_read = s_read;
     f->options.handler.on_write = s_write;
@@ -1179,8 +1188,14 @@ static void stop_in(struct fixture *f, enum place place)
     f->options.on_stopped = s_stopped;
     f->options.send_queue = (size_t)64 << 20;
     start_server(f);
-    client_dial(f, &client);
-    run_until(&f->loop, is_decided, &client);
+    if (place == IN_HIGH || place == IN_LOW) {
+        client_connect_as(f, &client, CLIENT_PATIENT);
+        run_until(&f->loop, is_high, NULL);
+        client_read(&client);
+    } else {
+        client_dial(f, &client);
+        run_until(&f->loop, is_decided, &client);
+    }
     if (client.error == 0) {
         client_send(&client, "x", 1);
     }
