@@ -352,7 +352,8 @@ static void check(struct client *client, const char *data, size_t size)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    static char buffer[65536]; /* read and used before the next one is */
+    /* Read and used before the next one is. */
+    static _Thread_local char buffer[65536];
 
     (void)handle;
     (void)suggested;
