@@ -733,6 +733,8 @@ struct lender {
     int closed;
 };
 
+static atomic_uint lent;
+
 static void lend(void *arg)
 {
     struct lender *lender = arg;
@@ -745,6 +747,7 @@ static void lend(void *arg)
                                          &lender->loop);
     lender->again = tlr_server_attach(lender->f->server, lender->worker,
                                       &lender->loop);
+    atomic_fetch_add(&lent, 1);
     (void)uv_run(&lender->loop, UV_RUN_DEFAULT);
     lender->closed = uv_loop_close(&lender->loop);
 }
@@ -812,11 +815,15 @@ static void borrowed_loops_are_waited_for_by_a_blocking_stop(void **state)
     struct client client;
 
     borrow(f, 2);
+    atomic_store(&lent, 0);
     start_server(f);
     start_lender(f, &lenders[0], 0);
     start_lender(f, &lenders[1], 1);
     client_connect(f, &client);
-    client_exchange(f, &client);
+    client_exchange(f, &client); /* so both are there */
+    while (atomic_load(&lent) < 2) {
+        run_for(&f->loop, 1);
+    }
     assert_int_equal(tlr_server_stop_wait(f->server, 20), 0);
     assert_int_equal(atomic_load(&ended), 2);
     join_lender(&lenders[0], 0, UV_EBUSY);
@@ -830,9 +837,10 @@ static void a_loop_that_never_comes_is_not_waited_for(void **state)
     struct lender lenders[3];
 
     borrow(f, 3);
+    atomic_store(&lent, 0);
     start_server(f);
     start_lender(f, &lenders[1], 1);
-    while (atomic_load(&started) < 1) {
+    while (atomic_load(&lent) < 1) {
         run_for(&f->loop, 1);
     }
     assert_int_equal(tlr_post(f->server, 0, NULL, NULL), UV_EAGAIN);

@@ -251,7 +251,9 @@ void tlr_handoff_clean_failed_loop(const uv_loop_t *loop)
 
 bool tlr_handoff_loop_is_closed(const uv_loop_t *loop)
 {
-    return loop->iocp == INVALID_HANDLE_VALUE;
+    /* libuv clears this, and in a debug build then overwrites all with 0xff. */
+    return loop->internal_fields == NULL ||
+           loop->iocp == INVALID_HANDLE_VALUE;
 }
 
 int tlr_handoff_thread(uv_thread_t *thread, uv_thread_cb entry, void *arg,
