@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# cmake -DPAGE=… -DPROGRAM=… [-DEMULATOR=…] -P manual.cmake: each option that
+# the program's --help names is in its manual page, with the same argument, and
+# each one in the page is in --help.
+# cmake -DPAGE=… -DLIST=… -P manual.cmake: the same of the library's functions
+# and the list of its symbols.
+
+file(STRINGS ${PAGE} lines)
+if(PROGRAM)
+  execute_process(COMMAND ${EMULATOR} ${PROGRAM} --help
+    OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+  string(REPLACE "\r" "" output "${output}")
+  # "  --loops N            event loops that serve, ..."
+  string(REGEX MATCHALL "\n  --[^ \n]+( [^ \n]+)?" real "${output}")
+  list(TRANSFORM real REPLACE "^\n  " "")
+  list(TRANSFORM real STRIP)
+  list(FILTER lines INCLUDE REGEX "^\\.It Fl Fl ")
+  list(TRANSFORM lines REPLACE "^\\.It Fl Fl " "--")
+  list(TRANSFORM lines REPLACE " Ar " " ")
+else()
+  file(STRINGS ${LIST} real)
+  list(FILTER lines INCLUDE REGEX "^\\.It Fn ")
+  list(TRANSFORM lines REPLACE "^\\.It Fn " "")
+endif()
+if(NOT real)
+  message(FATAL_ERROR "nothing to compare with")
+endif()
+
+set(missing ${real})
+list(REMOVE_ITEM missing ${lines})
+set(extra ${lines})
+list(REMOVE_ITEM extra ${real})
+if(missing)
+  message(SEND_ERROR "not in ${PAGE}: ${missing}")
+endif()
+if(extra)
+  message(SEND_ERROR "in ${PAGE} only: ${extra}")
+endif()
+list(LENGTH real count)
+message(STATUS "${count} compared")
