@@ -10,11 +10,17 @@
 # TELLER_LIBUV_HEADERS_ONLY is for hosts that have a libuv inside (an interpreter,
 # say): nothing is linked, and the functions are found in the host at load time.
 
-set(TELLER_LIBUV_TARGET "" CACHE STRING "CMake target of the libuv to use")
+# Before CMake 3.21 set(… CACHE) throws away a variable that a host project has
+# set, so it must not be reached then.
+if(NOT DEFINED TELLER_LIBUV_TARGET)
+  set(TELLER_LIBUV_TARGET "" CACHE STRING "CMake target of the libuv to use")
+endif()
 option(TELLER_LIBUV_FROM_SOURCE "Build libuv from its source" OFF)
 option(TELLER_LIBUV_HEADERS_ONLY "Link no libuv: the host brings it" OFF)
-set(TELLER_LIBUV_INCLUDE_DIR "" CACHE PATH
-  "Folder of uv.h, for TELLER_LIBUV_HEADERS_ONLY; else that of the libuv found")
+if(NOT DEFINED TELLER_LIBUV_INCLUDE_DIR)
+  set(TELLER_LIBUV_INCLUDE_DIR "" CACHE PATH
+    "Folder of uv.h for TELLER_LIBUV_HEADERS_ONLY; else that of the libuv found")
+endif()
 set(TELLER_LIBUV_MINIMUM 1.44)
 
 include(TellerFindLibuv)
