@@ -92,7 +92,8 @@ packages() {
   case $1 in
     apt-get) names='ninja=ninja-build cc=gcc c++=g++ libc=libc6-dev libuv=libuv1-dev
       cmocka=libcmocka-dev certificates=ca-certificates
-      dpkg-source=dpkg-dev mingw=gcc-mingw-w64-x86-64 wine=wine64' ;;
+      dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
+      wine=wine64' ;;
     dnf) names='ninja=ninja-build cc=gcc c++=gcc-c++ libc=glibc-devel
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel
       certificates=ca-certificates' ;;
