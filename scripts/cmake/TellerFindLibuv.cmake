@@ -12,8 +12,8 @@
 # pkg-config comes first on Unix because a distribution may ship libuv's CMake
 # package without the libuv.a that its targets name, and then find_package() ends
 # the whole configuring, QUIET or not. Folders of CMAKE_PREFIX_PATH are searched
-# either way; libuv_DIR and libuv_ROOT speak of a CMake package, so with them it
-# is 4 before 3.
+# either way; libuv_DIR, libuv_ROOT and vcpkg speak of a CMake package, so with
+# them it is 4 before 3.
 
 function(teller_pkg_config_libuv minimum)
   find_package(PkgConfig QUIET)
@@ -37,7 +37,8 @@ function(teller_find_libuv result minimum)
   # The names changed in 1.45: uv and uv_a before, libuv::uv and libuv::uv_a from
   # then on.
   set(ways existing package pkg-config)
-  if(UNIX AND NOT libuv_DIR AND NOT libuv_ROOT AND NOT DEFINED ENV{libuv_ROOT})
+  if(UNIX AND NOT libuv_DIR AND NOT libuv_ROOT AND NOT DEFINED ENV{libuv_ROOT}
+      AND NOT VCPKG_TARGET_TRIPLET)
     set(ways existing pkg-config package)
   endif()
   foreach(way IN LISTS ways)

@@ -199,6 +199,30 @@ pkg_config_host pkg-config-static static
 good_package
 broken_package
 
+run vcpkg-port cmake "-DOUT=$out/vcpkg" -P "$hosts/vcpkg.cmake"
+! grep -A 5 'not used by the project' "$out/vcpkg-port.log" ||
+  die "the port sets an option that there is not"
+(cd "$out/vcpkg/package" && find . ! -type d | sed 's,^\./,,' | LC_ALL=C sort) \
+  >"$out/vcpkg.files"
+diff - "$out/vcpkg.files" <<END || die "not the files of a vcpkg package"
+debug/lib/libteller.a
+debug/lib/pkgconfig/teller.pc
+include/teller.h
+lib/libteller.a
+lib/pkgconfig/teller.pc
+share/teller/TellerFindLibuv.cmake
+share/teller/copyright
+share/teller/tellerConfig.cmake
+share/teller/tellerConfigVersion.cmake
+share/teller/tellerTargets-debug.cmake
+share/teller/tellerTargets-release.cmake
+share/teller/tellerTargets.cmake
+share/teller/usage
+tools/teller/teller-echo
+tools/teller/teller-load
+END
+build_host vcpkg-host cmake-package "-DCMAKE_PREFIX_PATH=$out/vcpkg/package"
+
 install_teller shared -DBUILD_SHARED_LIBS=ON
 check_tree shared shared "$programs"
 check_programs shared
