@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh: installs teller, static, shared and with libuv's headers only, and has
+# run.sh [windows]: installs teller, static, shared and with libuv's headers only, and has
 # foreign programs built against each in every way there is: see host.c, which is
 # all of them. Works in build/embed; needs cmake, make, a C compiler, pkg-config,
 # libuv, and libuv's source in build/sources (sh scripts/sources.sh libuv).
+# For windows it needs mingw, and is run by scripts/with-wine.sh.
 set -u
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P) || exit 1
 . "$root/scripts/lib.sh"
@@ -190,6 +191,46 @@ mkdir -p "$out"
 version=$(sed -n 's/^project(teller VERSION \([0-9.]*\).*/\1/p' \
   "$root/CMakeLists.txt")
 abi=${version%.*}
+
+# Cross-built, static and as a DLL, with an installed libuv.dll, and run under
+# Wine.
+windows() {
+  toolchain=-DCMAKE_TOOLCHAIN_FILE=$root/scripts/cmake/mingw-w64.cmake
+  run windows-libuv-configure cmake -S "$libuv" -B "$out/windows-libuv" \
+    "$toolchain" -DLIBUV_BUILD_TESTS=OFF -DCMAKE_POLICY_VERSION_MINIMUM=3.5 \
+    -DCMAKE_INSTALL_LIBDIR=lib
+  run windows-libuv-build cmake --build "$out/windows-libuv" \
+    --parallel "$(cores)"
+  run windows-libuv-install cmake --install "$out/windows-libuv" \
+    --prefix "$out/windows-libuv/prefix"
+  libuv_dir=-Dlibuv_DIR=$out/windows-libuv/prefix/lib/cmake/libuv
+  windows_host windows-static OFF
+  ! grep 'DLL Name: libteller' "$out/imports" || die "there is a DLL of teller"
+  windows_host windows-shared ON
+  grep -q 'DLL Name: libteller.dll' "$out/imports" || die "the DLL is not used"
+}
+
+windows_host() { # NAME SHARED
+  host=$out/$1-host
+  install_teller "$1" "$toolchain" "$libuv_dir" -DBUILD_SHARED_LIBS="$2" \
+    -DTELLER_BUILD_PROGRAMS=OFF
+  run "$1-host-configure" cmake -S "$hosts/cmake-package" -B "$host" \
+    "$toolchain" "$libuv_dir" "-Dteller_DIR=$out/$1/prefix/lib/cmake/teller"
+  run "$1-host-build" cmake --build "$host" --parallel "$(cores)"
+  for dll in "$out/$1"/prefix/bin/*.dll "$out"/windows-libuv/prefix/bin/*.dll; do
+    [ ! -e "$dll" ] || cp "$dll" "$host" || die "cannot copy $dll"
+  done
+  run "$1-host-run" timeout 100 "${WINE:?}" "$host/host.exe"
+  x86_64-w64-mingw32-objdump -p "$host/host.exe" >"$out/imports" ||
+    die "no objdump"
+  ok "$1: $(cat "$out/$1-host-run.log")"
+}
+
+if [ "${1:-}" = windows ]; then
+  windows
+  echo "$passed passed, 0 failed"
+  exit
+fi
 
 install_teller static
 check_tree static static "$programs"
