@@ -79,7 +79,8 @@ endfunction()
 
 function(vcpkg_install_copyright)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" FILE_LIST)
-  file(COPY_FILE ${arg_FILE_LIST} ${CURRENT_PACKAGES_DIR}/share/${PORT}/copyright)
+  configure_file(${arg_FILE_LIST}
+    ${CURRENT_PACKAGES_DIR}/share/${PORT}/copyright COPYONLY)
 endfunction()
 
 include(${port}/portfile.cmake)
