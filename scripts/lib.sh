@@ -56,6 +56,7 @@ missing() {
     case $need in
       ninja) has ninja || has ninja-build || has samu || has make ;;
       cc) [ -n "$(compiler)" ] ;;
+      c++) has "${CXX:-c++}" ;;
       libc)
         # shellcheck disable=SC2046
         echo '#include <stdio.h>' | $(compiler) -E - >/dev/null 2>&1 ;;
@@ -89,15 +90,16 @@ manager() {
 # of its own here is called the same everywhere.
 packages() {
   case $1 in
-    apt-get) names='ninja=ninja-build cc=gcc libc=libc6-dev libuv=libuv1-dev
+    apt-get) names='ninja=ninja-build cc=gcc c++=g++ libc=libc6-dev libuv=libuv1-dev
       cmocka=libcmocka-dev certificates=ca-certificates
-      dpkg-source=dpkg-dev mingw=gcc-mingw-w64-x86-64 wine=wine64' ;;
-    dnf) names='ninja=ninja-build cc=gcc libc=glibc-devel
+      dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
+      wine=wine64' ;;
+    dnf) names='ninja=ninja-build cc=gcc c++=gcc-c++ libc=glibc-devel
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel
       certificates=ca-certificates' ;;
-    pacman) names='cc=gcc libc=glibc pkg-config=pkgconf
+    pacman) names='cc=gcc c++=gcc libc=glibc pkg-config=pkgconf
       certificates=ca-certificates python3=python' ;;
-    apk) names='ninja=samurai cc=gcc libc=musl-dev pkg-config=pkgconf
+    apk) names='ninja=samurai cc=gcc c++=g++ libc=musl-dev pkg-config=pkgconf
       libuv=libuv-dev cmocka=cmocka-dev certificates=ca-certificates' ;;
     brew) names='pkg-config=pkgconf certificates=ca-certificates' ;;
   esac

@@ -81,9 +81,14 @@
 extern "C" {
 #endif
 
-#if defined(TLR_BUILDING_SHARED) && defined(_MSC_VER)
+/*
+ * For a DLL. The build of one defines TLR_BUILDING_SHARED, a program that uses
+ * it TLR_USING_SHARED; teller's CMake package and teller.pc do so by
+ * themselves. Neither is for other systems.
+ */
+#if defined(TLR_BUILDING_SHARED)
 #define TLR_EXTERN __declspec(dllexport)
-#elif defined(TLR_USING_SHARED) && defined(_MSC_VER)
+#elif defined(TLR_USING_SHARED)
 #define TLR_EXTERN __declspec(dllimport)
 #elif defined(__GNUC__)
 #define TLR_EXTERN __attribute__((visibility("default")))
