@@ -86,10 +86,11 @@ static void check_counters(void)
     unsigned i;
 
     for (i = 0; i < 2; i++) {
-        succeed(tlr_server_counters(server, i, &counters), "counters");
+        succeed(tlr_server_counters(server, i, &counters, sizeof(counters)), "counters");
         require(counters.accepted > 0, "each worker got connections");
     }
-    succeed(tlr_server_counters(server, TLR_ALL_WORKERS, &counters),
+    succeed(tlr_server_counters(server, TLR_ALL_WORKERS, &counters,
+                                sizeof(counters)),
             "counters");
     require(counters.accepted == CLIENTS, "200 connections were accepted");
     require(counters.open == 0, "none of them is left open");
@@ -103,7 +104,7 @@ static void start_server(void)
     struct tlr_options options;
     struct sockaddr_in address;
 
-    tlr_options_init(&options);
+    tlr_options_init(&options, sizeof(options));
     options.handler.on_open = on_open;
     options.handler.on_read = on_read;
     options.handler.on_write = on_write;
