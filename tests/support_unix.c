@@ -17,10 +17,11 @@ static int limit(void)
 
 size_t count_descriptors(void)
 {
+    const int end = limit();
     size_t count = 0;
     int fd;
 
-    for (fd = 0; fd < limit(); fd++) {
+    for (fd = 0; fd < end; fd++) {
         count += fcntl(fd, F_GETFD) != -1;
     }
     return count;
@@ -28,10 +29,11 @@ size_t count_descriptors(void)
 
 size_t count_inheritable(void)
 {
+    const int end = limit();
     size_t count = 0;
     int fd;
 
-    for (fd = 3; fd < limit(); fd++) {
+    for (fd = 3; fd < end; fd++) {
         int flags = fcntl(fd, F_GETFD);
 
         count += flags != -1 && (flags & FD_CLOEXEC) == 0;
