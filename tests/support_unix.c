@@ -20,10 +20,11 @@ static int limit(void)
 
 static size_t count_one_by_one(void)
 {
+    const int end = limit();
     size_t count = 0;
     int fd;
 
-    for (fd = 0; fd < limit(); fd++) {
+    for (fd = 0; fd < end; fd++) {
         count += fcntl(fd, F_GETFD) != -1;
     }
     return count;
@@ -48,10 +49,11 @@ size_t count_descriptors(void)
 
 size_t count_inheritable(void)
 {
+    const int end = limit();
     size_t count = 0;
     int fd;
 
-    for (fd = 3; fd < limit(); fd++) {
+    for (fd = 3; fd < end; fd++) {
         int flags = fcntl(fd, F_GETFD);
 
         count += flags != -1 && (flags & FD_CLOEXEC) == 0;

@@ -389,6 +389,9 @@ void tlr_conn_deliver(struct tlr_port_entry *entry)
     unsigned what = conn->done & (~(unsigned)conn->done + 1); /* lowest bit */
     struct delivery delivery = {conn, what};
 
+    if (what == 0) { /* the marks have cancelled each other: see writing.c */
+        return;
+    }
     conn->done &= (uint8_t)~what;
     if (conn->done != 0) {
         tlr_port_post(&conn->conns->port, entry);

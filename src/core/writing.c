@@ -447,14 +447,16 @@ static int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
     return 0;
 }
 
-/* Behind what tlr_send() has queued. */
+/* Behind what tlr_send() has queued. libuv wants one buffer at least. */
 static int write_later(struct tlr_conn *conn, const uv_buf_t *buffers,
                        unsigned count)
 {
     struct tlr_buffer *shared = share(conn, buffers, count);
+    const uv_buf_t nothing = uv_buf_init(NULL, 0);
     int err =
         tlr_output_borrow(output_of(conn), &conn->conns->config->allocator,
-                          buffers, count, shared);
+                          count == 0 ? &nothing : buffers,
+                          count == 0 ? 1 : count, shared);
 
     if (err != 0 && shared != NULL) {
         tlr_buffers_put(&conn->conns->buffers, shared);
