@@ -55,17 +55,6 @@ void tlr_conn_enter_state(struct tlr_conn *conn, enum tlr_conn_state next)
     conn->state = (uint8_t)next;
 }
 
-void tlr_conn_check_thread(const struct tlr_conn *conn)
-{
-    TLR_CHECK(conn->conns->thread == tlr_handoff_thread_id());
-}
-
-void tlr_conn_complete(struct tlr_conn *conn, enum tlr_done what)
-{
-    conn->done |= (uint8_t)what;
-    tlr_port_post(&conn->conns->port, &conn->entry);
-}
-
 void tlr_conn_set_cause(struct tlr_conn *conn, enum tlr_cause cause)
 {
     if (conn->cause == TLR_NO_CAUSE) {
@@ -341,17 +330,18 @@ static void deliver_one(struct tlr_conn *conn, unsigned what)
 {
     const struct tlr_handler *handler = tlr_conn_handler(conn);
 
+    if (what == TLR_DONE_WRITE) { /* the usual case */
+        if (handler->on_write != NULL) {
+            handler->on_write(conn, conn->write_status);
+        }
+        return;
+    }
     switch (what) {
     case TLR_DONE_CONNECT:
         tlr_connect_deliver(conn);
         break;
     case TLR_DONE_READ:
         tlr_reading_deliver(conn);
-        break;
-    case TLR_DONE_WRITE:
-        if (handler->on_write != NULL) {
-            handler->on_write(conn, conn->write_status);
-        }
         break;
     case TLR_DONE_SHUTDOWN:
         if (handler->on_shutdown != NULL) {
@@ -382,12 +372,19 @@ static void call_deliver(void *argument)
     deliver_one(delivery->conn, delivery->what);
 }
 
+/* Not on the usual path, which has no use for the struct. */
+static void deliver_on_host(struct tlr_conn *conn, unsigned what)
+{
+    struct delivery delivery = {conn, what};
+
+    tlr_conns_call(conn->conns, call_deliver, &delivery);
+}
+
 /* One completion; what else has completed goes to the end of the queue. */
 void tlr_conn_deliver(struct tlr_port_entry *entry)
 {
     struct tlr_conn *conn = TLR_CONTAINER_OF(entry, struct tlr_conn, entry);
     unsigned what = conn->done & (~(unsigned)conn->done + 1); /* lowest bit */
-    struct delivery delivery = {conn, what};
 
     if (what == 0) { /* the marks have cancelled each other: see writing.c */
         return;
@@ -397,7 +394,7 @@ void tlr_conn_deliver(struct tlr_port_entry *entry)
         tlr_port_post(&conn->conns->port, entry);
     }
     if (conn->conns->on_host) {
-        tlr_conns_call(conn->conns, call_deliver, &delivery);
+        deliver_on_host(conn, what);
     } else {
         deliver_one(conn, what);
     }

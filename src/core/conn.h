@@ -13,7 +13,9 @@
 #ifndef TLR_CONN_H
 #define TLR_CONN_H
 
+#include "check.h"
 #include "conns.h"
+#include "handoff.h"
 #include "input.h"
 #include "output.h"
 
@@ -159,7 +161,11 @@ struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns);
 void tlr_conn_release(struct tlr_conn *conn);
 
 void tlr_conn_enter_state(struct tlr_conn *conn, enum tlr_conn_state next);
-void tlr_conn_check_thread(const struct tlr_conn *conn);
+
+static inline void tlr_conn_check_thread(const struct tlr_conn *conn)
+{
+    TLR_CHECK(conn->conns->thread == tlr_handoff_thread_id());
+}
 
 /* It is connected: counts it. Its on_open is the caller's to call. */
 void tlr_conn_opened(struct tlr_conn *conn);
@@ -168,7 +174,11 @@ void tlr_conn_opened(struct tlr_conn *conn);
 void tlr_conn_call_open(struct tlr_conn *conn);
 
 /* Has the port deliver it. */
-void tlr_conn_complete(struct tlr_conn *conn, enum tlr_done what);
+static inline void tlr_conn_complete(struct tlr_conn *conn, enum tlr_done what)
+{
+    conn->done |= (uint8_t)what;
+    tlr_port_post(&conn->conns->port, &conn->entry);
+}
 
 /* To TLR_CONN_CLOSING; and, by libuv, to TLR_CONN_CLOSED. */
 void tlr_conn_close_handle(struct tlr_conn *conn);

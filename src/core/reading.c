@@ -94,14 +94,20 @@ static void call_read(void *argument)
         ->on_read(delivery->conn, delivery->nread, delivery->data);
 }
 
-/* The data lies in the buffer that is lent. The last thing that is done. */
-static void give(struct tlr_conn *conn, ssize_t nread, char *data)
+/* Not on the usual path, which has no use for the struct. */
+static void give_on_host(struct tlr_conn *conn, ssize_t nread, char *data)
 {
     struct delivery delivery = {conn, nread, data};
 
+    tlr_conns_call(conn->conns, call_read, &delivery);
+}
+
+/* The data lies in the buffer that is lent. The last thing that is done. */
+static void give(struct tlr_conn *conn, ssize_t nread, char *data)
+{
     tlr_tally_add(&conn->conns->tally.reads, 1);
     if (conn->conns->on_host) {
-        tlr_conns_call(conn->conns, call_read, &delivery);
+        give_on_host(conn, nread, data);
     } else {
         tlr_conn_handler(conn)->on_read(conn, nread, data);
     }
@@ -367,7 +373,7 @@ static void ask(struct tlr_conn *conn)
     conn->reading = TLR_READ_ASKED;
 }
 
-int tlr_read(struct tlr_conn *conn)
+static int read_some(struct tlr_conn *conn)
 {
     int err = check_read(conn);
 
@@ -379,6 +385,18 @@ int tlr_read(struct tlr_conn *conn)
     }
     ask(conn);
     return 0;
+}
+
+int tlr_read(struct tlr_conn *conn)
+{
+    if (conn->state == TLR_CONN_OPEN && conn->reading == TLR_READ_PAUSED &&
+        (conn->done & TLR_DONE_READ) == 0 &&
+        (conn->flags & TLR_CONN_EXTRA) == 0) {
+        tlr_conn_check_thread(conn);
+        conn->reading = TLR_READ_ASKED; /* the usual case of ask() */
+        return 0;
+    }
+    return read_some(conn);
 }
 
 /* For a read that wants something: where to say what. */

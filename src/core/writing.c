@@ -292,18 +292,11 @@ static int check_open(const struct tlr_conn *conn)
                : 0;
 }
 
-/* A tlr_write() that has not been completed, and told. */
-static bool has_write(const struct tlr_conn *conn)
+static bool has_queued_write(const struct tlr_conn *conn)
 {
     const struct tlr_output *output = output_of(conn);
     const struct tlr_chunk *chunk;
 
-    if ((conn->done & TLR_DONE_WRITE) != 0) {
-        return true;
-    }
-    if (conn->writing != TLR_WRITE_QUEUED) {
-        return false;
-    }
     if (output == NULL || output->under_way == 0) {
         return true;
     }
@@ -313,6 +306,13 @@ static bool has_write(const struct tlr_conn *conn)
         }
     }
     return false;
+}
+
+/* A tlr_write() that has not been completed, and told. */
+static bool has_write(const struct tlr_conn *conn)
+{
+    return (conn->done & TLR_DONE_WRITE) != 0 ||
+           (conn->writing == TLR_WRITE_QUEUED && has_queued_write(conn));
 }
 
 static bool sum_up(const uv_buf_t *buffers, unsigned count, size_t *size)
@@ -336,28 +336,37 @@ static bool sum_up(const uv_buf_t *buffers, unsigned count, size_t *size)
  * What the kernel takes of it now, 0 if nothing. ENOBUFS is Winsock's word for
  * a moment without memory: queued, the write waits for some.
  */
+static int try_write(struct tlr_conn *conn, const uv_buf_t *buffers,
+                     unsigned count)
+{
+    int written = uv_try_write(&conn->uv.stream, buffers, count);
+
+    return written == UV_EAGAIN || written == UV_ENOBUFS ? 0 : written;
+}
+
+/* The beginning, where not too much may be offered. */
+static int write_some(struct tlr_conn *conn, const uv_buf_t *buffers)
+{
+    uv_buf_t some;
+
+    while (buffers->len == 0) {
+        buffers++;
+    }
+    some = *buffers;
+    if (some.len > tlr_handoff_write_at_once) {
+        some.len = tlr_handoff_write_at_once;
+    }
+    return try_write(conn, &some, 1);
+}
+
 static int write_at_once(struct tlr_conn *conn, const uv_buf_t *buffers,
                          unsigned count, size_t size)
 {
-    uv_buf_t first;
-    int written;
-
     if (size == 0) {
         return 0;
     }
-    if (size > tlr_handoff_write_at_once) {
-        while (buffers->len == 0) {
-            buffers++;
-        }
-        first = *buffers;
-        count = 1;
-        if (first.len > tlr_handoff_write_at_once) {
-            first.len = tlr_handoff_write_at_once;
-        }
-        buffers = &first;
-    }
-    written = uv_try_write(&conn->uv.stream, buffers, count);
-    return written == UV_EAGAIN || written == UV_ENOBUFS ? 0 : written;
+    return size > tlr_handoff_write_at_once ? write_some(conn, buffers)
+                                            : try_write(conn, buffers, count);
 }
 
 /* Skips what has been written. Returns how many buffers are left. */
@@ -427,23 +436,32 @@ static void queue_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
     queue_write(conn, rest, count, size - written);
 }
 
-static int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
-                     unsigned count, size_t size)
+static int write_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
+                      unsigned count, size_t size, int written)
 {
-    int written = write_at_once(conn, buffers, count, size);
-
     if (written < 0) {
         complete_write(conn, written);
         return 0;
     }
     tlr_tally_add(&conn->conns->tally.bytes_out, (uint64_t)written);
-    if ((size_t)written == size) {
-        complete_write(conn, 0);
-    } else if (written == 0) {
+    if (written == 0) {
         queue_write(conn, buffers, count, size);
     } else {
         queue_rest(conn, buffers, count, size, (size_t)written);
     }
+    return 0;
+}
+
+static int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
+                     unsigned count, size_t size)
+{
+    int written = write_at_once(conn, buffers, count, size);
+
+    if (written < 0 || (size_t)written != size) {
+        return write_rest(conn, buffers, count, size, written);
+    }
+    tlr_tally_add(&conn->conns->tally.bytes_out, size);
+    complete_write(conn, 0);
     return 0;
 }
 
@@ -465,16 +483,20 @@ static int write_later(struct tlr_conn *conn, const uv_buf_t *buffers,
     return err;
 }
 
+static int check_write(const struct tlr_conn *conn)
+{
+    int err = check_open(conn);
+
+    return err == 0 && has_write(conn) ? UV_EBUSY : err;
+}
+
 int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers, unsigned count)
 {
     size_t size;
-    int err = check_open(conn);
+    int err = check_write(conn);
 
     if (err != 0) {
         return err;
-    }
-    if (has_write(conn)) {
-        return UV_EBUSY;
     }
     if (!sum_up(buffers, count, &size)) {
         return UV_EINVAL;
@@ -484,11 +506,20 @@ int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers, unsigned count)
                : write_now(conn, buffers, count, size);
 }
 
+/* As tlr_writev(), but the usual case does not pay for that. */
 int tlr_write(struct tlr_conn *conn, const void *data, size_t size)
 {
     uv_buf_t buffer = uv_buf_init((char *)data, (unsigned)size);
 
-    return size > TLR_WRITE_MOST ? UV_EINVAL : tlr_writev(conn, &buffer, 1);
+    tlr_conn_check_thread(conn);
+    if (size > TLR_WRITE_MOST) {
+        return UV_EINVAL;
+    }
+    if (conn->state == TLR_CONN_OPEN && conn->writing == TLR_WRITE_IDLE &&
+        (conn->done & TLR_DONE_WRITE) == 0) {
+        return write_now(conn, &buffer, 1, size);
+    }
+    return tlr_writev(conn, &buffer, 1);
 }
 
 /* ---- sending -------------------------------------------------------- */
