@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <string.h>
+
 #include <stdlib.h>
 
 #include "core/handoff.h"
@@ -32,15 +34,109 @@ static void the_defaults_are_those_of_the_header(void **state)
     assert_null(options.on_stopped);
 }
 
-static void options_of_another_size_are_refused(void **state)
+static void options_of_no_versions_size_are_refused(void **state)
 {
     struct fixture *f = *state;
 
     assert_int_equal(try(f), 0);
-    f->options.size--;
+    f->options.size = offsetof(struct tlr_options, resolve);
     assert_int_equal(try(f), UV_EINVAL);
     f->options.size = 0;
     assert_int_equal(try(f), UV_EINVAL);
+    f->options.size = SIZE_MAX;
+    assert_int_equal(try(f), UV_EINVAL);
+}
+
+/* Compiled with a later version, which has more of them. */
+struct newer {
+    struct tlr_options options;
+    int unknown[4];
+};
+
+static void unknown_options_are_refused_if_they_are_set(void **state)
+{
+    struct fixture *f = *state;
+    struct newer newer;
+    struct tlr_server *server;
+
+    memset(&newer, 0xff, sizeof(newer));
+    tlr_options_init(&newer.options, sizeof(newer));
+    assert_int_equal(newer.options.size, sizeof(newer));
+    assert_int_equal(newer.unknown[0], 0);
+    assert_int_equal(newer.unknown[3], 0);
+    assert_int_equal(newer.options.read_buffer, 65536);
+    newer.options.handler = f->options.handler;
+    assert_int_equal(tlr_server_create(&server, &f->loop, &newer.options), 0);
+    tlr_server_destroy(server);
+    newer.unknown[3] = 1;
+    assert_int_equal(tlr_server_create(&server, &f->loop, &newer.options),
+                     UV_E2BIG);
+}
+
+/* Compiled with an earlier one: nothing is written behind what it has. */
+static void an_older_programs_memory_is_left_alone(void **state)
+{
+    struct {
+        struct tlr_counters counters;
+        uint64_t behind;
+    } seen;
+    struct fixture *f = *state;
+    char options[64];
+    size_t i;
+
+    memset(options, 0x55, sizeof(options));
+    tlr_options_init((struct tlr_options *)(void *)options, 40);
+    for (i = 40; i < sizeof(options); i++) {
+        assert_int_equal(options[i], 0x55);
+    }
+    assert_int_equal(tlr_server_create(&f->server, &f->loop, &f->options), 0);
+    memset(&seen, 0x55, sizeof(seen));
+    assert_int_equal(tlr_server_counters(f->server, TLR_ALL_WORKERS,
+                                         &seen.counters,
+                                         sizeof(seen.counters) - 8),
+                     0);
+    assert_int_equal(seen.counters.accepted, 0);
+    assert_true(seen.counters.posts_refused == UINT64_C(0x5555555555555555));
+    assert_int_equal(
+        tlr_server_counters(f->server, 0, &seen.counters, sizeof(seen)), 0);
+    assert_int_equal(seen.behind, 0); /* what we do not know is 0 */
+}
+
+static void water_marks_have_an_order(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.low_water = f->options.high_water;
+    assert_int_equal(try(f), UV_EINVAL);
+    f->options.low_water = 0;
+    f->options.high_water = 1;
+    assert_int_equal(try(f), 0);
+}
+
+static void mailboxes_have_bounds(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.mailbox = 0;
+    assert_int_equal(try(f), UV_EINVAL);
+    f->options.mailbox = (1u << 24) + 1;
+    assert_int_equal(try(f), UV_EINVAL);
+    f->options.mailbox = 1u << 24;
+    assert_int_equal(try(f), 0);
+}
+
+static void borrowed_loops_have_a_number(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.loops = TLR_LOOPS_BORROWED;
+    assert_int_equal(try(f), UV_EINVAL);
+    f->options.borrowed = 1025;
+    assert_int_equal(try(f), UV_EINVAL);
+    f->options.borrowed = 3;
+    assert_int_equal(try(f), 0);
+    f->options.balance = TLR_BALANCE_REUSEPORT;
+    assert_int_equal(try(f), UV_ENOTSUP);
 }
 
 static void callbacks_that_are_needed_have_to_be_there(void **state)
@@ -165,7 +261,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_defaults_are_those_of_the_header),
-        TEST(options_of_another_size_are_refused),
+        TEST(options_of_no_versions_size_are_refused),
+        TEST(unknown_options_are_refused_if_they_are_set),
+        TEST(an_older_programs_memory_is_left_alone),
+        TEST(water_marks_have_an_order),
+        TEST(mailboxes_have_bounds),
+        TEST(borrowed_loops_have_a_number),
         TEST(callbacks_that_are_needed_have_to_be_there),
         TEST(loops_have_bounds),
         TEST(sizes_have_bounds),
