@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
-#include <string.h>
-
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/handoff.h"
 
