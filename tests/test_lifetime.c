@@ -574,6 +574,71 @@ static void a_cpu_that_cannot_be_had_is_refused(void **state)
     assert_int_equal(atomic_load(&started), 2);
 }
 
+#if UV_VERSION_HEX >= 0x012d00
+
+static atomic_int cpus_found;
+
+static void look_at_cpus(struct tlr_server *server, unsigned worker,
+                         void *data)
+{
+    uv_thread_t self = uv_thread_self();
+    char mask[4096];
+    int size = uv_cpumask_size();
+    int found = 0;
+    int i;
+
+    (void)server;
+    (void)worker;
+    (void)data;
+    if (uv_thread_getaffinity(&self, mask, (size_t)size) != 0) {
+        atomic_fetch_add(&wrong, 1);
+    }
+    for (i = 0; i < size; i++) {
+        found += mask[i];
+    }
+    atomic_store(&cpus_found, mask[0] == 1 ? found : -1);
+}
+
+static bool has_looked(void *data)
+{
+    (void)data;
+    return atomic_load(&cpus_found) != 0;
+}
+
+static void a_worker_stays_on_its_cpu(void **state)
+{
+    struct fixture *f = *state;
+    const int first[] = {0};
+
+    if (uv_cpumask_size() < 0) {
+        skip();
+    }
+    f->options.cpus = first;
+    f->options.cpu_count = 1;
+    atomic_store(&cpus_found, 0);
+    start_server(f);
+    assert_int_equal(tlr_post(f->server, 1, look_at_cpus, NULL), 0);
+    run_until(&f->loop, has_looked, NULL);
+    assert_int_equal(atomic_load(&cpus_found), 1);
+}
+
+static void a_cpu_that_is_not_there_fails_the_start(void **state)
+{
+    struct fixture *f = *state;
+    const int cpus[] = {0, 1 << 20};
+
+    if (uv_cpumask_size() < 0) {
+        skip();
+    }
+    f->options.cpus = cpus;
+    f->options.cpu_count = 2;
+    create_server(f);
+    assert_int_equal(tlr_server_start(f->server), UV_EINVAL);
+    assert_int_equal(atomic_load(&started), atomic_load(&ended));
+}
+
+#endif
+
 /* ---- the trampoline -------------------------------------------------------- */
 
 static atomic_uint jumps;
@@ -1273,6 +1338,10 @@ int main(void)
         TEST(uv_stop_does_not_end_a_worker),
         TEST(threads_have_names_and_stacks),
         TEST(a_cpu_that_cannot_be_had_is_refused),
+#if UV_VERSION_HEX >= 0x012d00
+        TEST(a_worker_stays_on_its_cpu),
+        TEST(a_cpu_that_is_not_there_fails_the_start),
+#endif
         TEST(the_hosts_callbacks_go_over_the_trampoline),
         TEST(with_the_host_loop_all_of_them_do),
         TEST(borrowed_loops_serve_once_all_are_there),
