@@ -66,6 +66,11 @@ missing() {
         [ -e /etc/ssl/certs/ca-certificates.crt ] || ! old_libuv ;;
       mingw) has x86_64-w64-mingw32-gcc ;;
       wine) has wine64 || has /usr/lib/wine/wine64 || has wine ;;
+      node) has node || has nodejs ;;
+      node-headers) [ -e /usr/include/node/node_api.h ] ;;
+      luajit-headers) [ -e /usr/include/luajit-2.1/lua.h ] ;;
+      luv) luajit -e "require('luv')" >/dev/null 2>&1 ;;
+      uvloop) /usr/bin/python3 -c 'import uvloop' >/dev/null 2>&1 ;;
       *) has "$need" ;;
     esac || printf '%s ' "$need"
   done
@@ -93,7 +98,9 @@ packages() {
     apt-get) names='ninja=ninja-build cc=gcc c++=g++ libc=libc6-dev libuv=libuv1-dev
       cmocka=libcmocka-dev certificates=ca-certificates
       dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
-      wine=wine64' ;;
+      wine=wine64 node=nodejs node-headers=libnode-dev
+      luajit-headers=libluajit-5.1-dev luv=lua-luv nvim=neovim
+      uvloop=python3-uvloop' ;;
     dnf) names='ninja=ninja-build cc=gcc c++=gcc-c++ libc=glibc-devel
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel
       certificates=ca-certificates' ;;

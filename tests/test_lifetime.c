@@ -426,6 +426,80 @@ static void no_handle_on_the_host_loop_has_data(void **state)
     assert_null(f->loop.data);
 }
 
+/* ---- hosts that close what they find ----------------------------------- */
+
+static void count_open(uv_handle_t *handle, void *arg)
+{
+    unsigned *count = arg;
+
+    *count += !uv_is_closing(handle);
+}
+
+/* They would close it a second time, or we would. */
+static void a_blocking_stop_leaves_the_host_nothing_to_close(void **state)
+{
+    struct fixture *f = *state;
+    unsigned count = 0;
+
+    start_server(f);
+    assert_int_equal(tlr_server_stop_wait(f->server, 0), 0);
+    uv_walk(&f->loop, count_open, &count);
+    assert_int_equal(count, 0);
+    assert_int_equal(f->stopped, 0);
+    run_until(&f->loop, is_stopped, f);
+}
+
+static uv_handle_t *found[20];
+static unsigned found_count;
+
+static void find(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    assert_in_range(found_count, 0, COUNT(found) - 1);
+    found[found_count++] = handle;
+}
+
+/* Still reachable, for what finds leaks. */
+static struct tlr_server *left[2];
+static unsigned left_count;
+
+static void stop_after_the_host_has(struct fixture *f, uint64_t deadline)
+{
+    struct client client;
+    unsigned i;
+
+    memset(&f->options.allocator, 0, sizeof(f->options.allocator));
+    start_server(f);
+    found_count = 0;
+    uv_walk(&f->loop, find, NULL);
+    client_connect(f, &client);
+    client_exchange(f, &client);
+    for (i = 0; i < found_count; i++) {
+        uv_close(found[i], NULL);
+    }
+    run_for(&f->loop, 10);
+    assert_int_equal(tlr_server_stop_wait(f->server, deadline), 0);
+    assert_int_equal(atomic_load(&ended), 2);
+    assert_int_equal(atomic_load(&closed), 1);
+    assert_int_equal(tlr_server_stop_wait(f->server, 0), 0);
+    run_for(&f->loop, 10);
+    assert_int_equal(f->stopped, 0);
+    client_close(f, &client);
+    left[left_count++] = f->server;
+    f->server = NULL;
+    f->started = false;
+}
+
+static void a_blocking_stop_works_after_the_host_has_closed_all(void **state)
+{
+    stop_after_the_host_has(*state, 0);
+}
+
+static void and_with_time_to_drain(void **state)
+{
+    stop_after_the_host_has(*state, 20);
+}
+
 /* ---- the workers' own callbacks ------------------------------------------ */
 
 static uv_timer_t timers[2];
@@ -1332,6 +1406,9 @@ int main(void)
         TEST(a_server_can_be_born_unreferenced),
         TEST(connections_on_the_host_loop_are_unreferenced_too),
         TEST(no_handle_on_the_host_loop_has_data),
+        TEST(a_blocking_stop_leaves_the_host_nothing_to_close),
+        TEST(a_blocking_stop_works_after_the_host_has_closed_all),
+        TEST(and_with_time_to_drain),
         TEST(a_worker_may_have_handles_of_the_programs),
         TEST(what_it_forgets_is_closed_for_it),
         TEST(what_it_forgets_unreferenced_too),

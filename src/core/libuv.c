@@ -66,6 +66,13 @@ int tlr_libuv_pin(uv_thread_t *thread, int cpu)
 
 #endif
 
+void tlr_libuv_close(uv_handle_t *handle, uv_close_cb cb)
+{
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, cb);
+    }
+}
+
 size_t tlr_libuv_loop_size(void)
 {
     size_t size = uv_loop_size();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a loop is one that the library can work with. */
+/* What the library asks of the host's libuv. */
 #ifndef TLR_LIBUV_H
 #define TLR_LIBUV_H
 
@@ -17,6 +17,13 @@ int tlr_libuv_pin(uv_thread_t *thread, int cpu);
  * uv_loop_init() says. Any thread.
  */
 int tlr_libuv_check(const uv_loop_t *loop, const char **why);
+
+/*
+ * uv_close() of a handle on the host's loop. A host that ends may have closed
+ * all that it found there, by uv_walk(): then there is nothing left to close,
+ * and `cb` is not called.
+ */
+void tlr_libuv_close(uv_handle_t *handle, uv_close_cb cb);
 
 /* Bytes to allocate for a loop. */
 size_t tlr_libuv_loop_size(void);

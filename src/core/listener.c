@@ -23,6 +23,7 @@
 
 #include "check.h"
 #include "handoff.h"
+#include "libuv.h"
 #include "list.h"
 
 /* Accepted in one go before the loop gets its turn. */
@@ -234,8 +235,8 @@ static void on_timer_closed(uv_handle_t *handle)
 static void close_handles(struct tlr_listener *listener)
 {
     enter_state(listener, LISTENER_CLOSING);
-    uv_close((uv_handle_t *)&listener->poll, on_poll_closed);
-    uv_close((uv_handle_t *)&listener->retry, on_timer_closed);
+    tlr_libuv_close((uv_handle_t *)&listener->poll, on_poll_closed);
+    tlr_libuv_close((uv_handle_t *)&listener->retry, on_timer_closed);
 }
 
 /* Without room, it is tlr_listener_resume() that goes on. */
@@ -283,8 +284,8 @@ void tlr_listener_close(struct tlr_listener *listener, bool take_queued)
     if (listener->state >= LISTENER_CLOSING) {
         return;
     }
-    if (!take_queued) {
-        close_handles(listener);
+    if (!take_queued || uv_is_closing((uv_handle_t *)&listener->poll)) {
+        close_handles(listener); /* as the host may have done already */
     } else if (listener->state != LISTENER_EMPTYING) {
         enter_state(listener, LISTENER_EMPTYING);
         listener->left = tlr_handoff_queue_capacity(listener->sock);

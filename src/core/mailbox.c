@@ -3,6 +3,7 @@
 #include "mailbox.h"
 
 #include "check.h"
+#include "libuv.h"
 
 #define FIRST_CAPACITY 64
 
@@ -146,7 +147,7 @@ void tlr_mailbox_shut(struct tlr_mailbox *mailbox)
 void tlr_mailbox_close(struct tlr_mailbox *mailbox, uv_close_cb cb)
 {
     tlr_mailbox_shut(mailbox);
-    uv_close((uv_handle_t *)&mailbox->async, cb);
+    tlr_libuv_close((uv_handle_t *)&mailbox->async, cb);
 }
 
 void tlr_mailbox_destroy(struct tlr_mailbox *mailbox)

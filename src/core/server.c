@@ -198,12 +198,17 @@ static void stopped(struct tlr_server *server)
     }
 }
 
+static void stop_if_closed(struct tlr_server *server)
+{
+    if (server->handles == 0 && server->listeners == 0) {
+        stopped(server);
+    }
+}
+
 static void handle_closed(struct tlr_server *server)
 {
     server->handles--;
-    if (server->handles == 0) {
-        stopped(server);
-    }
+    stop_if_closed(server);
 }
 
 static void on_mailbox_closed(uv_handle_t *handle)
@@ -252,21 +257,26 @@ static bool is_done(struct tlr_server *server)
 }
 
 /*
- * Once no listener and no worker is left: nobody wakes us any more, and those
- * that post are refused, after what they posted before.
+ * Once no worker is left, and no listener but such as are closing: nobody wakes
+ * us any more, and those that post are refused, after what they posted before.
  */
-void tlr_server_close_if_done(struct tlr_server *server)
+static void close_handles(struct tlr_server *server)
 {
-    if (server->receiving || server->state == SERVER_CLOSING ||
-        !is_done(server)) {
-        return;
-    }
     tlr_pool_join(&server->pool);
     enter_state(server, SERVER_CLOSING);
     tlr_mailbox_shut(&server->mailbox);
     (void)receive(server); /* orders have no meaning any more */
     tlr_mailbox_close(&server->mailbox, on_mailbox_closed);
-    uv_close((uv_handle_t *)&server->deadline, on_deadline_closed);
+    tlr_libuv_close((uv_handle_t *)&server->deadline, on_deadline_closed);
+}
+
+void tlr_server_close_if_done(struct tlr_server *server)
+{
+    if (server->state == SERVER_CLOSING) {
+        stop_if_closed(server);
+    } else if (!server->receiving && is_done(server)) {
+        close_handles(server);
+    }
 }
 
 void tlr_server_destroy(struct tlr_server *server)
@@ -500,8 +510,10 @@ static void set_deadline(struct tlr_server *server, uint64_t milliseconds)
         return; /* passed, or not sooner */
     }
     server->due = now + milliseconds;
-    TLR_CHECK(uv_timer_start(&server->deadline, on_deadline, milliseconds,
-                             0) == 0);
+    if (!uv_is_closing((uv_handle_t *)&server->deadline)) { /* by the host */
+        TLR_CHECK(uv_timer_start(&server->deadline, on_deadline, milliseconds,
+                                 0) == 0);
+    }
 }
 
 static void drain(struct tlr_server *server, uint64_t deadline)
@@ -513,6 +525,9 @@ static void drain(struct tlr_server *server, uint64_t deadline)
     }
     if (first) {
         enter_state(server, SERVER_DRAINING);
+        if (uv_is_closing((uv_handle_t *)&server->mailbox.async)) {
+            tlr_mailbox_shut(&server->mailbox); /* the host has closed it */
+        }
         server->due = UINT64_MAX;
         tlr_pool_shut(&server->pool);
         if (deadline > 0) {
@@ -596,6 +611,9 @@ int tlr_server_stop_wait(struct tlr_server *server, uint64_t deadline)
         return UV_EAGAIN;
     }
     wait_for_workers(server);
-    tlr_server_close_if_done(server); /* else the listeners are still closing */
+    if (!server->receiving) {
+        /* All at once: what comes next may be the host closing its loop. */
+        close_handles(server);
+    }
     return 0;
 }

@@ -501,9 +501,11 @@ TLR_EXTERN void tlr_server_stop(struct tlr_server *server);
  * What the kernel has queued is accepted as far as there is room. The few
  * handles on the host loop are closing: they, and so on_stopped, take one more
  * turn of the loop, and tlr_server_destroy() has to wait for that; a process
- * that exits without it only leaves memory. Harmless before the start, after
- * the stop and in the middle of another drain. Not for a callback of a
- * connection, a worker or a post.
+ * that exits without it only leaves memory. A host that ends may have closed
+ * them itself by then (all that uv_walk() finds, say), and the loop too: threads
+ * and sockets end all the same, but on_stopped is never called. Harmless before
+ * the start, after the stop and in the middle of another drain. Not for a
+ * callback of a connection, a worker or a post.
  *
  * UV_EAGAIN: TLR_LOOPS_HOST, where the connections are the host loop's own: it
  * was as tlr_server_drain(). UV_EINVAL: on another thread; then nothing is done.
