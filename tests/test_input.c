@@ -276,6 +276,27 @@ static void memory_is_twice_what_is_kept_at_most(void **state)
     assert_in_range(atomic_load(&memory.bytes) - before, SIZE, SIZE + 1000);
 }
 
+static void the_little_that_is_left_of_much_needs_little(void **state)
+{
+    static char much[60000];
+    size_t before = atomic_load(&memory.bytes);
+
+    (void)state;
+    want_delimiter("\n", 1, 1000);
+    append(much, sizeof(much));
+    append("the rest", 8);
+    tlr_input_consume(&input, &buffers, sizeof(much));
+    memory.fail_to = UINT32_MAX;
+    memory.fail_from = 1;
+    tlr_input_shrink(&input, &buffers); /* is no harm without memory */
+    memory.fail_from = 0;
+    assert_memory_equal(tlr_input_data(&input), "the rest", 8);
+    tlr_input_shrink(&input, &buffers);
+    assert_int_equal(tlr_input_length(&input), 8);
+    assert_memory_equal(tlr_input_data(&input), "the rest", 8);
+    assert_in_range(atomic_load(&memory.bytes) - before, 8, 1000);
+}
+
 static void without_memory_nothing_changes(void **state)
 {
     static char much[100000];
@@ -335,6 +356,7 @@ int main(void)
         TEST(random_data_agrees_with_a_naive_search),
         TEST(nothing_kept_is_no_memory),
         TEST(memory_is_twice_what_is_kept_at_most),
+        TEST(the_little_that_is_left_of_much_needs_little),
         TEST(without_memory_nothing_changes),
         TEST(what_is_lent_is_not_overwritten),
     };

@@ -45,8 +45,11 @@ ssize_t tlr_input_match(struct tlr_input *input, const char *data,
 /* Twice what there is, but no more than what is wanted, as far as that goes. */
 static size_t good_size(const struct tlr_input *input, size_t needed)
 {
-    size_t twice = needed * 2 < LEAST ? LEAST : needed * 2;
+    size_t twice = needed > UINT32_MAX / 2 ? UINT32_MAX : needed * 2;
 
+    if (twice < LEAST) {
+        twice = LEAST;
+    }
     if (input->wanted != TLR_WANT_SOME && input->size >= needed &&
         input->size < twice) {
         return input->size;
@@ -89,6 +92,15 @@ int tlr_input_append(struct tlr_input *input, struct tlr_buffers *buffers,
     memcpy(input->buffer->data + input->end, data, length);
     input->end += (uint32_t)length;
     return 0;
+}
+
+void tlr_input_shrink(struct tlr_input *input, struct tlr_buffers *buffers)
+{
+    size_t kept = tlr_input_length(input);
+
+    if (input->buffer->size / 2 > good_size(input, kept)) {
+        (void)move(input, buffers, kept); /* without memory it stays large */
+    }
 }
 
 void tlr_input_drop(struct tlr_input *input, struct tlr_buffers *buffers)

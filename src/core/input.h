@@ -56,6 +56,12 @@ int tlr_input_append(struct tlr_input *input, struct tlr_buffers *buffers,
 void tlr_input_consume(struct tlr_input *input, struct tlr_buffers *buffers,
                        size_t length);
 
+/*
+ * More has to be waited for, for who knows how long: moves the little that is
+ * left of much to a smaller buffer.
+ */
+void tlr_input_shrink(struct tlr_input *input, struct tlr_buffers *buffers);
+
 /* Keeps nothing any more. */
 void tlr_input_drop(struct tlr_input *input, struct tlr_buffers *buffers);
 

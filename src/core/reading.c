@@ -362,6 +362,9 @@ static void ask(struct tlr_conn *conn)
         complete_at_end(conn);
         return;
     }
+    if (keeps_input(conn)) {
+        tlr_input_shrink(input_of(conn), &conn->conns->buffers);
+    }
     if (conn->reading == TLR_READ_STOPPED) {
         err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
         if (err != 0) {
