@@ -29,7 +29,7 @@ skip() {
 
 # core [PLATFORM]: the library's sources, as src/core/CMakeLists.txt lists them.
 core() {
-  sed -n '/^add_library(teller$/,/^)/s/^  \([a-z_]*\.c\)$/\1/p' \
+  sed -n '/^set(teller_sources$/,/^)/s/^  \([a-z_]*\.c\)$/\1/p' \
     "$root/src/core/CMakeLists.txt" | sed "s|^|$root/src/core/|"
   echo "$root/src/core/handoff_${1:-unix}.c"
 }
