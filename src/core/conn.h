@@ -161,10 +161,7 @@ void tlr_conn_release(struct tlr_conn *conn);
 void tlr_conn_enter_state(struct tlr_conn *conn, enum tlr_conn_state next);
 void tlr_conn_check_thread(const struct tlr_conn *conn);
 
-/* It is connected: counts it. Its on_open is the caller's to call. */
-void tlr_conn_opened(struct tlr_conn *conn);
-
-/* Calls on_open, and if the server drains on_drain. */
+/* Counts it, and calls on_open, and if the server drains on_drain. */
 void tlr_conn_call_open(struct tlr_conn *conn);
 
 /* Has the port deliver it. */
