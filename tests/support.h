@@ -196,6 +196,9 @@ size_t count_inheritable(void);
 /* Has children inherit it. */
 void make_inheritable(uv_os_sock_t sock);
 
+/* Two sockets that are connected, but not over IP; false: there are none. */
+bool connect_locally(uv_os_sock_t pair[2]);
+
 /*
  * Ties a socket to a completion port that is no loop's. False where there are
  * no such ports.

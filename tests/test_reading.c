@@ -372,6 +372,7 @@ static void check_at_random(struct tlr_conn *conn, ssize_t nread, char *data)
 static void all_kinds_of_reads_mix(struct fixture *f, size_t read_buffer)
 {
     struct client client;
+    uint64_t random = read_buffer;
     size_t sent = 0;
     size_t i;
 
@@ -387,7 +388,7 @@ static void all_kinds_of_reads_mix(struct fixture *f, size_t read_buffer)
     start_server(f);
     client_connect(f, &client);
     while (sent < STREAM) {
-        size_t size = 1 + random_below(&history.random, 10000);
+        size_t size = 1 + random_below(&random, 10000);
 
         size = size < STREAM - sent ? size : STREAM - sent;
         client_send(&client, history.bytes + sent, size);

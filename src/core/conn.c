@@ -410,17 +410,12 @@ static void on_discarded(uv_handle_t *handle)
     tlr_conn_release(TLR_CONTAINER_OF(handle, struct tlr_conn, uv));
 }
 
-void tlr_conn_opened(struct tlr_conn *conn)
-{
-    tlr_conn_enter_state(conn, TLR_CONN_OPEN);
-    conn->flags |= TLR_CONN_COUNTED;
-    tlr_tally_add(&conn->conns->tally.accepted, 1);
-}
-
 void tlr_conn_call_open(struct tlr_conn *conn)
 {
     const struct tlr_handler *handler = tlr_conn_handler(conn);
 
+    conn->flags |= TLR_CONN_COUNTED;
+    tlr_tally_add(&conn->conns->tally.accepted, 1);
     handler->on_open(conn);
     if (conn->conns->draining && conn->state == TLR_CONN_OPEN &&
         handler->on_drain != NULL) {
@@ -451,7 +446,7 @@ int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock)
         return err;
     }
     tlr_conn_ref(conn);
-    tlr_conn_opened(conn);
+    tlr_conn_enter_state(conn, TLR_CONN_OPEN);
     tlr_conns_call(conns, call_open, conn);
     return 0;
 }

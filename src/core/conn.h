@@ -167,10 +167,7 @@ static inline void tlr_conn_check_thread(const struct tlr_conn *conn)
     TLR_CHECK(conn->conns->thread == tlr_handoff_thread_id());
 }
 
-/* It is connected: counts it. Its on_open is the caller's to call. */
-void tlr_conn_opened(struct tlr_conn *conn);
-
-/* Calls on_open, and if the server drains on_drain. */
+/* Counts it, and calls on_open, and if the server drains on_drain. */
 void tlr_conn_call_open(struct tlr_conn *conn);
 
 /* Has the port deliver it. */

@@ -98,8 +98,7 @@ static void connected(struct tlr_conn *conn)
 {
     /* As accepted ones are; only speed is lost if it fails. */
     (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
-    tlr_tally_add(&conn->conns->tally.connected, 1);
-    tlr_conn_opened(conn);
+    tlr_conn_enter_state(conn, TLR_CONN_OPEN);
     conn->read_status = 0;
     tlr_conn_complete(conn, TLR_DONE_CONNECT);
 }
@@ -140,10 +139,14 @@ void tlr_connect_deliver(struct tlr_conn *conn)
     const struct tlr_handler *handler = tlr_conn_handler(conn);
     int status = conn->read_status;
 
+    if (status == 0 && conn->state != TLR_CONN_OPEN) {
+        status = UV_ECANCELED; /* closed since it was connected */
+    }
     if (handler->on_connect != NULL) {
         handler->on_connect(conn, status);
     }
     if (status == 0 && conn->state == TLR_CONN_OPEN) {
+        tlr_tally_add(&conn->conns->tally.connected, 1);
         tlr_conn_call_open(conn);
     }
 }
@@ -269,8 +272,8 @@ int tlr_conn_connect_name(struct tlr_conns *conns, const char *node,
     begin(created);
     *conn = created;
     err = config->resolve(config->server, id, node, service);
-    if (err != 0) {
-        fail(created, err);
+    if (err != 0 && created->state == TLR_CONN_CONNECTING) {
+        fail(created, err); /* else resolve() has closed it */
     }
     return 0;
 }

@@ -53,8 +53,12 @@ unsigned tlr_handoff_queue_capacity(uv_os_sock_t listener);
 /*
  * Whether this is a connected TCP socket; then children do not inherit it from
  * now on. UV_ENOTSOCK, UV_EBADF, UV_ENOTSUP, UV_ENOTCONN: as for tlr_adopt().
+ * inherited: whether they did, for tlr_handoff_return().
  */
-int tlr_handoff_adopt(uv_os_sock_t sock);
+int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited);
+
+/* Takes that back. */
+void tlr_handoff_return(uv_os_sock_t sock, bool inherited);
 
 /* Accepts one connection, Nagle's algorithm off. Gives the socket. */
 int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock);

@@ -151,7 +151,7 @@ static int get_option(int sock, int level, int name, int *value)
                : uv_translate_sys_error(errno);
 }
 
-int tlr_handoff_adopt(uv_os_sock_t sock)
+static int check_adopted(int sock)
 {
     struct sockaddr_storage peer;
     socklen_t length = sizeof(peer);
@@ -161,16 +161,38 @@ int tlr_handoff_adopt(uv_os_sock_t sock)
     if (err != 0) {
         return err;
     }
+    if (type != SOCK_STREAM) {
+        return UV_ENOTSUP;
+    }
     if (getpeername(sock, (struct sockaddr *)&peer, &length) != 0) {
         return uv_translate_sys_error(errno);
     }
-    if (type != SOCK_STREAM ||
-        (peer.ss_family != AF_INET && peer.ss_family != AF_INET6)) {
-        return UV_ENOTSUP;
+    return peer.ss_family == AF_INET || peer.ss_family == AF_INET6
+               ? 0
+               : UV_ENOTSUP;
+}
+
+int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited)
+{
+    int err = check_adopted(sock);
+    int flags;
+
+    if (err != 0) {
+        return err;
     }
-    return fcntl(sock, F_SETFD, FD_CLOEXEC) == -1
-               ? uv_translate_sys_error(errno)
-               : 0;
+    flags = fcntl(sock, F_GETFD);
+    if (flags == -1 || fcntl(sock, F_SETFD, flags | FD_CLOEXEC) == -1) {
+        return uv_translate_sys_error(errno);
+    }
+    *inherited = (flags & FD_CLOEXEC) == 0;
+    return 0;
+}
+
+void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
+{
+    if (inherited) {
+        (void)fcntl(sock, F_SETFD, 0); /* it worked the other way round */
+    }
 }
 
 int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock)

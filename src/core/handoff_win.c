@@ -99,7 +99,7 @@ static int get_option(SOCKET sock, int level, int name, DWORD *value)
                : last_error();
 }
 
-int tlr_handoff_adopt(uv_os_sock_t sock)
+static int check_adopted(SOCKET sock)
 {
     struct sockaddr_storage peer;
     int length = sizeof(peer);
@@ -109,16 +109,39 @@ int tlr_handoff_adopt(uv_os_sock_t sock)
     if (err != 0) {
         return err;
     }
+    if (type != SOCK_STREAM) {
+        return UV_ENOTSUP;
+    }
     if (getpeername(sock, (struct sockaddr *)&peer, &length) != 0) {
         return last_error();
     }
-    if (type != SOCK_STREAM ||
-        (peer.ss_family != AF_INET && peer.ss_family != AF_INET6)) {
-        return UV_ENOTSUP;
-    }
-    return SetHandleInformation((HANDLE)sock, HANDLE_FLAG_INHERIT, 0)
+    return peer.ss_family == AF_INET || peer.ss_family == AF_INET6
                ? 0
-               : uv_translate_sys_error((int)GetLastError());
+               : UV_ENOTSUP;
+}
+
+int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited)
+{
+    int err = check_adopted(sock);
+    DWORD flags;
+
+    if (err != 0) {
+        return err;
+    }
+    if (!GetHandleInformation((HANDLE)sock, &flags) ||
+        !SetHandleInformation((HANDLE)sock, HANDLE_FLAG_INHERIT, 0)) {
+        return uv_translate_sys_error((int)GetLastError());
+    }
+    *inherited = (flags & HANDLE_FLAG_INHERIT) != 0;
+    return 0;
+}
+
+void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
+{
+    if (inherited) { /* it worked the other way round */
+        (void)SetHandleInformation((HANDLE)sock, HANDLE_FLAG_INHERIT,
+                                   HANDLE_FLAG_INHERIT);
+    }
 }
 
 /*

@@ -87,27 +87,39 @@ int tlr_resolved(struct tlr_server *server, struct tlr_id id, int status,
     return err;
 }
 
-int tlr_adopt(struct tlr_server *server, unsigned worker, uv_os_sock_t sock)
+static int adopt(struct tlr_pool *pool, unsigned worker, uv_os_sock_t sock)
 {
-    struct tlr_pool *pool = &server->pool;
     struct tlr_worker *chosen;
     int err;
 
-    if (worker != TLR_NEXT_WORKER && worker >= pool->count) {
-        return UV_EINVAL;
-    }
-    err = tlr_handoff_adopt(sock);
-    if (err != 0) {
-        return err;
-    }
     if (!tlr_pool_reserve(pool)) {
-        return UV_ENOBUFS;
+        return tlr_pool_is_incomplete(pool) ? UV_EAGAIN : UV_ENOBUFS;
     }
     chosen = worker == TLR_NEXT_WORKER ? tlr_pool_choose(pool)
                                        : &pool->workers[worker];
     err = tlr_worker_adopt(chosen, sock);
     if (err != 0) {
         tlr_pool_unreserve(pool);
+    }
+    return err;
+}
+
+int tlr_adopt(struct tlr_server *server, unsigned worker, uv_os_sock_t sock)
+{
+    struct tlr_pool *pool = &server->pool;
+    bool inherited;
+    int err;
+
+    if (worker != TLR_NEXT_WORKER && worker >= pool->count) {
+        return UV_EINVAL;
+    }
+    err = tlr_handoff_adopt(sock, &inherited);
+    if (err != 0) {
+        return err;
+    }
+    err = adopt(pool, worker, sock);
+    if (err != 0) {
+        tlr_handoff_return(sock, inherited);
     }
     return err;
 }

@@ -25,13 +25,20 @@ uv_loop_t *tlr_conn_loop(const struct tlr_conn *conn)
     return conn->conns->loop;
 }
 
+static bool has_socket(const struct tlr_conn *conn)
+{
+    return conn->state >= TLR_CONN_OPEN && conn->state < TLR_CONN_CLOSING;
+}
+
 int tlr_conn_peer(const struct tlr_conn *conn,
                   struct sockaddr_storage *address)
 {
     int length = sizeof(*address);
 
-    return uv_tcp_getpeername(&conn->uv.tcp, (struct sockaddr *)address,
-                              &length);
+    return has_socket(conn)
+               ? uv_tcp_getpeername(&conn->uv.tcp, (struct sockaddr *)address,
+                                    &length)
+               : UV_EBADF;
 }
 
 int tlr_conn_local(const struct tlr_conn *conn,
@@ -39,13 +46,10 @@ int tlr_conn_local(const struct tlr_conn *conn,
 {
     int length = sizeof(*address);
 
-    return uv_tcp_getsockname(&conn->uv.tcp, (struct sockaddr *)address,
-                              &length);
-}
-
-static bool has_socket(const struct tlr_conn *conn)
-{
-    return conn->state >= TLR_CONN_OPEN && conn->state < TLR_CONN_CLOSING;
+    return has_socket(conn)
+               ? uv_tcp_getsockname(&conn->uv.tcp, (struct sockaddr *)address,
+                                    &length)
+               : UV_EBADF;
 }
 
 int tlr_conn_set(struct tlr_conn *conn, enum tlr_socket_option option,
