@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
+/**
+ * @file
  * teller: a TCP server on a pool of libuv loops, one loop per thread.
  *
  * A server listens on the *host loop* (a loop that the program runs itself)
@@ -96,21 +97,25 @@ extern "C" {
 #define TLR_EXTERN
 #endif
 
+/** The version of this header, MAJOR.MINOR.PATCH. */
 #define TLR_VERSION_MAJOR 0
+/** See #TLR_VERSION_MAJOR. */
 #define TLR_VERSION_MINOR 1
+/** See #TLR_VERSION_MAJOR. */
 #define TLR_VERSION_PATCH 0
+/** All three, as text. */
 #define TLR_VERSION_STRING "0.1.0"
+/** All three, in one number: 0x010203 would be 1.2.3. */
 #define TLR_VERSION_HEX                                                        \
     ((TLR_VERSION_MAJOR << 16) | (TLR_VERSION_MINOR << 8) | TLR_VERSION_PATCH)
 
-/*
- * The version of the library that runs, as TLR_VERSION_HEX and as
- * TLR_VERSION_STRING. Any thread.
- */
+/** The version of the library that runs, as TLR_VERSION_HEX. Any thread. */
 TLR_EXTERN unsigned tlr_version(void);
+
+/** The version of the library that runs, as TLR_VERSION_STRING. Any thread. */
 TLR_EXTERN const char *tlr_version_string(void);
 
-/*
+/**
  * Whether the host's loop and the library belong to one libuv, and to one that
  * is new enough: a second libuv in the process (linked into the library, say,
  * while the program has its own) would crash. Returns NULL if all is well, else
@@ -119,28 +124,38 @@ TLR_EXTERN const char *tlr_version_string(void);
  */
 TLR_EXTERN const char *tlr_libuv_mismatch(const uv_loop_t *host);
 
+/**
+ * @struct tlr_server
+ * A server: its listening sockets and its workers.
+ */
 struct tlr_server;
+
+/**
+ * @struct tlr_conn
+ * A connection: accepted, adopted or outbound.
+ */
 struct tlr_conn;
 
-/*
+/**
  * Names a connection to other threads, for as long as anybody likes: it never
  * comes to mean a later connection. Compare with tlr_id_equal(); one that is
  * all zeroes names none. The members are the library's.
  */
 struct tlr_id {
-    uint64_t server;
-    uint64_t serial;
-    uint32_t worker;
-    uint32_t slot;
+    uint64_t server; /**< the library's */
+    uint64_t serial; /**< the library's */
+    uint32_t worker; /**< the library's */
+    uint32_t slot;   /**< the library's */
 };
 
+/** Whether two ids name the same connection. Any thread. */
 static inline int tlr_id_equal(struct tlr_id a, struct tlr_id b)
 {
     return a.server == b.server && a.serial == b.serial &&
            a.worker == b.worker && a.slot == b.slot;
 }
 
-/*
+/**
  * Memory. Every byte that the library allocates comes through these four;
  * libuv's own memory does not. They are called from every worker's thread and
  * from the host's, so they have to be thread-safe. Their contracts are those
@@ -148,36 +163,38 @@ static inline int tlr_id_equal(struct tlr_id a, struct tlr_id b)
  * (then the C library's are used).
  */
 struct tlr_allocator {
-    void *(*malloc)(size_t size, void *user);
+    void *(*malloc)(size_t size, void *user); /**< as malloc() */
+    /** As calloc(). */
     void *(*calloc)(size_t count, size_t size, void *user);
+    /** As realloc(). */
     void *(*realloc)(void *memory, size_t size, void *user);
-    void (*free)(void *memory, void *user);
-    void *user;
+    void (*free)(void *memory, void *user); /**< as free() */
+    void *user; /**< the program's own: handed to the four */
 };
 
-/* Why a connection ended; see on_close, and the counters. */
+/** Why a connection ended; see on_close, and the counters. */
 enum tlr_cause {
-    TLR_CLOSED_BY_PEER = 0, /* closed by the handler after the peer's end */
-    TLR_CLOSED_BY_HANDLER,  /* tlr_close() before the peer's end */
-    TLR_CLOSED_BY_RESET,    /* tlr_reset() */
-    TLR_CLOSED_BY_ERROR,    /* a read or a write failed (ECONNRESET, …) */
-    TLR_CLOSED_BY_STOP,     /* still open when the server had to stop */
-    TLR_CAUSES              /* how many there are in this version */
+    TLR_CLOSED_BY_PEER = 0, /**< closed by the handler after the peer's end */
+    TLR_CLOSED_BY_HANDLER,  /**< tlr_close() before the peer's end */
+    TLR_CLOSED_BY_RESET,    /**< tlr_reset() */
+    TLR_CLOSED_BY_ERROR,    /**< a read or a write failed (ECONNRESET, …) */
+    TLR_CLOSED_BY_STOP,     /**< still open when the server had to stop */
+    TLR_CAUSES              /**< how many there are in this version */
 };
 
-/* How many there may come to be: arrays by cause have room for so many. */
+/** How many there may come to be: arrays by cause have room for so many. */
 #define TLR_CAUSES_MOST 16
 
-/*
+/**
  * What a program does with its connections. Every function runs on the
  * connection's worker's thread, never inside the call that asked for the
  * operation, and never while another callback of that worker runs.
  */
 struct tlr_handler {
-    /* The connection is open. Usually begins to read. Required. */
+    /** The connection is open. Usually begins to read. Required. */
     void (*on_open)(struct tlr_conn *conn);
 
-    /*
+    /**
      * A tlr_read(), tlr_read_exactly() or tlr_read_until() completed.
      * nread > 0: that many bytes are at `data`. Otherwise there is no data and
      * nread says why: UV_EOF (the peer has half-closed: it sends no more, and
@@ -195,7 +212,7 @@ struct tlr_handler {
      */
     void (*on_read)(struct tlr_conn *conn, ssize_t nread, char *data);
 
-    /*
+    /**
      * A tlr_write() or tlr_writev() completed; its memory is yours again.
      * status: 0, all of it was given to the kernel; UV_ECANCELED (closed
      * meanwhile), or the error of the connection (UV_EPIPE, UV_ECONNRESET, …).
@@ -205,10 +222,10 @@ struct tlr_handler {
      */
     void (*on_write)(struct tlr_conn *conn, int status);
 
-    /* A tlr_shutdown() completed; status as for on_write. May be NULL. */
+    /** A tlr_shutdown() completed; status as for on_write. May be NULL. */
     void (*on_shutdown)(struct tlr_conn *conn, int status);
 
-    /*
+    /**
      * The server drains: the connection should finish what it is doing and
      * close. Called once for each connection that is open then, and right
      * after on_open for those that the kernel had queued; not when the server
@@ -217,14 +234,14 @@ struct tlr_handler {
      */
     void (*on_drain)(struct tlr_conn *conn);
 
-    /*
+    /**
      * The last callback, exactly once for each on_open, and for each
      * connection that tlr_connect() or tlr_connect_name() gave. The connection
      * and its user memory are gone when it returns. May be NULL.
      */
     void (*on_close)(struct tlr_conn *conn, enum tlr_cause cause);
 
-    /*
+    /**
      * A tlr_connect() or tlr_connect_name() completed. status 0: connected, and
      * on_open follows, at once. Otherwise the reason (UV_ECONNREFUSED,
      * UV_ETIMEDOUT, the resolver's error, UV_ECANCELED: closed meanwhile …):
@@ -233,24 +250,29 @@ struct tlr_handler {
      */
     void (*on_connect)(struct tlr_conn *conn, int status);
 
-    /*
-     * tlr_conn_queued() has risen to tlr_options.high_water or more; and, after
-     * that, has fallen to low_water or less. They take turns, on_high_water
-     * first; none is called once the connection closes. May be NULL.
+    /**
+     * tlr_conn_queued() has risen to tlr_options.high_water or more. This and
+     * on_low_water take turns, on_high_water first; none is called once the
+     * connection closes. May be NULL.
      */
     void (*on_high_water)(struct tlr_conn *conn);
+
+    /**
+     * After on_high_water: tlr_conn_queued() has fallen to
+     * tlr_options.low_water or less. May be NULL.
+     */
     void (*on_low_water)(struct tlr_conn *conn);
 
-    void (*reserved[7])(void); /* NULL; for later versions */
+    void (*reserved[7])(void); /**< NULL; for later versions */
 };
 
-/* How accepted connections are shared out over the workers. */
+/** How accepted connections are shared out over the workers. */
 enum tlr_balance {
-    /* To the worker with the fewest open connections, ties in turn. */
+    /** To the worker with the fewest open connections, ties in turn. */
     TLR_BALANCE_LEAST = 0,
-    /* To each worker in turn. */
+    /** To each worker in turn. */
     TLR_BALANCE_ROUND_ROBIN,
-    /*
+    /**
      * A listening socket of its own for each worker (SO_REUSEPORT), and the
      * kernel chooses by a hash: cheapest for very short connections, but
      * uneven. Linux only: elsewhere tlr_server_create() says UV_ENOTSUP.
@@ -258,26 +280,29 @@ enum tlr_balance {
     TLR_BALANCE_REUSEPORT
 };
 
-/* For tlr_options.loops. */
+/** For tlr_options.loops: a worker for each CPU. */
 #define TLR_LOOPS_PER_CPU 0
+/** For tlr_options.loops: the host loop itself serves. */
 #define TLR_LOOPS_HOST (-1)
+/** For tlr_options.loops: loops of the program's serve. */
 #define TLR_LOOPS_BORROWED (-2)
 
-/* For tlr_server_drain(): without a deadline. */
+/** For tlr_server_drain(): without a deadline. */
 #define TLR_NO_DEADLINE UINT64_MAX
 
-/*
+/**
  * The options of a server; fill with tlr_options_init() first, then change
  * what is wanted. Nothing in it has to outlive tlr_server_create(). Later
  * versions add members at the end, and a program that was compiled with fewer
  * of them goes on to work: `size` tells.
  */
 struct tlr_options {
-    size_t size; /* sizeof(struct tlr_options), set by tlr_options_init() */
+    size_t size; /**< sizeof(struct tlr_options), set by tlr_options_init() */
 
+    /** What is done with the connections; on_open and on_read are required. */
     struct tlr_handler handler;
 
-    /*
+    /**
      * How many workers, each a thread with a loop of its own: 1 to 1024, or
      * TLR_LOOPS_PER_CPU (the default; as a completion port's concurrency of
      * 0). Or, without a thread of the library's:
@@ -293,91 +318,98 @@ struct tlr_options {
      * sockets in a way that raises it.
      */
     int loops;
-    unsigned borrowed; /* with TLR_LOOPS_BORROWED: 1 to 1024 */
+    unsigned borrowed; /**< with TLR_LOOPS_BORROWED: 1 to 1024 */
 
+    /** How connections are shared out; default: TLR_BALANCE_LEAST. */
     enum tlr_balance balance;
 
-    /* Length of a listening socket's queue; 0: as long as the OS allows. */
+    /** Length of a listening socket's queue; 0: as long as the OS allows. */
     int backlog;
 
-    /*
+    /**
      * Most connections open at a time, over all workers, those included that
      * are still closing; 0: no limit. At the limit nothing is accepted;
      * further peers wait in the kernel's queue.
      */
     unsigned max_connections;
 
-    /*
+    /**
      * Bytes that one read may bring, 1 to 2^30; default 65536. A loop has
      * about as many of these buffers as connections that are waiting to
      * write; an idle connection has none.
      */
     size_t read_buffer;
 
-    /* Bytes of user memory with each connection, zeroed; at most 2^30. */
+    /** Bytes of user memory with each connection, zeroed; at most 2^30. */
     size_t conn_data_size;
 
+    /** Where memory comes from; all NULL: the C library. */
     struct tlr_allocator allocator;
 
-    /* The program's own; tlr_server_user() and tlr_conn_user() return it. */
+    /** The program's own; tlr_server_user() and tlr_conn_user() return it. */
     void *user;
 
-    /*
+    /**
      * The server has stopped: no thread, descriptor or handle of it is left.
      * Called once, on the host loop's thread, after a tlr_server_start() that
      * succeeded. tlr_server_destroy() may be called from here. May be NULL.
      */
     void (*on_stopped)(struct tlr_server *server);
 
-    /*
+    /**
      * Calls of tlr_post() and its kin that may wait for one worker (or for the
      * host) at a time, 1 to 2^24; default 65536. See UV_ENOBUFS there.
      */
     unsigned mailbox;
 
-    /*
+    /**
      * Bytes that tlr_send() may keep for one connection; default 1 MiB. See
      * UV_ENOBUFS there.
      */
     size_t send_queue;
 
-    /*
-     * Of on_high_water and on_low_water, in bytes: low < high; default 16384
-     * and 65536.
-     */
+    /** Of on_low_water, in bytes, below high_water; default 16384. */
     size_t low_water;
+    /** Of on_high_water, in bytes; default 65536. */
     size_t high_water;
 
-    /*
-     * On each worker's thread: before its first connection, and after its last
-     * one, when no post comes any more. Handles of the program's own on the
-     * worker's loop are opened in the first, or any time later, and have to be
-     * closed, with uv_close(), by the end of the second; what is still open
-     * then, on a loop of the library's, is closed for you, without a callback.
+    /**
+     * On each worker's thread, before its first connection. Handles of the
+     * program's own on the worker's loop are opened here, or any time later.
      * May be NULL.
      */
     void (*on_worker_start)(struct tlr_server *server, unsigned worker);
+
+    /**
+     * On each worker's thread, after its last connection, when no post comes
+     * any more. By its end the program's own handles on the worker's loop have
+     * to be closed, with uv_close(); what is still open then, on a loop of the
+     * library's, is closed for you, without a callback. May be NULL.
+     */
     void (*on_worker_end)(struct tlr_server *server, unsigned worker);
 
-    /*
-     * Of the library's threads, and without meaning for other loops.
-     *
-     * thread_name: they are called this, "-" and the worker's number, which
-     * systems cut off (Linux: after 15 bytes). NULL: "teller".
-     *
-     * stack_size: in bytes; 0: as libuv does (the system's default). libuv
-     * rounds it up to pages and to what the system wants at least.
-     *
-     * cpus: worker i runs on CPU cpus[i % cpu_count] only; cpu_count 0: where
-     * the system likes. UV_ENOTSUP from tlr_server_create() where libuv cannot:
-     * before 1.45, and on macOS.
+    /**
+     * The library's threads are called this, "-" and the worker's number, which
+     * systems cut off (Linux: after 15 bytes). NULL: "teller". Like the next
+     * three it has no meaning for other loops.
      */
     const char *thread_name;
-    size_t stack_size;
-    const int *cpus;
-    size_t cpu_count;
 
-    /*
+    /**
+     * Of the library's threads, in bytes; 0: as libuv does (the system's
+     * default). libuv rounds it up to pages and to what the system wants at
+     * least.
+     */
+    size_t stack_size;
+
+    /**
+     * Worker i runs on CPU cpus[i % cpu_count] only. UV_ENOTSUP from
+     * tlr_server_create() where libuv cannot: before 1.45, and on macOS.
+     */
+    const int *cpus;
+    size_t cpu_count; /**< how many `cpus`; 0: where the system likes */
+
+    /**
      * Called in place of every callback of the program's on the host loop's
      * thread: on_stopped, posts to TLR_HOST, and with TLR_LOOPS_HOST those of
      * connections and workers. It has to call call(argument), once, before it
@@ -387,7 +419,7 @@ struct tlr_options {
     void (*trampoline)(void (*call)(void *argument), void *argument,
                        void *user);
 
-    /*
+    /**
      * Resolves a name for tlr_connect_name(), on the worker's thread, and
      * without blocking it: it hands the question to a resolver of the program's
      * (c-ares; uv_getaddrinfo() on the host's loop), which answers with
@@ -399,20 +431,23 @@ struct tlr_options {
                    const char *node, const char *service);
 };
 
-/*
+/**
  * Sets the defaults, and all callbacks to NULL. size: sizeof(*options), as the
  * program knows it. Any thread.
  */
 TLR_EXTERN void tlr_options_init(struct tlr_options *options, size_t size);
 
-/*
- * The life of a server. Where nothing else is said these are called on the
- * host's thread: the one that runs the host loop.
+/**
+ * @name The life of a server
+ * Where nothing else is said these are called on the host's thread: the one
+ * that runs the host loop.
  *
  *     create ─► listen… ─► start ─► drain or stop ─► on_stopped ─► destroy
+ *
+ * @{
  */
 
-/*
+/**
  * Allocates a server. No handle is put on the loop yet. Borrows `host` until
  * the server is destroyed. Its `data` is never touched.
  *
@@ -425,10 +460,10 @@ TLR_EXTERN void tlr_options_init(struct tlr_options *options, size_t size);
 TLR_EXTERN int tlr_server_create(struct tlr_server **server, uv_loop_t *host,
                                  const struct tlr_options *options);
 
-/* An IPv6 address only takes IPv6 peers. Without it `::` takes IPv4 too. */
+/** An IPv6 address only takes IPv6 peers. Without it `::` takes IPv4 too. */
 #define TLR_LISTEN_IPV6_ONLY 1u
 
-/*
+/**
  * Binds to an address, IPv4 or IPv6, and listens on it; peers can connect
  * from now on, and are served once the server has started. May be called
  * several times, before tlr_server_start(). Port 0 lets the system choose:
@@ -443,10 +478,10 @@ TLR_EXTERN int tlr_server_listen(struct tlr_server *server,
                                  const struct sockaddr *address,
                                  unsigned flags);
 
-/* How many addresses tlr_server_listen() has added. */
+/** How many addresses tlr_server_listen() has added. */
 TLR_EXTERN unsigned tlr_server_addresses(const struct tlr_server *server);
 
-/*
+/**
  * The address number `index` (in the order of the calls of
  * tlr_server_listen()) as bound: with the port that the system chose.
  * UV_EINVAL: there is no such index.
@@ -455,7 +490,7 @@ TLR_EXTERN int tlr_server_address(const struct tlr_server *server,
                                   unsigned index,
                                   struct sockaddr_storage *address);
 
-/*
+/**
  * Starts the workers and begins to accept. When it fails everything that had
  * been started is taken back, on_stopped is not called, and
  * tlr_server_destroy() is all that is left to call (it may be at once).
@@ -465,7 +500,7 @@ TLR_EXTERN int tlr_server_address(const struct tlr_server *server,
  */
 TLR_EXTERN int tlr_server_start(struct tlr_server *server);
 
-/*
+/**
  * With TLR_LOOPS_BORROWED, after the start, and on the thread that runs `loop`
  * or is about to: worker number `worker` serves on that loop from now on.
  * Nothing is accepted before each worker has its loop. Borrows the loop until
@@ -480,7 +515,7 @@ TLR_EXTERN int tlr_server_start(struct tlr_server *server);
 TLR_EXTERN int tlr_server_attach(struct tlr_server *server, unsigned worker,
                                  uv_loop_t *loop);
 
-/*
+/**
  * Calls on_drain for each connection; stops accepting, once the connections
  * that the kernel has queued are accepted, for which there may have to be room
  * first (max_connections); waits until all have closed, and after `deadline`
@@ -491,10 +526,10 @@ TLR_EXTERN int tlr_server_attach(struct tlr_server *server, unsigned worker,
  */
 TLR_EXTERN void tlr_server_drain(struct tlr_server *server, uint64_t deadline);
 
-/* tlr_server_drain() with the deadline now: on_stopped follows soon. */
+/** tlr_server_drain() with the deadline now: on_stopped follows soon. */
 TLR_EXTERN void tlr_server_stop(struct tlr_server *server);
 
-/*
+/**
  * tlr_server_drain(), and waits until every worker has ended: for a program
  * that ends and will not run its loop again. When it returns 0 no thread of the
  * library is left, nothing listens, and every connection has had its on_close.
@@ -513,54 +548,58 @@ TLR_EXTERN void tlr_server_stop(struct tlr_server *server);
 TLR_EXTERN int tlr_server_stop_wait(struct tlr_server *server,
                                     uint64_t deadline);
 
-/*
- * Whether what the server has on the host loop keeps uv_run() from returning:
- * at first it does. As uv_ref() and uv_unref(), and as often as you like; from
- * tlr_server_create() on.
+/**
+ * What the server has on the host loop keeps uv_run() from returning: this is
+ * so at first. As uv_ref(), and as often as you like; from tlr_server_create()
+ * on.
  */
 TLR_EXTERN void tlr_server_ref(struct tlr_server *server);
+
+/** The contrary of tlr_server_ref(). */
 TLR_EXTERN void tlr_server_unref(struct tlr_server *server);
 
-/*
+/**
  * Releases a server that was never started, whose start failed, or that has
  * stopped. NULL is ignored.
  */
 TLR_EXTERN void tlr_server_destroy(struct tlr_server *server);
 
-/* tlr_options.user. Any thread. */
+/** tlr_options.user. Any thread. */
 TLR_EXTERN void *tlr_server_user(const struct tlr_server *server);
 
-/* How many workers there are. Any thread. */
+/** How many workers there are. Any thread. */
 TLR_EXTERN unsigned tlr_server_workers(const struct tlr_server *server);
 
-/*
+/** @} */
+
+/**
  * What a worker has done since the start. Each figure only grows, but for
  * `open`; each is exact, but two of them may be some operations apart.
  */
 struct tlr_counters {
-    uint64_t accepted; /* connections that on_open was called for */
-    uint64_t open;     /* of these, not yet closed */
-    uint64_t refused;  /* accepted and closed unserved: no memory … */
-    uint64_t reads;              /* reads completed with data */
-    uint64_t writes;             /* writes completed without an error */
-    uint64_t bytes_in;
-    uint64_t bytes_out;
-    /*
+    uint64_t accepted; /**< connections that on_open was called for */
+    uint64_t open;     /**< of these, not yet closed */
+    uint64_t refused;  /**< accepted and closed unserved: no memory … */
+    uint64_t reads;     /**< reads completed with data */
+    uint64_t writes;    /**< writes completed without an error */
+    uint64_t bytes_in;  /**< that reads have brought */
+    uint64_t bytes_out; /**< that the kernel has taken */
+    /**
      * Windows: closed connections whose socket libuv could not put on the
      * worker's own completion port, and emulated one for. Always 0, or
      * something is wrong.
      */
     uint64_t emulated;
-    uint64_t closed[TLR_CAUSES_MOST]; /* of `accepted`, by enum tlr_cause */
-    uint64_t connected; /* of `accepted`: by tlr_connect() */
-    uint64_t posts;     /* calls of tlr_post() and its kin that have run */
-    uint64_t posts_refused; /* those that were answered UV_ENOBUFS */
+    uint64_t closed[TLR_CAUSES_MOST]; /**< of `accepted`, by enum tlr_cause */
+    uint64_t connected; /**< of `accepted`: by tlr_connect() */
+    uint64_t posts;     /**< calls of tlr_post() and its kin that have run */
+    uint64_t posts_refused; /**< those that were answered UV_ENOBUFS */
 };
 
-/* For tlr_server_counters(): the sum over all workers. */
+/** For tlr_server_counters(): the sum over all workers. */
 #define TLR_ALL_WORKERS UINT32_MAX
 
-/*
+/**
  * Reads the counters of worker number `worker` (from 0), or of all. size:
  * sizeof(*counters), as the program knows it. Any thread, without a lock, until
  * tlr_server_destroy().
@@ -570,21 +609,24 @@ TLR_EXTERN int tlr_server_counters(const struct tlr_server *server,
                                    unsigned worker,
                                    struct tlr_counters *counters, size_t size);
 
-/*
- * Getting across threads. These four are for any thread, from
- * tlr_server_create() until tlr_server_destroy(), and never block: whatever the
- * worker is doing, they take a lock that is held for a few instructions.
+/**
+ * @name Getting across threads
+ * These four functions are for any thread, from tlr_server_create() until
+ * tlr_server_destroy(), and never block: whatever the worker is doing, they
+ * take a lock that is held for a few instructions.
+ * @{
  */
 
-/* In place of a worker's number: the host loop; whichever is next. */
+/** In place of a worker's number: the host loop. */
 #define TLR_HOST (UINT32_MAX - 1)
+/** In place of a worker's number: whichever is next. */
 #define TLR_NEXT_WORKER (UINT32_MAX - 2)
 
-/* Runs on the worker's thread, or on the host's. */
+/** Runs on the worker's thread, or on the host's. */
 typedef void (*tlr_post_cb)(struct tlr_server *server, unsigned worker,
                             void *data);
 
-/*
+/**
  * Has a worker (or TLR_HOST) call `fn`. When it returns 0, fn is called exactly
  * once, later, never from inside this call, not while another callback of that
  * worker runs, and in the order in which this thread has posted to it; also
@@ -599,21 +641,21 @@ typedef void (*tlr_post_cb)(struct tlr_server *server, unsigned worker,
 TLR_EXTERN int tlr_post(struct tlr_server *server, unsigned worker,
                         tlr_post_cb fn, void *data);
 
-/*
+/**
  * Runs on the connection's worker's thread. status 0: that is it. UV_ENOTCONN:
  * it has gone (on_close was called), and `conn` is NULL.
  */
 typedef void (*tlr_post_conn_cb)(struct tlr_conn *conn, int status,
                                  void *data);
 
-/*
+/**
  * tlr_post() to a connection, by the name that tlr_conn_id() gave.
  * UV_EINVAL: not an id of this server; and the others of tlr_post().
  */
 TLR_EXTERN int tlr_post_conn(struct tlr_server *server, struct tlr_id id,
                              tlr_post_conn_cb fn, void *data);
 
-/*
+/**
  * Gives a worker, or TLR_NEXT_WORKER (by tlr_options.balance), a connected TCP
  * socket that the program has from elsewhere: accepted by itself, inherited, or
  * passed on by another process. on_open follows, and from then on it is a
@@ -630,7 +672,7 @@ TLR_EXTERN int tlr_post_conn(struct tlr_server *server, struct tlr_id id,
 TLR_EXTERN int tlr_adopt(struct tlr_server *server, unsigned worker,
                          uv_os_sock_t sock);
 
-/*
+/**
  * Answers tlr_options.resolve. status 0: `count` addresses, IPv4 or IPv6 with
  * their ports, which are tried in this order until one connects; they are
  * copied. Otherwise an error, which on_connect tells. Answers to what was closed
@@ -645,12 +687,15 @@ TLR_EXTERN int tlr_resolved(struct tlr_server *server, struct tlr_id id,
                             const struct sockaddr_storage *addresses,
                             size_t count);
 
-/*
- * On a worker. These are called on that worker's thread, in or between its
- * callbacks.
+/** @} */
+
+/**
+ * @name On a worker
+ * These are called on that worker's thread, in or between its callbacks.
+ * @{
  */
 
-/*
+/**
  * The worker's loop, for handles of the program's own: see on_worker_start.
  * TLR_HOST: the host loop, on the host's thread. NULL: no such worker, or it
  * has no loop (yet, or any more).
@@ -658,7 +703,7 @@ TLR_EXTERN int tlr_resolved(struct tlr_server *server, struct tlr_id id,
 TLR_EXTERN uv_loop_t *tlr_server_loop(const struct tlr_server *server,
                                       unsigned worker);
 
-/*
+/**
  * Connects to an address, IPv4 or IPv6. Gives *conn at once, so that its user
  * memory can be filled in; on_connect tells how it went, and until then only
  * tlr_close(), tlr_reset() and the tlr_conn_...() functions may be called on
@@ -676,7 +721,7 @@ TLR_EXTERN int tlr_connect(struct tlr_server *server, unsigned worker,
                            const struct tlr_handler *handler,
                            struct tlr_conn **conn);
 
-/*
+/**
  * tlr_connect() by name, which tlr_options.resolve resolves: the library has no
  * resolver, since libuv's would put the loops' work on the thread pool that the
  * host may be using, or ending.
@@ -687,29 +732,33 @@ TLR_EXTERN int tlr_connect_name(struct tlr_server *server, unsigned worker,
                                 const struct tlr_handler *handler,
                                 struct tlr_conn **conn);
 
-/*
+/**
  * The connection of an id of this worker's.
  * UV_ENOTCONN: it has gone; UV_EINVAL: not an id of this server.
  */
 TLR_EXTERN int tlr_server_find(struct tlr_server *server, struct tlr_id id,
                                struct tlr_conn **conn);
 
-/*
- * A connection. All of these are called on its worker's thread, between
- * on_open and the end of on_close.
+/** @} */
+
+/**
+ * @name A connection
+ * All of these are called on its worker's thread, between on_open and the end
+ * of on_close.
+ * @{
  */
 
-/*
+/**
  * Asks for one read; on_read tells. After the end of the stream it completes
  * with UV_EOF again.
  * UV_EBUSY: a read is asked for already; UV_EBADF: not open (any more).
  */
 TLR_EXTERN int tlr_read(struct tlr_conn *conn);
 
-/* Bytes that one read of the following two kinds brings at most. */
+/** Bytes that one read of the following two kinds brings at most. */
 #define TLR_READ_MOST ((size_t)1 << 30)
 
-/*
+/**
  * Asks for a read of exactly `size` bytes, from 1 to TLR_READ_MOST, in one
  * piece. What the peer has sent beyond them stays for the next read. If the
  * stream ends before, on_read gets UV_EOF, and the next tlr_read() what there
@@ -719,10 +768,10 @@ TLR_EXTERN int tlr_read(struct tlr_conn *conn);
  */
 TLR_EXTERN int tlr_read_exactly(struct tlr_conn *conn, size_t size);
 
-/* Bytes that a delimiter may have. */
+/** Bytes that a delimiter may have. */
 #define TLR_DELIMITER_MOST 16
 
-/*
+/**
  * Asks for a read up to the first `delimiter`, of `length` bytes (1 to
  * TLR_DELIMITER_MOST, copied), which is the end of what on_read gets. Not more
  * than `most` bytes, the delimiter included (at least `length`, at most
@@ -734,13 +783,13 @@ TLR_EXTERN int tlr_read_exactly(struct tlr_conn *conn, size_t size);
 TLR_EXTERN int tlr_read_until(struct tlr_conn *conn, const void *delimiter,
                               size_t length, size_t most);
 
-/* Bytes that one tlr_write() takes: as many as one system call does. */
+/** Bytes that one tlr_write() takes: as many as one system call does. */
 #define TLR_WRITE_MOST 0x7ffff000u
 
-/* Buffers that one tlr_writev() takes. */
+/** Buffers that one tlr_writev() takes. */
 #define TLR_WRITE_BUFFERS_MOST 1024u
 
-/*
+/**
  * Writes `size` bytes, at most TLR_WRITE_MOST; on_write tells. Tries at once,
  * and leaves to the loop only what the kernel does not take. Borrows `data`
  * until on_write; a read buffer is kept for it (see on_read).
@@ -750,7 +799,7 @@ TLR_EXTERN int tlr_read_until(struct tlr_conn *conn, const void *delimiter,
  */
 TLR_EXTERN int tlr_write(struct tlr_conn *conn, const void *data, size_t size);
 
-/*
+/**
  * tlr_write() from several buffers at once, in their order, by one system call
  * (writev): at most TLR_WRITE_BUFFERS_MOST, and TLR_WRITE_MOST bytes in all. The
  * array is borrowed until it returns, the memory that it names until on_write.
@@ -758,7 +807,7 @@ TLR_EXTERN int tlr_write(struct tlr_conn *conn, const void *data, size_t size);
 TLR_EXTERN int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers,
                           unsigned count);
 
-/*
+/**
  * Sends a copy of `size` bytes: tries at once, and queues what the kernel does
  * not take, behind all that is under way. May be called again at once, and
  * nothing is called back when it is done: the water marks tell how the peer
@@ -771,17 +820,17 @@ TLR_EXTERN int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers,
  */
 TLR_EXTERN int tlr_send(struct tlr_conn *conn, const void *data, size_t size);
 
-/* Bytes of writes and sends that the kernel has not taken yet. */
+/** Bytes of writes and sends that the kernel has not taken yet. */
 TLR_EXTERN size_t tlr_conn_queued(const struct tlr_conn *conn);
 
-/*
+/**
  * Half-closes: sends FIN after all writes that are under way; on_shutdown
  * tells. Reading goes on.
  * UV_EPIPE: asked for before; UV_EBADF: not open (any more).
  */
 TLR_EXTERN int tlr_shutdown(struct tlr_conn *conn);
 
-/*
+/**
  * Closes. Writes that are under way are completed first, then the peer gets
  * FIN, and the peer's own end is awaited for up to five seconds, what it still
  * sends being dropped: without that wait the kernel would answer late bytes
@@ -792,68 +841,77 @@ TLR_EXTERN int tlr_shutdown(struct tlr_conn *conn);
  */
 TLR_EXTERN void tlr_close(struct tlr_conn *conn);
 
-/*
+/**
  * Closes at once: what is queued is thrown away and the peer gets RST.
  * Operations under way complete with UV_ECANCELED, then on_close. May be
  * called again, and after tlr_close().
  */
 TLR_EXTERN void tlr_reset(struct tlr_conn *conn);
 
-/*
+/**
  * Names the connection to other threads, see tlr_post_conn(): the same each
  * time. UV_ENOMEM: for the first time only.
  */
 TLR_EXTERN int tlr_conn_id(struct tlr_conn *conn, struct tlr_id *id);
 
-/*
+/**
  * The user memory: tlr_options.conn_data_size bytes, aligned as the allocator
  * aligns, to 16 at most.
  */
 TLR_EXTERN void *tlr_conn_data(struct tlr_conn *conn);
 
-/* tlr_options.user. */
+/** tlr_options.user. */
 TLR_EXTERN void *tlr_conn_user(const struct tlr_conn *conn);
 
-/* Its server, and the number of its worker, from 0. */
+/** Its server. */
 TLR_EXTERN struct tlr_server *tlr_conn_server(const struct tlr_conn *conn);
+
+/** The number of its worker, from 0. */
 TLR_EXTERN unsigned tlr_conn_worker(const struct tlr_conn *conn);
 
-/* The worker's loop, as tlr_server_loop() gives it. */
+/** The worker's loop, as tlr_server_loop() gives it. */
 TLR_EXTERN uv_loop_t *tlr_conn_loop(const struct tlr_conn *conn);
 
-/*
- * The peer's address, and our own. Errors: those of getpeername() and
- * getsockname(), such as UV_ENOTCONN after a reset; UV_EBADF before it is
- * connected, and in on_close, when the socket is gone.
+/**
+ * The peer's address. Errors: those of getpeername(), such as UV_ENOTCONN after
+ * a reset; UV_EBADF before it is connected, and in on_close, when the socket is
+ * gone.
  */
 TLR_EXTERN int tlr_conn_peer(const struct tlr_conn *conn,
                              struct sockaddr_storage *address);
+
+/** Our own address. Errors: those of getsockname(); as for tlr_conn_peer(). */
 TLR_EXTERN int tlr_conn_local(const struct tlr_conn *conn,
                               struct sockaddr_storage *address);
 
-/* The options of a socket that can be set and read. */
+/** The options of a socket that can be set and read. */
 enum tlr_socket_option {
-    /* TCP_NODELAY: 1, small writes are sent at once (the default here); 0. */
+    /** TCP_NODELAY: 1, small writes are sent at once (the default here); 0. */
     TLR_NODELAY = 0,
-    /* SO_KEEPALIVE: after so many idle seconds; 0: off, the default. */
+    /** SO_KEEPALIVE: after so many idle seconds; 0: off, the default. */
     TLR_KEEPALIVE,
-    /*
-     * SO_SNDBUF, SO_RCVBUF: bytes, at least 1. The system rounds, limits, and
-     * on Linux doubles them.
+    /**
+     * SO_SNDBUF: bytes, at least 1. The system rounds, limits, and on Linux
+     * doubles them.
      */
     TLR_SEND_BUFFER,
+    /** SO_RCVBUF: as TLR_SEND_BUFFER. */
     TLR_RECEIVE_BUFFER
 };
 
-/*
- * Sets or reads an option. UV_EINVAL: no such option, or a value that it cannot
- * have; UV_EBADF: no socket (before it is connected, in on_close); else what
- * setsockopt() and getsockopt() say.
+/**
+ * Sets an option. UV_EINVAL: no such option, or a value that it cannot have;
+ * UV_EBADF: no socket (before it is connected, in on_close); else what
+ * setsockopt() says.
  */
 TLR_EXTERN int tlr_conn_set(struct tlr_conn *conn,
                             enum tlr_socket_option option, int value);
+
+/** Reads an option. Errors: as for tlr_conn_set(), and of getsockopt(). */
 TLR_EXTERN int tlr_conn_get(const struct tlr_conn *conn,
                             enum tlr_socket_option option, int *value);
+
+/** @} */
 
 #ifdef __cplusplus
 }
