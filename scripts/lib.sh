@@ -91,7 +91,7 @@ packages() {
   case $1 in
     apt-get) names='ninja=ninja-build cc=gcc libc=libc6-dev libuv=libuv1-dev
       cmocka=libcmocka-dev certificates=ca-certificates
-      dpkg-source=dpkg-dev mingw=gcc-mingw-w64-x86-64 wine=wine64' ;;
+      dpkg-source=dpkg-dev redis-cli=redis-tools mingw=gcc-mingw-w64-x86-64 wine=wine64' ;;
     dnf) names='ninja=ninja-build cc=gcc libc=glibc-devel
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel
       certificates=ca-certificates' ;;

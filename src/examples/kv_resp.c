@@ -79,8 +79,15 @@ int kv_parse(const struct kv_text *text, size_t at, struct kv_command *command)
 {
     size_t count;
     size_t size;
-    int ok = parse_number(text, &at, '*', KV_ARGS_MOST, &count);
+    int ok;
 
+    while (at + 1 < text->length && memcmp(text->base + at, "\r\n", 2) == 0) {
+        at += 2; /* redis-cli --pipe sends an empty line */
+    }
+    if (at + 1 == text->length && text->base[at] == '\r') {
+        return 0;
+    }
+    ok = parse_number(text, &at, '*', KV_ARGS_MOST, &count);
     for (command->argc = 0; ok > 0 && (size_t)command->argc < count;) {
         ok = parse_number(text, &at, '$', KV_SIZE_MOST, &size);
         if (ok > 0) {

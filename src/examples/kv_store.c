@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables, and the commands: PING, SET, GET, DEL and INCR, with the replies
- * of redis.
+ * The tables, and the commands: PING, ECHO, SET, GET, DEL and INCR, with the
+ * replies of redis.
  */
 #include "kv.h"
 
@@ -132,6 +132,8 @@ int kv_run(struct kv_store *store, const struct kv_command *command,
     if (is(argv[0], "ping") && argc <= 2) {
         return argc == 1 ? kv_say(reply, "+PONG\r\n")
                          : kv_say_bulk(reply, argv[1]);
+    } else if (is(argv[0], "echo") && argc == 2) {
+        return kv_say_bulk(reply, argv[1]);
     } else if (is(argv[0], "get") && argc == 2) {
         return *at == NULL ? kv_say(reply, "$-1\r\n")
                            : kv_say_bulk(reply, (*at)->value);
