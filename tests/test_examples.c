@@ -20,6 +20,7 @@ struct end {
     int status; /* why nothing more comes: UV_EOF, an error; or 0 */
     char *text;
     size_t length;
+    size_t room;
     size_t wanted; /* for the predicates */
 };
 
@@ -36,11 +37,11 @@ static void on_end_read(
 {
     struct end *end = stream->data;
     if (nread > 0) {
-        size_t room = end->length + (size_t)nread + 1;
-        if ((end->length & ~(MIB - 1)) == 0 || room % MIB < (size_t)nread) {
-            end->text = realloc(end->text, (room | (MIB - 1)) + MIB);
+        while (end->length + (size_t)nread >= end->room) {
+            end->room = end->room == 0 ? 65536 : end->room * 2;
+            end->text = realloc(end->text, end->room);
+            assert_non_null(end->text);
         }
-        assert_non_null(end->text);
         memcpy(end->text + end->length, buf->base, (size_t)nread);
         end->length += (size_t)nread;
         end->text[end->length] = '\0';
