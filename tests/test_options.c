@@ -101,6 +101,18 @@ static void an_older_programs_memory_is_left_alone(void **state)
     assert_int_equal(seen.behind, 0); /* what we do not know is 0 */
 }
 
+static void later_callback(void)
+{
+}
+
+static void unknown_callbacks_are_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.handler.reserved[0] = later_callback;
+    assert_int_equal(try(f), UV_E2BIG);
+}
+
 static void water_marks_have_an_order(void **state)
 {
     struct fixture *f = *state;
@@ -262,6 +274,7 @@ int main(void)
         TEST(the_defaults_are_those_of_the_header),
         TEST(options_of_no_versions_size_are_refused),
         TEST(unknown_options_are_refused_if_they_are_set),
+        TEST(unknown_callbacks_are_refused),
         TEST(an_older_programs_memory_is_left_alone),
         TEST(water_marks_have_an_order),
         TEST(mailboxes_have_bounds),

@@ -19,6 +19,7 @@
 #include "check.h"
 #include "conn.h"
 #include "handoff.h"
+#include "options.h"
 
 #define ADDRESSES_MOST 64
 
@@ -179,10 +180,10 @@ static int create(struct tlr_conns *conns, const struct tlr_handler *handler,
 {
     struct tlr_conn *conn;
     struct tlr_extra *extra;
+    int err = handler == NULL ? 0 : tlr_options_check_handler(handler);
 
-    if (handler != NULL &&
-        (handler->on_open == NULL || handler->on_read == NULL)) {
-        return UV_EINVAL;
+    if (err != 0) {
+        return err;
     }
     if (conns->stopping) {
         return UV_ECANCELED;

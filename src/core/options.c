@@ -24,6 +24,8 @@
      sizeof(((struct tlr_options *)0)->resolve))
 #define SIZE_MOST 65536
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 static void *c_malloc(size_t size, void *user)
 {
     (void)user;
@@ -164,6 +166,21 @@ static int copy(const struct tlr_options *from, struct tlr_options *to)
     return 0;
 }
 
+int tlr_options_check_handler(const struct tlr_handler *handler)
+{
+    size_t i;
+
+    if (handler->on_open == NULL || handler->on_read == NULL) {
+        return UV_EINVAL;
+    }
+    for (i = 0; i < COUNT(handler->reserved); i++) {
+        if (handler->reserved[i] != NULL) {
+            return UV_E2BIG;
+        }
+    }
+    return 0;
+}
+
 int tlr_options_read(const struct tlr_options *from, struct tlr_options *to)
 {
     int err = copy(from, to);
@@ -171,8 +188,11 @@ int tlr_options_read(const struct tlr_options *from, struct tlr_options *to)
     if (err != 0) {
         return err;
     }
-    if (to->handler.on_open == NULL || to->handler.on_read == NULL ||
-        !good_numbers(to)) {
+    err = tlr_options_check_handler(&to->handler);
+    if (err != 0) {
+        return err;
+    }
+    if (!good_numbers(to)) {
         return UV_EINVAL;
     }
     if (to->thread_name == NULL) {
