@@ -585,13 +585,16 @@ static void kv_counts_what_many_count(void **state)
 {
     struct program *kv = start_kv(*state);
     struct end *ends[20];
+    static const char three[] = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"
+                                "*2\r\n$4\r\nINCR\r\n$1\r\nm\r\n"
+                                "*2\r\n$4\r\nINCR\r\n$2\r\nmm\r\n";
+    char *all = scene_alloc(*state, 500 * sizeof(three));
     for (unsigned i = 0; i < 20; i++) {
         ends[i] = end_open(*state, program_address(kv, 0));
         for (unsigned n = 0; n < 500; n++) {
-            end_say(ends[i], "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"
-                             "*2\r\n$4\r\nINCR\r\n$1\r\nm\r\n"
-                             "*2\r\n$4\r\nINCR\r\n$2\r\nmm\r\n");
+            memcpy(all + n * (sizeof(three) - 1), three, sizeof(three));
         }
+        end_say(ends[i], all);
         end_say(ends[i], "*1\r\n$4\r\nPING\r\n");
     }
     for (unsigned i = 0; i < 20; i++) {
