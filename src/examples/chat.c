@@ -17,7 +17,7 @@
 
 #include "serve.h"
 
-enum { LINE_MOST = 1024 };
+enum { LINE_MOST = 8192 };
 
 /* The user memory of a connection. */
 struct member {
@@ -28,7 +28,7 @@ struct member {
 struct line {
     struct tlr_id from;
     size_t length;
-    char text[LINE_MOST];
+    char text[];
 };
 
 static struct tlr_conn *members[1024]; /* of each worker: the first one */
@@ -91,7 +91,8 @@ static void on_open(struct tlr_conn *conn)
 
 static void on_read(struct tlr_conn *conn, ssize_t nread, char *data)
 {
-    struct line *line = nread > 0 ? malloc(sizeof(*line)) : NULL;
+    struct line *line = nread > 0 ? malloc(sizeof(*line) + (size_t)nread)
+                                  : NULL;
 
     if (line == NULL || tlr_conn_id(conn, &line->from) != 0) {
         free(line);
