@@ -340,6 +340,75 @@ static void posts_while_it_stops_blocking_do_too(void **state)
     check_senders(senders);
 }
 
+/* ---- while it drains ----------------------------------------------------- */
+
+static atomic_int answer;
+
+static void count_here(struct tlr_server *server, unsigned worker, void *data)
+{
+    unsigned *mine = tlr_server_data(server, worker);
+
+    (void)data;
+    (*mine)++;
+    atomic_fetch_add(&calls, 1);
+}
+
+static void ask_the_others(struct tlr_conn *conn, ssize_t nread, char *data)
+{
+    struct tlr_server *server = tlr_conn_server(conn);
+    unsigned i;
+
+    (void)data;
+    for (i = 0; i < tlr_server_workers(server); i++) {
+        int err = tlr_post(server, i, count_here, NULL);
+
+        if (err != 0) {
+            atomic_store(&answer, err);
+        }
+    }
+    if (nread < 0 || tlr_read(conn) != 0) {
+        tlr_close(conn);
+    }
+}
+
+/* Each may own a part of the program's data, as in the example kv. */
+static void workers_without_connections_stay_for_posts(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    unsigned before;
+
+    f->options.loops = 4;
+    f->options.worker_data_size = sizeof(unsigned);
+    f->options.handler.on_read = ask_the_others;
+    atomic_store(&answer, 0);
+    start_server(f);
+    client_connect(f, &client);
+    client_send(&client, "x", 1);
+    wait_calls(f, 4);
+    tlr_server_drain(f->server, TLR_NO_DEADLINE);
+    run_for(&f->loop, 50); /* three of them have nothing to wait for */
+    before = atomic_load(&calls);
+    client_send(&client, "x", 1);
+    wait_calls(f, before + 4);
+    client_close(f, &client);
+    run_until(&f->loop, is_stopped, f);
+    assert_int_equal(atomic_load(&answer), 0);
+    assert_int_equal(*(unsigned *)tlr_server_data(f->server, 0), 3);
+    assert_int_equal(*(unsigned *)tlr_server_data(f->server, 3), 3);
+    assert_null(tlr_server_data(f->server, 4));
+}
+
+static void a_drain_that_is_waited_for_ends_too(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.loops = 4;
+    start_server(f);
+    assert_null(tlr_server_data(f->server, 0));
+    assert_int_equal(tlr_server_stop_wait(f->server, TLR_NO_DEADLINE), 0);
+}
+
 /* ---- to connections --------------------------------------------------- */
 
 static struct tlr_id id;
@@ -485,6 +554,8 @@ int main(void)
         TEST(posts_from_many_threads_run_or_are_refused_while_it_stops),
         TEST(posts_to_the_host_do_too),
         TEST(posts_while_it_stops_blocking_do_too),
+        TEST(workers_without_connections_stay_for_posts),
+        TEST(a_drain_that_is_waited_for_ends_too),
         TEST(a_connection_is_reached_by_its_id),
         TEST(one_that_has_gone_says_so_whoever_came_after),
         TEST(an_id_of_another_server_is_refused),

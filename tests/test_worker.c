@@ -12,6 +12,7 @@ static struct tlr_config config;
 static struct tlr_worker worker;
 static uv_os_sock_t listener;
 static atomic_uint closed;
+static atomic_uint idle;
 static atomic_uint unreserved;
 static atomic_uint drained;
 
@@ -33,7 +34,15 @@ static void on_closed(struct tlr_worker *asking)
     atomic_fetch_add(&closed, 1);
 }
 
+/* The only one there is: so all are. */
+static void on_idle(struct tlr_worker *asking)
+{
+    atomic_fetch_add(&idle, 1);
+    tlr_worker_order(asking, TLR_ORDER_END);
+}
+
 static const struct tlr_worker_callbacks callbacks = {
+    .idle = on_idle,
     .reserve = on_reserve,
     .unreserve = on_unreserve,
     .closed = on_closed,
@@ -59,6 +68,7 @@ static int set_up(void **state)
     config.allocator = f->memory.allocator;
     config.read_buffer = 4096;
     atomic_store(&closed, 0);
+    atomic_store(&idle, 0);
     atomic_store(&unreserved, 0);
     atomic_store(&drained, 0);
     assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &any), 0);

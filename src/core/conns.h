@@ -29,6 +29,7 @@ struct tlr_config {
     struct tlr_handler handler;
     struct tlr_allocator allocator;
     size_t conn_data_size;
+    size_t worker_data_size;
     size_t read_buffer;
     size_t mailbox;
     size_t send_queue;

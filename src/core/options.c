@@ -105,6 +105,7 @@ static bool good_numbers(const struct tlr_options *options)
            options->backlog >= 0 &&
            between(options->read_buffer, 1, READ_BUFFER_MOST) &&
            options->conn_data_size <= CONN_DATA_MOST &&
+           options->worker_data_size <= CONN_DATA_MOST &&
            between(options->mailbox, 1, MAILBOX_MOST) &&
            options->low_water < options->high_water;
 }

@@ -111,6 +111,17 @@ static void on_unreserve(struct tlr_worker *worker)
     tlr_pool_unreserve(worker->owner);
 }
 
+static void on_idle(struct tlr_worker *worker)
+{
+    struct tlr_pool *pool = worker->owner;
+
+    uv_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->idle, 1);
+    uv_cond_signal(&pool->cond);
+    uv_mutex_unlock(&pool->mutex);
+    pool->wake(pool);
+}
+
 /*
  * Whoever is waiting has to be woken before the last thing, and that is
  * `closed`: then the server may go, and with it what we would wake.
@@ -130,6 +141,7 @@ static void on_closed(struct tlr_worker *worker)
 static const struct tlr_worker_callbacks callbacks = {
     .reserve = on_reserve,
     .unreserve = on_unreserve,
+    .idle = on_idle,
     .closed = on_closed,
 };
 
@@ -301,6 +313,23 @@ void tlr_pool_order(struct tlr_pool *pool, unsigned orders)
     }
 }
 
+/* Under the mutex. */
+static void end_if_idle(struct tlr_pool *pool)
+{
+    if (!pool->attachable && !pool->ending &&
+        atomic_load(&pool->idle) == pool->made) {
+        pool->ending = true;
+        tlr_pool_order(pool, TLR_ORDER_END);
+    }
+}
+
+void tlr_pool_end_if_idle(struct tlr_pool *pool)
+{
+    uv_mutex_lock(&pool->mutex);
+    end_if_idle(pool);
+    uv_mutex_unlock(&pool->mutex);
+}
+
 static unsigned made(struct tlr_pool *pool)
 {
     unsigned count;
@@ -335,12 +364,14 @@ bool tlr_pool_wait(struct tlr_pool *pool, uint64_t milliseconds)
     uint64_t past = 0;
 
     uv_mutex_lock(&pool->mutex);
+    end_if_idle(pool);
     while (atomic_load(&pool->closing) != pool->made && past < left) {
         if (left == UINT64_MAX) {
             uv_cond_wait(&pool->cond, &pool->mutex);
         } else {
             (void)uv_cond_timedwait(&pool->cond, &pool->mutex, left - past);
         }
+        end_if_idle(pool);
         past = uv_hrtime() - start;
     }
     uv_mutex_unlock(&pool->mutex);

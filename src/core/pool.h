@@ -18,6 +18,7 @@ struct tlr_pool {
     unsigned made;    /* how many have, or had, a loop; under the mutex */
     unsigned running; /* how many threads of ours have been started */
     bool attachable;  /* borrowed loops are waited for; under the mutex */
+    bool ending;      /* the workers have been ordered to; under the mutex */
     enum tlr_worker_kind kind;
     uv_mutex_t mutex;
     uv_cond_t cond; /* one more is about to be closed */
@@ -30,6 +31,7 @@ struct tlr_pool {
     _Atomic bool full;      /* a reservation was denied since the last look */
     _Atomic unsigned next;  /* whose turn it is */
     _Atomic unsigned missing; /* borrowed loops that have not come yet */
+    _Atomic unsigned idle;    /* those that have finished, and are empty */
     _Atomic unsigned closing; /* as `closed`, and on the way there */
     _Atomic unsigned closed;  /* those that touch nothing any more */
     char after[TLR_CACHE_LINE];
@@ -39,8 +41,8 @@ struct tlr_pool {
  * Allocates `count` workers of a kind. Borrows `config`. UV_ENOMEM, or whatever
  * uv_mutex_init() says.
  *
- * `wake` is called on any thread when tlr_pool_was_full() or
- * tlr_pool_all_closed() may have something to say.
+ * `wake` is called on any thread when there may be something to do for
+ * tlr_pool_was_full(), tlr_pool_end_if_idle() or tlr_pool_all_closed().
  */
 int tlr_pool_init(struct tlr_pool *pool, unsigned count,
                   enum tlr_worker_kind kind, const struct tlr_config *config,
@@ -86,6 +88,9 @@ bool tlr_pool_was_full(struct tlr_pool *pool);
 
 /* Whether borrowed loops are missing. */
 bool tlr_pool_is_incomplete(const struct tlr_pool *pool);
+
+/* Has them end if all have finished, and after tlr_pool_shut() only. */
+void tlr_pool_end_if_idle(struct tlr_pool *pool);
 
 /* After tlr_pool_shut(), or without borrowed loops: */
 bool tlr_pool_all_closed(struct tlr_pool *pool);

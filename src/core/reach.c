@@ -126,6 +126,12 @@ int tlr_adopt(struct tlr_server *server, unsigned worker, uv_os_sock_t sock)
 
 /* ---- on a worker ---------------------------------------------------- */
 
+void *tlr_server_data(const struct tlr_server *server, unsigned worker)
+{
+    return worker < server->pool.count ? server->pool.workers[worker].data
+                                       : NULL;
+}
+
 uv_loop_t *tlr_server_loop(const struct tlr_server *server, unsigned worker)
 {
     if (worker == TLR_HOST) {

@@ -71,6 +71,7 @@ static void configure(struct tlr_server *server,
     config->handler = options->handler;
     config->allocator = options->allocator;
     config->conn_data_size = options->conn_data_size;
+    config->worker_data_size = options->worker_data_size;
     config->read_buffer = options->read_buffer;
     config->mailbox = options->mailbox;
     config->send_queue = options->send_queue;
@@ -297,6 +298,9 @@ void tlr_server_destroy(struct tlr_server *server)
 
 static void look(struct tlr_server *server)
 {
+    if (server->state == SERVER_DRAINING) {
+        tlr_pool_end_if_idle(&server->pool);
+    }
     if (tlr_pool_was_full(&server->pool)) {
         tlr_endpoints_each(server, tlr_listener_resume);
         if (tlr_endpoints_are_workers(server)) {

@@ -343,6 +343,9 @@ struct tlr_options {
     /** Bytes of user memory with each connection, zeroed; at most 2^30. */
     size_t conn_data_size;
 
+    /** Bytes for each worker, zeroed; at most 2^30. See tlr_server_data(). */
+    size_t worker_data_size;
+
     /** Where memory comes from; all NULL: the C library. */
     struct tlr_allocator allocator;
 
@@ -631,7 +634,8 @@ typedef void (*tlr_post_cb)(struct tlr_server *server, unsigned worker,
  * once, later, never from inside this call, not while another callback of that
  * worker runs, and in the order in which this thread has posted to it; also
  * when the server stops meanwhile: then before on_worker_end (for TLR_HOST:
- * before on_stopped). Otherwise it is never called.
+ * before on_stopped). Otherwise it is never called. While the server drains all
+ * workers go on taking posts, until none of them has a connection left.
  *
  * UV_EINVAL: no such worker; UV_EAGAIN: not started, or has no loop yet;
  * UV_ENOBUFS: tlr_options.mailbox calls are waiting already: the worker is slow
@@ -694,6 +698,16 @@ TLR_EXTERN int tlr_resolved(struct tlr_server *server, struct tlr_id id,
  * These are called on that worker's thread, in or between its callbacks.
  * @{
  */
+
+/**
+ * The worker's memory: tlr_options.worker_data_size bytes for the program's own
+ * data of that worker, aligned as the allocator aligns, to 16 at most. Any
+ * thread may call this, from tlr_server_create() until tlr_server_destroy(); it
+ * is for the worker's own to look at what is there. NULL: no such worker, or no
+ * bytes.
+ */
+TLR_EXTERN void *tlr_server_data(const struct tlr_server *server,
+                                 unsigned worker);
 
 /**
  * The worker's loop, for handles of the program's own: see on_worker_start.

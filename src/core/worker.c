@@ -10,9 +10,10 @@
  *     RUNNING ─► DRAINING ─► FINISHING ─► STOPPING ─► CLOSING ─► CLOSED
  *
  * DRAINING: the connections have been told, and those that the kernel had
- * queued still come. FINISHING is left when no connection and no listener is
- * left, or by the order to stop, which may come at any time. Sockets that come
- * to a STOPPING worker are closed and counted as refused.
+ * queued still come. FINISHING: none does; when no connection and no listener is
+ * left that is said, once, and an order to end is awaited. Or to stop, which may
+ * come at any time. Sockets that come to a STOPPING worker are closed and counted
+ * as refused.
  */
 #include "worker.h"
 
@@ -193,12 +194,21 @@ static void end(struct tlr_worker *worker)
     tlr_mailbox_close(&worker->mailbox, on_mailbox_closed);
 }
 
+/*
+ * A worker that has finished stays for what the others may post to it (they may
+ * own a part of the program's data each), until all have.
+ */
 static void end_if_empty(struct tlr_worker *worker)
 {
-    if ((worker->state == WORKER_FINISHING ||
-         worker->state == WORKER_STOPPING) &&
-        worker->listeners == NULL && tlr_conns_empty(&worker->conns)) {
+    if (worker->listeners != NULL || !tlr_conns_empty(&worker->conns)) {
+        return;
+    }
+    if (worker->state == WORKER_STOPPING ||
+        (worker->state == WORKER_FINISHING && worker->ending)) {
         end(worker);
+    } else if (worker->state == WORKER_FINISHING && !worker->idle) {
+        worker->idle = true;
+        worker->callbacks->idle(worker);
     }
 }
 
@@ -354,6 +364,10 @@ static void obey(struct tlr_worker *worker, unsigned orders)
     if ((orders & TLR_ORDER_FINISH) != 0) {
         finish(worker);
     }
+    if ((orders & TLR_ORDER_END) != 0) {
+        worker->ending = true;
+        end_if_empty(worker);
+    }
     if ((orders & TLR_ORDER_STOP) != 0) {
         stop(worker);
     }
@@ -409,14 +423,27 @@ int tlr_worker_create(struct tlr_worker *worker, unsigned index,
                       const struct tlr_worker_callbacks *callbacks,
                       void *owner)
 {
+    int err;
+
     worker->config = config;
     worker->index = index;
     worker->kind = kind;
     worker->callbacks = callbacks;
     worker->owner = owner;
     worker->state = WORKER_RUNNING;
-    return tlr_mailbox_create(&worker->mailbox, &config->allocator,
-                              config->mailbox);
+    if (config->worker_data_size > 0) {
+        worker->data = tlr_calloc(&config->allocator,
+                                  config->worker_data_size);
+        if (worker->data == NULL) {
+            return UV_ENOMEM;
+        }
+    }
+    err = tlr_mailbox_create(&worker->mailbox, &config->allocator,
+                             config->mailbox);
+    if (err != 0) {
+        tlr_free(&config->allocator, worker->data);
+    }
+    return err;
 }
 
 int tlr_worker_init(struct tlr_worker *worker, uv_loop_t *loop)
@@ -553,6 +580,7 @@ void tlr_worker_ref(struct tlr_worker *worker, bool ref)
 void tlr_worker_destroy(struct tlr_worker *worker)
 {
     tlr_mailbox_destroy(&worker->mailbox);
+    tlr_free(&worker->config->allocator, worker->data);
 }
 
 /* ---- from elsewhere ------------------------------------------------- */

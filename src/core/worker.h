@@ -16,9 +16,10 @@
 
 /* tlr_worker_order() */
 #define TLR_ORDER_DRAIN 1u  /* tell the connections; more may come */
-#define TLR_ORDER_FINISH 2u /* no more will: end with the last of them */
+#define TLR_ORDER_FINISH 2u /* no more will: say when the last has gone */
 #define TLR_ORDER_STOP 4u   /* close everything now */
 #define TLR_ORDER_RESUME 8u /* there is room again: own listeners go on */
+#define TLR_ORDER_END 16u   /* after FINISH: end, once it is empty */
 
 struct tlr_worker;
 
@@ -26,7 +27,8 @@ struct tlr_worker;
 struct tlr_worker_callbacks {
     bool (*reserve)(struct tlr_worker *worker);   /* for its own listeners */
     void (*unreserve)(struct tlr_worker *worker); /* and when one is gone */
-    void (*closed)(struct tlr_worker *worker);    /* it touches nothing more */
+    void (*idle)(struct tlr_worker *worker); /* once: finished, and empty */
+    void (*closed)(struct tlr_worker *worker); /* it touches nothing more */
 };
 
 #define TLR_ANY_CPU (-1)
@@ -43,9 +45,12 @@ struct tlr_worker {
     uv_loop_t *loop;    /* NULL: none yet, or no longer */
     uv_thread_t thread; /* TLR_WORKER_OWN: once started */
     int cpu;            /* and where it runs, or TLR_ANY_CPU */
+    void *data;         /* the program's: config->worker_data_size bytes */
     struct tlr_listener *listeners; /* its own ones (SO_REUSEPORT), if any */
     int state;                      /* enum worker_state */
     bool started;                   /* on_worker_start was called */
+    bool idle;                      /* and the callback for that */
+    bool ending;                    /* it had the order to end */
     bool receiving;                 /* messages are being worked through */
     const struct tlr_worker_callbacks *callbacks;
     void *owner;
