@@ -137,7 +137,8 @@ unpack_debian() { # VERSION
 }
 
 # The one of npm's package that has libuv 1.44.2 inside, as the sources that we
-# build for Windows with. (Others work too: 16, 20, 22, 24 and 26 were tried.)
+# build for Windows with. 20.20 and 22.23 work too; 16 has libuv 1.43, which is
+# refused as too old; 24 runs out of memory at its start, under Wine 8.
 node_exe=18.20.5
 napi=1.9.0
 
