@@ -45,9 +45,11 @@ static int tear_down(void **state)
 
 static void begin(struct fixture *f)
 {
-    start_server(f);
+    create_server(f);
+    listen_on(f, "127.0.0.1", 0);
     server = f->server;
     targets[0] = f->address;
+    start_created(f);
 }
 
 /* Where nobody listens, and nobody else can. */
@@ -202,9 +204,8 @@ static void a_post_may_connect(void **state)
 
 static void connect_when_started(struct tlr_server *started, unsigned worker)
 {
+    assert_ptr_equal(started, server);
     if (worker == 0) {
-        server = started;
-        assert_int_equal(tlr_server_address(server, 0, targets), 0);
         dial();
     }
 }
@@ -221,7 +222,7 @@ static void a_worker_may_connect_when_it_starts(void **state)
 
 static void connect_when_opened(struct tlr_conn *conn)
 {
-    if (result == 1) { /* not again for our own */
+    if (atomic_fetch_add(&questions, 1) == 0) { /* not for our own again */
         script.worker = tlr_conn_worker(conn);
         dial();
     }
@@ -709,7 +710,7 @@ static void connecting_without_memory_is_told(void **state)
     }
     wait_close(f);
     f->memory.fail_from = 0;
-    assert_in_range(failed, 2, 6);
+    assert_in_range(failed, 1, 6); /* the other end may have had it */
 }
 
 #define ON(function, mode)                                                \
