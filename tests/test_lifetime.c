@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/handoff.h"
+
 static atomic_uint started;
 static atomic_uint ended;
 static atomic_bool has_ended[4]; /* by worker */
@@ -1054,6 +1056,43 @@ static void attaching_what_does_not_fit_is_refused(void **state)
     assert_int_equal(tlr_server_attach(f->server, 0, &loop), UV_EBADF);
 }
 
+/* Makes the start fail: libuv does not poll what has been closed. */
+static bool close_listener(const struct fixture *f)
+{
+    struct sockaddr_storage address;
+    uv_os_sock_t sock;
+
+    for (sock = 3; sock < 200; sock++) {
+        if (tlr_handoff_name(sock, &address) == 0 &&
+            memcmp(&address, &f->address, sizeof(address)) == 0) {
+            tlr_handoff_close(sock);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void a_start_that_failed_takes_no_loop(void **state)
+{
+    struct fixture *f = *state;
+    uv_os_sock_t again;
+    uv_loop_t loop;
+
+    borrow(f, 1);
+    create_server(f);
+    listen_on(f, "127.0.0.1", 0);
+    if (!close_listener(f)) {
+        skip(); /* Windows: sockets are no small numbers */
+    }
+    assert_true(tlr_server_start(f->server) < 0);
+    assert_int_equal(tlr_handoff_listen((struct sockaddr *)&f->address, 1, 0,
+                                        &again),
+                     0); /* the server closes its number once more */
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(tlr_server_attach(f->server, 0, &loop), UV_ECANCELED);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 /* The same thread may run several, one of them the host's. */
 static void the_hosts_own_loop_can_be_borrowed(void **state)
 {
@@ -1456,6 +1495,7 @@ int main(void)
         TEST(a_loop_that_never_comes_is_not_waited_for),
         TEST(none_ever_came),
         TEST(attaching_what_does_not_fit_is_refused),
+        TEST(a_start_that_failed_takes_no_loop),
         TEST(the_hosts_own_loop_can_be_borrowed),
         TEST(a_closed_loop_is_refused),
         TEST(a_loop_of_another_libuv_is_refused),

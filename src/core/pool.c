@@ -221,7 +221,6 @@ int tlr_pool_make(struct tlr_pool *pool, uv_loop_t *host)
 
     if (pool->kind == TLR_WORKER_BORROWED) {
         atomic_store(&pool->missing, pool->count);
-        pool->attachable = true;
         return 0;
     }
     if (pool->kind == TLR_WORKER_OWN) {
@@ -241,6 +240,12 @@ int tlr_pool_start(struct tlr_pool *pool)
 {
     int err = 0;
 
+    if (pool->kind == TLR_WORKER_BORROWED) {
+        uv_mutex_lock(&pool->mutex);
+        pool->attachable = true;
+        uv_mutex_unlock(&pool->mutex);
+        return 0;
+    }
     while (pool->running < pool->made && err == 0) {
         err = tlr_worker_start(&pool->workers[pool->running]);
         if (err == 0) {

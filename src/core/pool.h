@@ -55,7 +55,10 @@ int tlr_pool_init(struct tlr_pool *pool, unsigned count,
  */
 int tlr_pool_make(struct tlr_pool *pool, uv_loop_t *host);
 
-/* Starts the threads. When it fails the others are for tlr_pool_end(). */
+/*
+ * Starts the threads; borrowed loops may come from now on, which does not fail.
+ * When it fails the others are for tlr_pool_end().
+ */
 int tlr_pool_start(struct tlr_pool *pool);
 
 /* tlr_server_attach(), on the thread of the loop. */
