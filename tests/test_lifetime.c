@@ -235,6 +235,35 @@ static void before_the_start_a_stop_is_harmless(void **state)
     assert_int_equal(f->stopped, 0);
 }
 
+static void drain_for_ever(void *arg)
+{
+    tlr_server_drain(((struct fixture *)arg)->server, TLR_NO_DEADLINE);
+}
+
+static void and_does_not_shorten_a_later_drain(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    uv_thread_t thread;
+
+    f->options.handler.on_drain = NULL;
+    create_server(f);
+    listen_on(f, "127.0.0.1", 0);
+    tlr_server_stop(f->server);
+    start_created(f);
+    client_connect(f, &client);
+    client_exchange(f, &client);
+    assert_int_equal(uv_thread_create(&thread, drain_for_ever, f), 0);
+    assert_int_equal(uv_thread_join(&thread), 0);
+    run_for(&f->loop, 50);
+    client_exchange(f, &client);
+    client_close(f, &client);
+    run_until(&f->loop, is_stopped, f);
+    assert_int_equal(counters_of(f, TLR_ALL_WORKERS)
+                         .closed[TLR_CLOSED_BY_STOP],
+                     0);
+}
+
 static void stop_blocking(void *arg)
 {
     struct fixture *f = arg;
@@ -1397,6 +1426,7 @@ int main(void)
         TEST(and_closes_what_is_left_at_the_deadline),
         TEST(a_blocking_stop_hurries_a_drain),
         TEST(before_the_start_a_stop_is_harmless),
+        TEST(and_does_not_shorten_a_later_drain),
         TEST(another_thread_cannot_wait),
         TEST(on_the_host_loop_there_is_no_waiting),
         TEST(any_thread_may_stop_it),

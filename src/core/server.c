@@ -442,7 +442,6 @@ int tlr_server_start(struct tlr_server *server)
     if (server->state != SERVER_NEW || server->failed) {
         return UV_EINVAL;
     }
-    atomic_store(&server->thread, tlr_handoff_thread_id());
     err = tlr_handoff_loop_is_closed(server->host) ? UV_EBADF
                                                    : put_handles(server);
     if (err != 0) {
@@ -450,6 +449,8 @@ int tlr_server_start(struct tlr_server *server)
         enter_state(server, SERVER_STOPPED);
         return err;
     }
+    /* Behind the mailbox, or a deadline could be kept and its order lost. */
+    atomic_store(&server->thread, tlr_handoff_thread_id());
     err = start_all(server);
     if (err != 0) {
         undo_start(server);
@@ -552,6 +553,9 @@ static void ask_host(struct tlr_server *server, uint64_t deadline)
 {
     uint64_t asked = atomic_load(&server->asked);
 
+    if (atomic_load(&server->thread) == 0) {
+        return; /* not started: it must not be remembered, either */
+    }
     while (deadline < asked && !atomic_compare_exchange_weak(
                                    &server->asked, &asked, deadline)) {
     }
