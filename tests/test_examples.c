@@ -22,6 +22,7 @@ struct end {
     size_t length;
     size_t room;
     size_t wanted; /* for the predicates */
+    const char *last;
 };
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -131,6 +132,21 @@ static void end_wait(struct end *end, size_t length)
     end->wanted = length;
     (void)run_until(end->scene, has_wanted, end);
     assert_int_equal(end->length, length);
+}
+
+static bool has_last(const void *arg)
+{
+    const struct end *end = arg;
+    size_t length = strlen(end->last);
+    return end->length >= length &&
+        memcmp(end->text + end->length - length, end->last, length) == 0;
+}
+
+/* What it has got ends like this. */
+static void end_wait_last(struct end *end, const char *last)
+{
+    end->last = last;
+    assert_true(run_until(end->scene, has_last, end));
 }
 
 /* What it has got, all of it, is this. */
@@ -267,18 +283,20 @@ static void a_line_goes_to_all_in_one_order(void **state)
 {
     struct program *chat = program_start(*state, ARGS(EXAMPLE_CHAT, "0", "2"));
     struct end *ends[TALKERS];
+    size_t begins[TALKERS];
     unsigned next[TALKERS] = {0};
     char line[64];
     size_t total = 0;
-    for (unsigned i = 0; i < TALKERS; i++) {
+    for (unsigned i = 0; i < TALKERS; i++) { /* who hears himself is in */
         ends[i] = end_open(*state, program_address(chat, 0));
+        (void)snprintf(line, sizeof(line), "%u is here\n", i);
+        end_say(ends[i], line);
+        end_wait_last(ends[i], line);
     }
-    for (unsigned i = 0; i < TALKERS; i++) { /* all are there */
-        end_say(ends[i], ".\n");
-        total += 2;
-        for (unsigned k = 0; k < TALKERS; k++) {
-            end_wait(ends[k], total);
-        }
+    end_say(ends[0], "begin\n");
+    for (unsigned i = 0; i < TALKERS; i++) {
+        end_wait_last(ends[i], "begin\n");
+        begins[i] = ends[i]->length;
     }
     for (unsigned n = 0; n < LINES; n++) {
         for (unsigned i = 0; i < TALKERS; i++) {
@@ -287,10 +305,11 @@ static void a_line_goes_to_all_in_one_order(void **state)
         }
     }
     for (unsigned i = 0; i < TALKERS; i++) {
-        end_wait(ends[i], total);
-        assert_memory_equal(ends[i]->text, ends[0]->text, total);
+        end_wait(ends[i], begins[i] + total);
+        assert_memory_equal(ends[i]->text + begins[i],
+            ends[0]->text + begins[0], total);
     }
-    for (char *at = ends[0]->text + TALKERS * 2; *at != '\0';) {
+    for (char *at = ends[0]->text + begins[0]; *at != '\0';) {
         unsigned i = (unsigned)strtoul(at, &at, 10);
         assert_true(i < TALKERS);
         assert_int_equal(strtoul(at, &at, 10), next[i]++);

@@ -841,9 +841,9 @@ static void sending_without_memory_is_told(void **state)
         position = 0;
         f->memory.fail_from = atomic_load(&f->memory.allocations) + n;
         f->memory.fail_to = f->memory.fail_from;
-        client_connect_as(f, &client, CLIENT_PATIENT | CLIENT_CHECKING);
-        client_read(&client);
-        client_wait_over(f, &client);
+        client_dial(f, &client);
+        client.checking = true;
+        client_wait_over(f, &client); /* by a reset, where an error was told */
         assert_false(client.wrong);
         if (count_log("open") == 1 && atomic_load(&told) == told_before) {
             assert_int_equal(client.received, 8 * MIB + 2000);

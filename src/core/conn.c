@@ -243,14 +243,22 @@ void tlr_conn_finish(struct tlr_conn *conn)
     }
 }
 
+/* tlr_conn_close_handle(), but with RST. */
+static void abort_handle(struct tlr_conn *conn)
+{
+    /* It fails when the peer has reset already: then there is no need. */
+    (void)tlr_handoff_abort_on_close(&conn->uv.tcp);
+    tlr_conn_close_handle(conn);
+}
+
 void tlr_close(struct tlr_conn *conn)
 {
     tlr_conn_check_thread(conn);
     if (conn->state != TLR_CONN_OPEN && conn->state != TLR_CONN_CONNECTING) {
         return;
     }
-    if (broken(conn)) {
-        tlr_conn_close_handle(conn);
+    if (broken(conn)) { /* the peer must not take it for an end in order */
+        abort_handle(conn);
         return;
     }
     tlr_conn_set_cause(conn, TLR_CLOSED_BY_HANDLER);
@@ -266,14 +274,6 @@ void tlr_close(struct tlr_conn *conn)
     } else {
         tlr_conn_finish(conn);
     }
-}
-
-/* tlr_conn_close_handle(), but with RST. */
-static void abort_handle(struct tlr_conn *conn)
-{
-    /* It fails when the peer has reset already: then there is no need. */
-    (void)tlr_handoff_abort_on_close(&conn->uv.tcp);
-    tlr_conn_close_handle(conn);
 }
 
 void tlr_reset(struct tlr_conn *conn)

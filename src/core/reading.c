@@ -60,6 +60,9 @@ void tlr_reading_cancel(struct tlr_conn *conn)
                conn->read_status == TLR_READ_READY) {
         conn->read_status = UV_ECANCELED;
     }
+    if (keeps_input(conn)) {
+        tlr_input_drop(input_of(conn), &conn->conns->buffers);
+    }
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);

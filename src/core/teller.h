@@ -201,8 +201,9 @@ struct tlr_handler {
      * is still owed whatever you write), UV_ECANCELED (closed meanwhile),
      * UV_EMSGSIZE (see tlr_read_until()), UV_ENOBUFS (no memory for a read
      * buffer: close, or read again, better after a while than at once), or an
-     * error of the connection, such as UV_ECONNRESET, after which only
-     * tlr_close() or tlr_reset() is left to call.
+     * error of the connection, such as UV_ECONNRESET, or UV_ENOMEM if there was
+     * none to keep what had come, after which only tlr_close() or tlr_reset()
+     * is left to call: both send RST then.
      *
      * `data` is lent until the function returns, and may be written to.
      * Handing it, or a part of it, to tlr_write() before then (of this
@@ -259,7 +260,8 @@ struct tlr_handler {
 
     /**
      * After on_high_water: tlr_conn_queued() has fallen to
-     * tlr_options.low_water or less. May be NULL.
+     * tlr_options.low_water or less, as seen when one of the writes under way
+     * is done: one large write falls to 0 at once. May be NULL.
      */
     void (*on_low_water)(struct tlr_conn *conn);
 
@@ -366,8 +368,8 @@ struct tlr_options {
     unsigned mailbox;
 
     /**
-     * Bytes that tlr_send() may keep for one connection; default 1 MiB. See
-     * UV_ENOBUFS there.
+     * Bytes that may be queued (tlr_conn_queued()) on one connection for
+     * tlr_send() to take more; default 1 MiB. See UV_ENOBUFS there.
      */
     size_t send_queue;
 
@@ -900,7 +902,10 @@ TLR_EXTERN int tlr_conn_local(const struct tlr_conn *conn,
 
 /** The options of a socket that can be set and read. */
 enum tlr_socket_option {
-    /** TCP_NODELAY: 1, small writes are sent at once (the default here); 0. */
+    /**
+     * TCP_NODELAY: 1, small writes are sent at once, the default here, but for
+     * adopted sockets, which stay as they were; 0.
+     */
     TLR_NODELAY = 0,
     /** SO_KEEPALIVE: after so many idle seconds; 0: off, the default. */
     TLR_KEEPALIVE,

@@ -591,6 +591,9 @@ int tlr_send(struct tlr_conn *conn, const void *data, size_t size)
         err = UV_ENOBUFS;
     } else {
         err = send_later(conn, data, size);
+        if (err != 0) {
+            err = fail_send(conn, err);
+        }
     }
     check_water(conn);
     return err;

@@ -31,7 +31,11 @@ struct line {
     char text[];
 };
 
-static struct tlr_conn *members[1024]; /* of each worker: the first one */
+/* The worker's memory: the first of its list. */
+static struct tlr_conn **members(struct tlr_server *server, unsigned worker)
+{
+    return tlr_server_data(server, worker);
+}
 
 static void listen_to(struct tlr_conn *conn)
 {
@@ -51,7 +55,7 @@ static void come_home(struct tlr_conn *conn, int status, void *line)
 static void walk(struct tlr_server *server, unsigned worker, void *data)
 {
     struct line *line = data;
-    struct tlr_conn *conn = members[worker];
+    struct tlr_conn *conn = *members(server, worker);
     int err;
 
     while (conn != NULL) {
@@ -77,7 +81,8 @@ static void walk(struct tlr_server *server, unsigned worker, void *data)
 
 static void on_open(struct tlr_conn *conn)
 {
-    struct tlr_conn **first = &members[tlr_conn_worker(conn)];
+    struct tlr_conn **first =
+        members(tlr_conn_server(conn), tlr_conn_worker(conn));
     struct member *member = tlr_conn_data(conn);
 
     member->next = *first;
@@ -128,6 +133,7 @@ int main(int argc, char **argv)
     options.handler.on_drain = tlr_close;
     options.handler.on_close = on_close;
     options.conn_data_size = sizeof(struct member);
+    options.worker_data_size = sizeof(struct tlr_conn *);
     options.loops = argc > 2 ? atoi(argv[2]) : TLR_LOOPS_PER_CPU;
     return serve(&options, argc > 1 ? atoi(argv[1]) : 7007);
 }

@@ -12,22 +12,9 @@
 
 #include "serve.h"
 
-struct kv_store *kv_stores[1024];
-
-static void on_worker_start(struct tlr_server *server, unsigned worker)
-{
-    (void)server;
-    kv_stores[worker] = calloc(1, sizeof(struct kv_store));
-    if (kv_stores[worker] == NULL) {
-        abort(); /* as redis does without memory */
-    }
-}
-
 static void on_worker_end(struct tlr_server *server, unsigned worker)
 {
-    (void)server;
-    kv_store_clear(kv_stores[worker]);
-    free(kv_stores[worker]);
+    kv_store_clear(tlr_server_data(server, worker));
 }
 
 int main(int argc, char **argv)
@@ -39,7 +26,7 @@ int main(int argc, char **argv)
     options.loops = argc > 2 ? atoi(argv[2]) : TLR_LOOPS_PER_CPU;
     options.max_connections = 10000;
     options.mailbox = 65536;
-    options.on_worker_start = on_worker_start;
+    options.worker_data_size = sizeof(struct kv_store);
     options.on_worker_end = on_worker_end;
     return serve(&options, argc > 1 ? atoi(argv[1]) : 7379);
 }

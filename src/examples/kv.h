@@ -52,9 +52,6 @@ void kv_store_clear(struct kv_store *store);
 int kv_run(struct kv_store *store, const struct kv_command *command,
            struct kv_text *reply);
 
-/* By worker, from its start to its end. */
-extern struct kv_store *kv_stores[1024];
-
 /* Sets the handler. */
 void kv_serve(struct tlr_options *options);
 

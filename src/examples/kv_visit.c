@@ -68,10 +68,11 @@ static void travel(struct tlr_server *server, unsigned worker, void *data)
         owner = kv_hash(command.argv[command.argc > 1]) %
                 tlr_server_workers(server);
         if (owner == worker) {
-            visit->failed = kv_run(kv_stores[worker], &command, &visit->out);
+            visit->failed = kv_run(tlr_server_data(server, worker), &command,
+                                   &visit->out);
         } else if (tlr_post(server, owner, travel, visit) == 0) {
             return;
-        } else { /* it ends before us, while the server drains */
+        } else { /* the server stops, and does not wait for connections */
             visit->failed = kv_say(&visit->out, "-ERR shutting down\r\n");
         }
         visit->done = command.end;

@@ -11,33 +11,32 @@
 #include "client.h"
 
 /* [worker] */
-#define WORKERS 2
-
-static struct {
+struct mine { /* options.worker_data_size = sizeof(struct mine) */
     uv_timer_t timer;
     unsigned ticks;
-} on_its_own[WORKERS]; /* each is touched by its worker alone */
+};
 
 static void on_tick(uv_timer_t *timer)
 {
-    unsigned *ticks = timer->data;
+    struct mine *mine = timer->data;
 
-    (*ticks)++;
+    mine->ticks++;
 }
 
 static void on_worker_start(struct tlr_server *server, unsigned worker)
 {
-    uv_timer_t *timer = &on_its_own[worker].timer;
+    struct mine *mine = tlr_server_data(server, worker);
 
-    (void)uv_timer_init(tlr_server_loop(server, worker), timer); /* always 0 */
-    timer->data = &on_its_own[worker].ticks;
-    (void)uv_timer_start(timer, on_tick, 0, 1000); /* always 0 with a callback */
+    (void)uv_timer_init(tlr_server_loop(server, worker), &mine->timer);
+    mine->timer.data = mine;
+    (void)uv_timer_start(&mine->timer, on_tick, 0, 1000); /* both: always 0 */
 }
 
 static void on_worker_end(struct tlr_server *server, unsigned worker)
 {
-    (void)server;
-    uv_close((uv_handle_t *)&on_its_own[worker].timer, NULL);
+    struct mine *mine = tlr_server_data(server, worker);
+
+    uv_close((uv_handle_t *)&mine->timer, NULL);
 }
 /* [/worker] */
 
@@ -123,7 +122,8 @@ int main(void)
     options.on_worker_start = on_worker_start;
     options.on_worker_end = on_worker_end;
     options.on_stopped = tlr_server_destroy;
-    options.loops = WORKERS;
+    options.worker_data_size = sizeof(struct mine);
+    options.loops = 2;
     must(tlr_server_create(&server, &host, &options) == 0);
     must(tlr_server_listen(server, (struct sockaddr *)&address, 0) == 0);
     must(tlr_server_start(server) == 0);
