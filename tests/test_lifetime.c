@@ -224,6 +224,49 @@ static void a_blocking_stop_hurries_a_drain(void **state)
     client_close(f, &client);
 }
 
+static void on_reset_timer(uv_timer_t *timer)
+{
+    tlr_reset(timer->data);
+    uv_close((uv_handle_t *)timer, on_timer_closed);
+}
+
+static void reset_soon(struct tlr_conn *conn)
+{
+    uv_timer_t *timer = malloc(sizeof(*timer));
+
+    if (timer == NULL || uv_timer_init(tlr_conn_loop(conn), timer) != 0 ||
+        uv_timer_start(timer, on_reset_timer, 50, 0) != 0) {
+        atomic_fetch_add(&wrong, 1);
+        return;
+    }
+    timer->data = conn;
+}
+
+/* The workers' own listeners wait for it, and the host's loop does not turn. */
+static void a_blocking_stop_goes_on_when_there_is_room(void **state)
+{
+    struct fixture *f = *state;
+    struct client clients[3];
+    unsigned i;
+
+    f->options.balance = TLR_BALANCE_REUSEPORT;
+    if (!tlr_handoff_has_reuseport()) {
+        skip();
+    }
+    f->options.max_connections = 1;
+    f->options.handler.on_drain = reset_soon;
+    start_server(f);
+    for (i = 0; i < COUNT(clients); i++) {
+        client_connect(f, &clients[i]);
+    }
+    wait_accepted(f, 1);
+    assert_int_equal(tlr_server_stop_wait(f->server, TLR_NO_DEADLINE), 0);
+    assert_int_equal(atomic_load(&closed), COUNT(clients));
+    for (i = 0; i < COUNT(clients); i++) {
+        client_close(f, &clients[i]);
+    }
+}
+
 static void before_the_start_a_stop_is_harmless(void **state)
 {
     struct fixture *f = *state;
@@ -1464,6 +1507,7 @@ int main(void)
         TEST(a_blocking_stop_lets_connections_finish),
         TEST(and_closes_what_is_left_at_the_deadline),
         TEST(a_blocking_stop_hurries_a_drain),
+        TEST(a_blocking_stop_goes_on_when_there_is_room),
         TEST(before_the_start_a_stop_is_harmless),
         TEST(and_does_not_shorten_a_later_drain),
         TEST(another_thread_cannot_wait),

@@ -301,11 +301,9 @@ static void look(struct tlr_server *server)
     if (server->state == SERVER_DRAINING) {
         tlr_pool_end_if_idle(&server->pool);
     }
-    if (tlr_pool_was_full(&server->pool)) {
+    if (!tlr_endpoints_are_workers(server) &&
+        tlr_pool_was_full(&server->pool)) {
         tlr_endpoints_each(server, tlr_listener_resume);
-        if (tlr_endpoints_are_workers(server)) {
-            tlr_pool_order(&server->pool, TLR_ORDER_RESUME);
-        }
     }
 }
 
@@ -329,11 +327,18 @@ static void on_async(uv_async_t *async)
     tlr_server_close_if_done(server);
 }
 
+/*
+ * The workers' own listeners are told from here, on any thread: the host's loop
+ * does not turn while tlr_server_stop_wait() waits for them.
+ */
 static void on_wake(struct tlr_pool *pool)
 {
     struct tlr_server *server =
         TLR_CONTAINER_OF(pool, struct tlr_server, pool);
 
+    if (tlr_endpoints_are_workers(server) && tlr_pool_was_full(pool)) {
+        tlr_pool_order(pool, TLR_ORDER_RESUME);
+    }
     tlr_mailbox_post_orders(&server->mailbox, HOST_LOOK);
 }
 
