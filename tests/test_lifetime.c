@@ -267,6 +267,27 @@ static void a_blocking_stop_goes_on_when_there_is_room(void **state)
     }
 }
 
+static void hurry(struct tlr_conn *conn)
+{
+    tlr_server_stop(tlr_conn_server(conn));
+}
+
+static void another_thread_may_hurry_a_blocking_stop(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    f->options.handler.on_drain = hurry;
+    start_server(f);
+    client_connect(f, &client);
+    client_exchange(f, &client);
+    assert_int_equal(tlr_server_stop_wait(f->server, TLR_NO_DEADLINE), 0);
+    assert_int_equal(counters_of(f, TLR_ALL_WORKERS)
+                         .closed[TLR_CLOSED_BY_STOP],
+                     1);
+    client_close(f, &client);
+}
+
 static void before_the_start_a_stop_is_harmless(void **state)
 {
     struct fixture *f = *state;
@@ -1508,6 +1529,7 @@ int main(void)
         TEST(and_closes_what_is_left_at_the_deadline),
         TEST(a_blocking_stop_hurries_a_drain),
         TEST(a_blocking_stop_goes_on_when_there_is_room),
+        TEST(another_thread_may_hurry_a_blocking_stop),
         TEST(before_the_start_a_stop_is_harmless),
         TEST(and_does_not_shorten_a_later_drain),
         TEST(another_thread_cannot_wait),

@@ -370,7 +370,8 @@ bool tlr_pool_wait(struct tlr_pool *pool, uint64_t milliseconds)
 
     uv_mutex_lock(&pool->mutex);
     end_if_idle(pool);
-    while (atomic_load(&pool->closing) != pool->made && past < left) {
+    while (atomic_load(&pool->closing) != pool->made && past < left &&
+           !pool->nudged) {
         if (left == UINT64_MAX) {
             uv_cond_wait(&pool->cond, &pool->mutex);
         } else {
@@ -379,8 +380,17 @@ bool tlr_pool_wait(struct tlr_pool *pool, uint64_t milliseconds)
         end_if_idle(pool);
         past = uv_hrtime() - start;
     }
+    pool->nudged = false;
     uv_mutex_unlock(&pool->mutex);
     return tlr_pool_all_closed(pool);
+}
+
+void tlr_pool_nudge(struct tlr_pool *pool)
+{
+    uv_mutex_lock(&pool->mutex);
+    pool->nudged = true;
+    uv_cond_signal(&pool->cond);
+    uv_mutex_unlock(&pool->mutex);
 }
 
 void tlr_pool_join(struct tlr_pool *pool)

@@ -18,6 +18,7 @@ struct tlr_pool {
     unsigned made;    /* how many have, or had, a loop; under the mutex */
     unsigned running; /* how many threads of ours have been started */
     bool attachable;  /* borrowed loops are waited for; under the mutex */
+    bool nudged;      /* see tlr_pool_nudge(); under the mutex */
     bool ending;      /* the workers have been ordered to; under the mutex */
     enum tlr_worker_kind kind;
     uv_mutex_t mutex;
@@ -100,6 +101,9 @@ bool tlr_pool_all_closed(struct tlr_pool *pool);
 
 /* Waits for that, `milliseconds` at most; says whether it is so. */
 bool tlr_pool_wait(struct tlr_pool *pool, uint64_t milliseconds);
+
+/* From any thread: ends that waiting, or the next one, before its time. */
+void tlr_pool_nudge(struct tlr_pool *pool);
 
 /* Waits for the threads of workers that have all closed. */
 void tlr_pool_join(struct tlr_pool *pool);

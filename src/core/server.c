@@ -565,6 +565,7 @@ static void ask_host(struct tlr_server *server, uint64_t deadline)
                                    &server->asked, &asked, deadline)) {
     }
     tlr_mailbox_post_orders(&server->mailbox, HOST_DRAIN);
+    tlr_pool_nudge(&server->pool); /* tlr_server_stop_wait() */
 }
 
 /* In the middle of a start it is put off until after it, by the mailbox. */
@@ -586,12 +587,14 @@ void tlr_server_stop(struct tlr_server *server)
 /* How long there still is, by the deadline that is in force. */
 static uint64_t time_left(const struct tlr_server *server)
 {
-    uint64_t now = uv_now(server->host);
+    uint64_t now;
 
-    if (server->orders == TLR_ORDER_STOP || server->due <= now) {
-        return 0;
+    if (server->orders == TLR_ORDER_STOP || server->due == UINT64_MAX) {
+        return UINT64_MAX; /* until they have ended */
     }
-    return server->due == UINT64_MAX ? UINT64_MAX : server->due - now;
+    uv_update_time(server->host);
+    now = uv_now(server->host);
+    return server->due > now ? server->due - now : 0;
 }
 
 /*
@@ -602,9 +605,11 @@ static void wait_for_workers(struct tlr_server *server)
 {
     tlr_endpoints_each(server, tlr_listener_end);
     tlr_pool_order(&server->pool, server->orders);
-    if (!tlr_pool_wait(&server->pool, time_left(server))) {
-        tlr_pool_order(&server->pool, TLR_ORDER_STOP);
-        (void)tlr_pool_wait(&server->pool, UINT64_MAX);
+    while (!tlr_pool_wait(&server->pool, time_left(server))) {
+        /* The time has passed, or another thread wants it to. */
+        drain(server, time_left(server) == 0 ? 0
+                                             : atomic_load(&server->asked));
+        tlr_pool_order(&server->pool, server->orders);
     }
     tlr_pool_join(&server->pool);
 }
