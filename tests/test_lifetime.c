@@ -1169,7 +1169,7 @@ static void the_hosts_own_loop_can_be_borrowed(void **state)
     client_connect(f, &client);
     client_exchange(f, &client);
     client_close(f, &client);
-    tlr_server_stop(f->server);
+    assert_int_equal(tlr_server_stop_wait(f->server, 0), UV_EAGAIN);
     run_until(&f->loop, is_stopped, f);
 }
 

@@ -472,6 +472,13 @@ int tlr_server_start(struct tlr_server *server)
     return 0;
 }
 
+/* Whether this is the host's thread, of a server that has started. */
+static bool is_host(const struct tlr_server *server)
+{
+    return atomic_load((_Atomic uintptr_t *)&server->thread) ==
+           tlr_handoff_thread_id();
+}
+
 int tlr_server_attach(struct tlr_server *server, unsigned worker,
                       uv_loop_t *loop)
 {
@@ -483,7 +490,13 @@ int tlr_server_attach(struct tlr_server *server, unsigned worker,
         return UV_EINVAL;
     }
     err = tlr_libuv_check(loop, &why);
-    return err != 0 ? err : tlr_pool_attach(&server->pool, worker, loop);
+    if (err == 0) {
+        err = tlr_pool_attach(&server->pool, worker, loop);
+    }
+    if (err == 0 && is_host(server)) {
+        server->lent_here = true;
+    }
+    return err;
 }
 
 /* ---- stopping ------------------------------------------------------- */
@@ -571,8 +584,7 @@ static void ask_host(struct tlr_server *server, uint64_t deadline)
 /* In the middle of a start it is put off until after it, by the mailbox. */
 void tlr_server_drain(struct tlr_server *server, uint64_t deadline)
 {
-    if (atomic_load(&server->thread) == tlr_handoff_thread_id() &&
-        server->state != SERVER_NEW) {
+    if (is_host(server) && server->state != SERVER_NEW) {
         drain(server, deadline);
     } else {
         ask_host(server, deadline);
@@ -616,16 +628,14 @@ static void wait_for_workers(struct tlr_server *server)
 
 int tlr_server_stop_wait(struct tlr_server *server, uint64_t deadline)
 {
-    uintptr_t thread = atomic_load(&server->thread);
-
-    if (thread != 0 && thread != tlr_handoff_thread_id()) {
+    if (atomic_load(&server->thread) != 0 && !is_host(server)) {
         return UV_EINVAL;
     }
     drain(server, deadline);
     if (server->state != SERVER_DRAINING) {
         return 0;
     }
-    if (tlr_server_on_host(server)) {
+    if (tlr_server_on_host(server) || server->lent_here) {
         return UV_EAGAIN;
     }
     wait_for_workers(server);

@@ -44,6 +44,7 @@ struct tlr_server {
     bool unreferenced;    /* none of our handles keeps the loop alive */
     bool receiving;       /* messages are being worked through */
     bool failed;          /* the start did: nobody is told about the end */
+    bool lent_here;       /* a borrowed loop is run on the host's thread */
     bool destroyed;       /* and the memory goes at the end */
     _Atomic uintptr_t thread; /* the host's, from the start on; else 0 */
     _Atomic uint64_t asked;   /* the deadline with HOST_DRAIN */

@@ -547,8 +547,9 @@ TLR_EXTERN void tlr_server_stop(struct tlr_server *server);
  * the start, after the stop and in the middle of another drain. Not for a
  * callback of a connection, a worker or a post.
  *
- * UV_EAGAIN: TLR_LOOPS_HOST, where the connections are the host loop's own: it
- * was as tlr_server_drain(). UV_EINVAL: on another thread; then nothing is done.
+ * UV_EAGAIN: TLR_LOOPS_HOST, where the connections are the host loop's own, or
+ * a borrowed loop is run on this thread, too: it was as tlr_server_drain().
+ * UV_EINVAL: on another thread; then nothing is done.
  */
 TLR_EXTERN int tlr_server_stop_wait(struct tlr_server *server,
                                     uint64_t deadline);
