@@ -371,7 +371,32 @@ static void borrowed_loops_have_to_be_there(void **state)
     sock = accept_one(f, &client);
     inheritable = count_inheritable();
     assert_int_equal(tlr_adopt(f->server, 0, sock), UV_EAGAIN);
+    drain_server(f, 0); /* and now it is hopeless */
+    assert_int_equal(tlr_adopt(f->server, 0, sock), UV_ECANCELED);
     expect_unchanged(f, &client, sock, inheritable);
+}
+
+static void but_only_the_one_that_is_to_serve(void **state)
+{
+    struct fixture *f = *state;
+    struct tlr_conn *conn;
+    struct client client;
+    uv_os_sock_t sock;
+
+    f->options.loops = TLR_LOOPS_BORROWED;
+    f->options.borrowed = 2;
+    create_server(f);
+    start_created(f);
+    assert_int_equal(tlr_server_attach(f->server, 1, &f->loop), 0);
+    sock = accept_one(f, &client);
+    assert_int_equal(tlr_adopt(f->server, 0, sock), UV_EAGAIN);
+    assert_int_equal(tlr_adopt(f->server, 1, sock), 0);
+    client_exchange(f, &client);
+    client_close(f, &client);
+    drain_server(f, 0);
+    assert_int_equal(tlr_connect(f->server, 1,
+                                 (struct sockaddr *)&elsewhere, NULL, &conn),
+                     UV_ECANCELED);
 }
 
 static void without_memory_it_is_refused(void **state)
@@ -468,6 +493,7 @@ int main(void)
         TWICE(what_is_refused_stays_the_callers),
         TWICE(it_has_to_run),
         ON(borrowed_loops_have_to_be_there, script_on_host),
+        ON(but_only_the_one_that_is_to_serve, script_on_host),
         TWICE(without_memory_it_is_refused),
         TWICE(only_a_connected_tcp_socket_is_adopted),
         TWICE(adopted_ones_count_in_the_limit),

@@ -134,7 +134,7 @@ static bool reserve(struct tlr_listener *listener)
 {
     struct tlr_server *server = listener->owner;
 
-    return tlr_pool_reserve(&server->pool);
+    return tlr_pool_admit(&server->pool);
 }
 
 static void unreserve(struct tlr_listener *listener)

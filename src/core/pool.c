@@ -8,9 +8,6 @@ static bool try_reserve(struct tlr_pool *pool)
 {
     uint64_t total = atomic_load(&pool->total);
 
-    if (atomic_load(&pool->missing) > 0) {
-        return false;
-    }
     if (pool->limit == 0) {
         return true;
     }
@@ -34,6 +31,18 @@ bool tlr_pool_reserve(struct tlr_pool *pool)
     }
     atomic_store(&pool->full, true);
     return try_reserve(pool);
+}
+
+/* Likewise: the last loop may come meanwhile. */
+bool tlr_pool_admit(struct tlr_pool *pool)
+{
+    if (tlr_pool_is_incomplete(pool)) {
+        atomic_store(&pool->full, true);
+        if (tlr_pool_is_incomplete(pool)) {
+            return false;
+        }
+    }
+    return tlr_pool_reserve(pool);
 }
 
 static void wake_if_full(struct tlr_pool *pool)

@@ -85,6 +85,10 @@ void tlr_pool_order(struct tlr_pool *pool, unsigned orders);
 
 /* Room for one more connection. Any thread. */
 bool tlr_pool_reserve(struct tlr_pool *pool);
+
+/* The same for one that is to be accepted: for that all loops must be there. */
+bool tlr_pool_admit(struct tlr_pool *pool);
+
 void tlr_pool_unreserve(struct tlr_pool *pool);
 
 /* Whether a reservation was denied since the last call, and may do now. */

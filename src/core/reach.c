@@ -93,7 +93,7 @@ static int adopt(struct tlr_pool *pool, unsigned worker, uv_os_sock_t sock)
     int err;
 
     if (!tlr_pool_reserve(pool)) {
-        return tlr_pool_is_incomplete(pool) ? UV_EAGAIN : UV_ENOBUFS;
+        return UV_ENOBUFS;
     }
     chosen = worker == TLR_NEXT_WORKER ? tlr_pool_choose(pool)
                                        : &pool->workers[worker];
@@ -147,10 +147,13 @@ static int conns_of(struct tlr_server *server, unsigned worker,
     if (worker >= server->pool.count) {
         return UV_EINVAL;
     }
-    if (server->pool.workers[worker].loop == NULL) {
+    *conns = &server->pool.workers[worker].conns;
+    if ((*conns)->loop == NULL) {
         return UV_EAGAIN;
     }
-    *conns = &server->pool.workers[worker].conns;
+    if (server->pool.workers[worker].loop == NULL) {
+        return UV_ECANCELED; /* it had one */
+    }
     TLR_CHECK((*conns)->thread == tlr_handoff_thread_id());
     return 0;
 }
