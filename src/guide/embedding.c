@@ -26,7 +26,7 @@ static void with_lock(void (*call)(void *argument), void *argument,
     uv_mutex_unlock(&interpreter->lock);
 }
 
-static void tell(struct tlr_server *server, unsigned worker, void *data)
+static void count_call(struct tlr_server *server, unsigned worker, void *data)
 {
     struct interpreter *interpreter = tlr_server_user(server);
 
@@ -38,7 +38,7 @@ static void tell(struct tlr_server *server, unsigned worker, void *data)
 static void on_open(struct tlr_conn *conn)
 {
     /* On a worker's thread: no lock, and so no interpreter. */
-    if (tlr_post(tlr_conn_server(conn), TLR_HOST, tell, NULL) != 0 ||
+    if (tlr_post(tlr_conn_server(conn), TLR_HOST, count_call, NULL) != 0 ||
         tlr_read(conn) != 0) {
         tlr_close(conn);
     }
