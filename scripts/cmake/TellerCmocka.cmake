@@ -30,8 +30,11 @@ else()
   set(WITH_STATIC_LIB ON CACHE BOOL "" FORCE)
   set(teller_shared ${BUILD_SHARED_LIBS})
   set(BUILD_SHARED_LIBS OFF)
+  # With Doxygen it has a target "docs", as we have.
+  set(CMAKE_DISABLE_FIND_PACKAGE_Doxygen TRUE)
   teller_source(cmocka https://gitlab.com/cmocka/cmocka.git
     f5e2cd77c88d9f792562888d2b70c5a396bfbf7a) # 1.1.5
+  unset(CMAKE_DISABLE_FIND_PACKAGE_Doxygen)
   set(BUILD_SHARED_LIBS ${teller_shared})
   if(TARGET cmocka-static)
     target_link_libraries(teller_cmocka INTERFACE cmocka-static)

@@ -539,8 +539,8 @@ TLR_EXTERN void tlr_server_stop(struct tlr_server *server);
  * that ends and will not run its loop again. When it returns 0 no thread of the
  * library is left, nothing listens, and every connection has had its on_close.
  * What the kernel has queued is accepted as far as there is room. The few
- * handles on the host loop are closing: they, and so on_stopped, take one more
- * turn of the loop, and tlr_server_destroy() has to wait for that; a process
+ * handles on the host loop are closing: they, and so on_stopped, take a few more
+ * turns of the loop, and tlr_server_destroy() has to wait for that; a process
  * that exits without it only leaves memory. A host that ends may have closed
  * them itself by then (all that uv_walk() finds, say), and the loop too: threads
  * and sockets end all the same, but on_stopped is never called. Harmless before

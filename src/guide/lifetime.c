@@ -64,7 +64,7 @@ static int greet(struct tlr_server **server, uv_loop_t *host,
 static void end(struct tlr_server *server, uv_loop_t *host)
 {
     if (tlr_server_stop_wait(server, 2000) == 0) {
-        /* No thread is left. One more turn, for the handles on this loop. */
+        /* No thread is left. Some more turns, for the handles on this loop. */
         (void)uv_run(host, UV_RUN_DEFAULT);
     }
 }
