@@ -42,19 +42,22 @@ ssize_t tlr_input_match(struct tlr_input *input, const char *data,
     }
 }
 
-/* Twice what there is, but no more than what is wanted, as far as that goes. */
+/*
+ * Twice what there is, but no more than what is wanted; and no room to grow if
+ * there is as much as that, or the last bytes of a large read would cost as much
+ * again.
+ */
 static size_t good_size(const struct tlr_input *input, size_t needed)
 {
-    size_t twice = needed > UINT32_MAX / 2 ? UINT32_MAX : needed * 2;
+    size_t size = needed > UINT32_MAX / 2 ? UINT32_MAX : needed * 2;
 
-    if (twice < LEAST) {
-        twice = LEAST;
+    if (size < LEAST) {
+        size = LEAST;
     }
-    if (input->wanted != TLR_WANT_SOME && input->size >= needed &&
-        input->size < twice) {
-        return input->size;
+    if (input->wanted != TLR_WANT_SOME && size > input->size) {
+        size = needed > input->size ? needed : input->size;
     }
-    return twice;
+    return size;
 }
 
 static int move(struct tlr_input *input, struct tlr_buffers *buffers,
