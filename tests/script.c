@@ -134,8 +134,9 @@ static void on_drain(struct tlr_conn *conn)
 
 static void on_close(struct tlr_conn *conn, enum tlr_cause cause)
 {
-    static const char *const causes[] = {"peer", "handler", "reset", "error",
-                                         "stop"};
+    static const char *const causes[TLR_CAUSES] = {
+        "peer", "handler", "reset", "error",    "stop",  "owing",
+        "idle", "read",    "write", "lifetime", "queued"};
 
     if (script.closed != NULL) {
         script.closed(conn);

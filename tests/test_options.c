@@ -26,7 +26,18 @@ static void the_defaults_are_those_of_the_header(void **state)
     assert_int_equal(options.loops, TLR_LOOPS_PER_CPU);
     assert_int_equal(options.balance, TLR_BALANCE_LEAST);
     assert_int_equal(options.backlog, 0);
-    assert_int_equal(options.max_connections, 0);
+    assert_true(options.max_connections == TLR_AUTO);
+    assert_true(options.max_per_worker == TLR_AUTO);
+    assert_true(options.max_per_peer == TLR_AUTO);
+    assert_int_equal(options.peer_prefix_ipv4, 32);
+    assert_int_equal(options.peer_prefix_ipv6, 64);
+    assert_int_equal(options.accept_rate, 50000);
+    assert_int_equal(options.accept_burst, 0);
+    assert_int_equal(options.at_limit, TLR_AT_LIMIT_WAIT);
+    assert_int_equal(options.max_queued, 0);
+    assert_int_equal(options.idle_timeout, 0);
+    assert_int_equal(options.write_timeout, 0);
+    assert_int_equal(options.stall_time, 1000);
     assert_int_equal(options.read_buffer, 65536);
     assert_int_equal(options.conn_data_size, 0);
     assert_null(options.handler.on_open);
@@ -95,7 +106,7 @@ static void an_older_programs_memory_is_left_alone(void **state)
                                          sizeof(seen.counters) - 8),
                      0);
     assert_int_equal(seen.counters.accepted, 0);
-    assert_true(seen.counters.posts_refused == UINT64_C(0x5555555555555555));
+    assert_true(seen.counters.stalls == UINT64_C(0x5555555555555555));
     assert_int_equal(
         tlr_server_counters(f->server, 0, &seen.counters, sizeof(seen)), 0);
     assert_int_equal(seen.behind, 0); /* what we do not know is 0 */

@@ -36,7 +36,14 @@ struct tlr_config {
     size_t low_water;
     size_t high_water;
     size_t stack_size;
-    uint64_t first_serial; /* of ids */
+    uint64_t first_serial;    /* of ids */
+    unsigned idle_timeout;    /* the timeouts: milliseconds */
+    unsigned read_timeout;
+    unsigned write_timeout;
+    unsigned max_lifetime;
+    unsigned lifetime_grace;
+    unsigned write_rate;      /* bytes a second */
+    unsigned jitter;          /* percent */
     char thread_name[TLR_THREAD_NAME_SIZE];
     void *user;
     void (*on_worker_start)(struct tlr_server *server, unsigned worker);

@@ -17,6 +17,14 @@
 #define SEND_QUEUE ((size_t)1 << 20)
 #define LOW_WATER 16384
 #define HIGH_WATER 65536
+#define ACCEPT_RATE 50000
+#define PREFIX_IPV4 32
+#define PREFIX_IPV6 64
+#define RULES_MOST 65536
+#define WRITE_RATE 1
+#define LIFETIME_GRACE 5000
+#define JITTER 10
+#define STALL_TIME 1000
 
 /* What 0.1.0 had, and what no version is going to have. */
 #define OLDEST_SIZE                                                            \
@@ -58,6 +66,16 @@ static const struct tlr_options defaults = {
     .send_queue = SEND_QUEUE,
     .low_water = LOW_WATER,
     .high_water = HIGH_WATER,
+    .max_connections = TLR_AUTO,
+    .max_per_worker = TLR_AUTO,
+    .max_per_peer = TLR_AUTO,
+    .peer_prefix_ipv4 = PREFIX_IPV4,
+    .peer_prefix_ipv6 = PREFIX_IPV6,
+    .accept_rate = ACCEPT_RATE,
+    .write_rate = WRITE_RATE,
+    .lifetime_grace = LIFETIME_GRACE,
+    .jitter = JITTER,
+    .stall_time = STALL_TIME,
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -108,6 +126,33 @@ static bool good_numbers(const struct tlr_options *options)
            options->worker_data_size <= CONN_DATA_MOST &&
            between(options->mailbox, 1, MAILBOX_MOST) &&
            options->low_water < options->high_water;
+}
+
+static bool good_limits(const struct tlr_options *options)
+{
+    return between(options->peer_prefix_ipv4, 1, 32) &&
+           between(options->peer_prefix_ipv6, 1, 128) &&
+           between(options->at_limit, TLR_AT_LIMIT_WAIT, TLR_AT_LIMIT_CLOSE) &&
+           options->jitter <= 100;
+}
+
+static bool good_rules(const struct tlr_options *options)
+{
+    size_t i;
+
+    if (options->access_count > RULES_MOST ||
+        (options->access_count > 0 && options->access == NULL)) {
+        return false;
+    }
+    for (i = 0; i < options->access_count; i++) {
+        const struct tlr_access_rule *rule = &options->access[i];
+
+        if (rule->allow > 1 || rule->ipv6 > 1 ||
+            rule->prefix > (rule->ipv6 ? 128 : 32)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int check_cpus(const struct tlr_options *options)
@@ -193,7 +238,7 @@ int tlr_options_read(const struct tlr_options *from, struct tlr_options *to)
     if (err != 0) {
         return err;
     }
-    if (!good_numbers(to)) {
+    if (!good_numbers(to) || !good_limits(to) || !good_rules(to)) {
         return UV_EINVAL;
     }
     if (to->thread_name == NULL) {

@@ -78,6 +78,13 @@ static void configure(struct tlr_server *server,
     config->low_water = options->low_water;
     config->high_water = options->high_water;
     config->stack_size = options->stack_size;
+    config->idle_timeout = options->idle_timeout;
+    config->read_timeout = options->read_timeout;
+    config->write_timeout = options->write_timeout;
+    config->write_rate = options->write_rate;
+    config->max_lifetime = options->max_lifetime;
+    config->lifetime_grace = options->lifetime_grace;
+    config->jitter = options->jitter;
     config->first_serial = uv_hrtime(); /* no earlier server had got so far */
     (void)snprintf(config->thread_name, sizeof(config->thread_name), "%s",
                    options->thread_name);
@@ -135,7 +142,9 @@ static int init(struct tlr_server *server, uv_loop_t *host,
         return err;
     }
     server->pool.balance = options->balance;
-    server->pool.limit = options->max_connections;
+    server->pool.limit = options->max_connections == TLR_AUTO
+                             ? 0
+                             : options->max_connections;
     pin_workers(&server->pool, options);
     return 0;
 }

@@ -179,6 +179,16 @@ enum tlr_cause {
     TLR_CLOSED_BY_RESET,    /**< tlr_reset() */
     TLR_CLOSED_BY_ERROR,    /**< a read or a write failed (ECONNRESET, …) */
     TLR_CLOSED_BY_STOP,     /**< still open when the server had to stop */
+    /**
+     * Likewise, by tlr_server_stop() or at the deadline of a drain, and the
+     * peer was still owed bytes: it got RST.
+     */
+    TLR_CLOSED_OWING,
+    TLR_CLOSED_BY_IDLE,     /**< tlr_options.idle_timeout */
+    TLR_CLOSED_BY_READ,     /**< tlr_options.read_timeout */
+    TLR_CLOSED_BY_WRITE,    /**< tlr_options.write_timeout */
+    TLR_CLOSED_BY_LIFETIME, /**< tlr_options.max_lifetime */
+    TLR_CLOSED_BY_QUEUED,   /**< tlr_options.max_queued */
     TLR_CAUSES              /**< how many there are in this version */
 };
 
@@ -282,6 +292,47 @@ enum tlr_balance {
     TLR_BALANCE_REUSEPORT
 };
 
+/** What is done with a peer that comes when a limit is reached. */
+enum tlr_at_limit {
+    /** It is not accepted, and waits in the kernel's queue. */
+    TLR_AT_LIMIT_WAIT = 0,
+    /** It is accepted, and closed at once with RST. */
+    TLR_AT_LIMIT_CLOSE
+};
+
+/** For a limit: what the library thinks fit; see there. */
+#define TLR_AUTO UINT32_MAX
+
+/** A part of the address space, and whether peers from there may come in. */
+struct tlr_access_rule {
+    uint8_t allow;       /**< 1: they may; 0: they may not */
+    uint8_t ipv6;        /**< 1: an IPv6 network; 0: IPv4 */
+    uint8_t prefix;      /**< how many bits count: to 32, or 128 */
+    uint8_t address[16]; /**< in network order; of IPv4 the first 4 bytes */
+};
+
+/** What a warning is about. */
+enum tlr_warning_kind {
+    /** No descriptor was free (EMFILE, ENFILE): accepting pauses for 50 ms. */
+    TLR_WARNING_DESCRIPTORS = 0,
+    /** No memory (ENOMEM, ENOBUFS), of the kernel's or the allocator's. */
+    TLR_WARNING_MEMORY,
+    /** accept() or the poll failed otherwise; it is tried again. */
+    TLR_WARNING_ACCEPT,
+    TLR_WARNING_CONNECTIONS, /**< max_connections or max_per_worker */
+    TLR_WARNING_PEER,        /**< max_per_peer */
+    TLR_WARNING_RATE,        /**< accept_rate */
+    TLR_WARNING_QUEUED,      /**< max_queued */
+    TLR_WARNINGS             /**< how many there are in this version */
+};
+
+/** See tlr_options.on_warning. Later versions add members at the end. */
+struct tlr_warning {
+    enum tlr_warning_kind kind; /**< what it is about */
+    int error; /**< the last UV_E* code; 0: a limit of the options */
+    uint64_t times; /**< since the last warning of this kind */
+};
+
 /** For tlr_options.loops: a worker for each CPU. */
 #define TLR_LOOPS_PER_CPU 0
 /** For tlr_options.loops: the host loop itself serves. */
@@ -330,8 +381,11 @@ struct tlr_options {
 
     /**
      * Most connections open at a time, over all workers, those included that
-     * are still closing; 0: no limit. At the limit nothing is accepted;
-     * further peers wait in the kernel's queue.
+     * are still closing; 0: no limit. What happens to further peers: see
+     * at_limit. TLR_AUTO, the default: as many as the process may have
+     * descriptors, less those that are open at the start, and less a 32nd, or
+     * 8 if that is more, for the program; where there is no such limit
+     * (Windows), none.
      */
     unsigned max_connections;
 
@@ -434,6 +488,130 @@ struct tlr_options {
      */
     int (*resolve)(struct tlr_server *server, struct tlr_id id,
                    const char *node, const char *service);
+
+    /**
+     * Most connections open at a time on one worker; 0: no limit. TLR_AUTO,
+     * the default: twice an even share of max_connections.
+     */
+    unsigned max_per_worker;
+
+    /**
+     * Most connections open at a time from one peer address; 0: no limit. A
+     * further one is closed at once with RST, whatever at_limit says: in the
+     * kernel's queue it would hold up the others. TLR_AUTO, the default: 7/8
+     * of max_connections, so that no one address takes all; less is better
+     * where peers do not come through a proxy.
+     */
+    unsigned max_per_peer;
+
+    /** What one IPv4 address is for that, in bits, 1 to 32; default 32. */
+    unsigned peer_prefix_ipv4;
+    /** What one IPv6 address is for that, in bits, 1 to 128; default 64. */
+    unsigned peer_prefix_ipv6;
+
+    /**
+     * Most connections that are accepted in a second (a token bucket), over
+     * all listening sockets; 0: no limit; default 50000.
+     */
+    unsigned accept_rate;
+
+    /**
+     * How many may be accepted at once after a quiet time (the size of that
+     * bucket); 0, the default: accept_rate, a second's worth.
+     */
+    unsigned accept_burst;
+
+    /**
+     * At max_connections, max_per_worker (when all have reached it) and
+     * accept_rate; default: TLR_AT_LIMIT_WAIT.
+     */
+    enum tlr_at_limit at_limit;
+
+    /**
+     * Bytes of output that all connections together may have queued: those of
+     * tlr_conn_queued(), and the whole of read buffers that writes keep. What
+     * the kernel does not take beyond that is refused: tlr_send() says
+     * UV_ENOBUFS, a tlr_write() completes with it, after which the connection
+     * is closed with RST. SIZE_MAX: no limit. 0, the default: an eighth of the
+     * memory that the process may use.
+     */
+    size_t max_queued;
+
+    /**
+     * Who may come in: of the rules that a peer's address is within the one
+     * with the longest prefix decides, and if two are as long, the one that
+     * denies. A peer that none is about may come in, unless there is a rule
+     * that allows. IPv4 peers of an IPv6 socket (::ffff:a.b.c.d) are seen as
+     * IPv4. Others are closed with RST right after accept(), before anything
+     * is allocated. Copied. See tlr_access_parse().
+     */
+    const struct tlr_access_rule *access;
+    size_t access_count; /**< how many rules; at most 65536 */
+
+    /**
+     * Milliseconds without a byte read from the peer, or taken by the kernel,
+     * after which a connection is closed; 0, the default: none. Time in which
+     * the program asks for no read counts, too. When it passes on_read gets
+     * UV_ETIMEDOUT if a read is asked for, else the connection is reset; with
+     * on_close comes TLR_CLOSED_BY_IDLE either way.
+     */
+    unsigned idle_timeout;
+
+    /**
+     * Milliseconds that one read may take, from the call that asks for it until
+     * it completes: for tlr_read_exactly() and tlr_read_until() the whole of
+     * it. 0, the default: none. When it passes on_read gets UV_ETIMEDOUT, and
+     * only tlr_close() or tlr_reset() is left to call: TLR_CLOSED_BY_READ.
+     */
+    unsigned read_timeout;
+
+    /**
+     * Milliseconds in which a peer that is owed output has to take some:
+     * write_rate bytes for each second of them, at least one. Else it is reset:
+     * TLR_CLOSED_BY_WRITE. Goes on after tlr_close(), as long as something is
+     * queued. 0, the default: none.
+     */
+    unsigned write_timeout;
+    unsigned write_rate; /**< bytes a second, see write_timeout; default 1 */
+
+    /**
+     * Milliseconds after on_open when a connection that is still open is
+     * ended: on_drain is called, and after lifetime_grace it is reset if it
+     * has not closed: TLR_CLOSED_BY_LIFETIME. 0, the default: none.
+     */
+    unsigned max_lifetime;
+    unsigned lifetime_grace; /**< milliseconds; default 5000 */
+
+    /**
+     * By how much of it max_lifetime and idle_timeout are shortened, in
+     * percent, 0 to 100, at random for each connection, so that those that came
+     * together do not all go together; default 10.
+     */
+    unsigned jitter;
+
+    /**
+     * Milliseconds that a worker's loop may take for one turn before it counts
+     * as stalled: on_stall is called, and it gets no further connections (with
+     * TLR_BALANCE_REUSEPORT it does: the kernel chooses) until it turns again.
+     * It is looked at every quarter of this time, from the host loop. 0: never;
+     * default 1000.
+     */
+    unsigned stall_time;
+
+    /**
+     * On the host loop's thread: worker number `worker` has not turned for
+     * `milliseconds`; over: it turns again, that long it did not. May be NULL.
+     */
+    void (*on_stall)(struct tlr_server *server, unsigned worker,
+                     uint64_t milliseconds, int over);
+
+    /**
+     * On the host loop's thread: something runs out, or a limit is reached. At
+     * most once a second for each kind; what comes in between is in `times` of
+     * the next. `warning` is lent until it returns. May be NULL.
+     */
+    void (*on_warning)(struct tlr_server *server,
+                       const struct tlr_warning *warning);
 };
 
 /**
@@ -600,6 +778,19 @@ struct tlr_counters {
     uint64_t connected; /**< of `accepted`: by tlr_connect() */
     uint64_t posts;     /**< calls of tlr_post() and its kin that have run */
     uint64_t posts_refused; /**< those that were answered UV_ENOBUFS */
+    uint64_t refused_access;  /**< of `refused`: by tlr_options.access */
+    uint64_t refused_peer;    /**< of `refused`: by max_per_peer */
+    uint64_t refused_limit;   /**< of `refused`: by max_connections, or _worker */
+    uint64_t refused_rate;    /**< of `refused`: by accept_rate */
+    uint64_t refused_memory;  /**< of `refused`: no memory */
+    uint64_t accept_errors;   /**< accept() failed, and went on at once */
+    uint64_t out_of_descriptors; /**< times that accepting paused for that */
+    uint64_t out_of_memory;      /**< likewise */
+    uint64_t waited_limit; /**< times that accepting waited for room */
+    uint64_t waited_rate;  /**< times that it waited for accept_rate */
+    uint64_t queued;       /**< bytes queued now, see max_queued; may fall */
+    uint64_t queue_refused; /**< writes and sends refused by max_queued */
+    uint64_t stalls;       /**< times that a worker's loop stalled */
 };
 
 /** For tlr_server_counters(): the sum over all workers. */

@@ -57,6 +57,22 @@ static void on_stopped(struct tlr_server *server)
     uv_close((uv_handle_t *)&program->stats, NULL);
 }
 
+static void fill_limits(const struct tlr_echo_options *from,
+                        struct tlr_options *options)
+{
+    options->max_connections = (unsigned)from->max_connections;
+    options->max_per_worker = (unsigned)from->max_per_worker;
+    options->max_per_peer = (unsigned)from->max_per_peer;
+    options->accept_rate = (unsigned)from->accept_rate;
+    options->accept_burst = (unsigned)from->accept_burst;
+    options->at_limit = (enum tlr_at_limit)from->at_limit;
+    options->max_queued = (size_t)from->max_queued;
+    options->idle_timeout = (unsigned)from->idle_timeout;
+    options->write_timeout = (unsigned)from->write_timeout;
+    options->write_rate = (unsigned)from->write_rate;
+    options->max_lifetime = (unsigned)from->max_lifetime;
+}
+
 static void fill_options(struct program *program, struct tlr_options *options)
 {
     tlr_options_init(options, sizeof(*options));
@@ -64,7 +80,7 @@ static void fill_options(struct program *program, struct tlr_options *options)
     options->loops = program->options.loops;
     options->balance = (enum tlr_balance)program->options.balance;
     options->backlog = (int)program->options.backlog;
-    options->max_connections = (unsigned)program->options.max_connections;
+    fill_limits(&program->options, options);
     options->read_buffer = (size_t)program->options.read_buffer;
     options->user = program;
     options->on_stopped = on_stopped;

@@ -17,6 +17,29 @@ static const char *const balances[] = {"least", "rr", "reuseport", NULL};
 #define VERSION_TEXT(major, minor, patch) #major "." #minor "." #patch
 #define VERSION(major, minor, patch) VERSION_TEXT(major, minor, patch)
 
+/* In the order of enum tlr_at_limit. */
+static const char *const at_limits[] = {"wait", "close", NULL};
+
+/* A number, or auto: TLR_AUTO. */
+static int apply_limit(const struct tlr_cli_option *option, const char *value,
+                       struct tlr_cli_text *complaint)
+{
+    uint64_t *limit = option->target;
+
+    if (strcmp(value, "auto") == 0) {
+        *limit = TLR_AUTO;
+        return 0;
+    }
+    if (tlr_cli_parse_number(value, 0, TLR_AUTO - 1, limit) != 0) {
+        tlr_cli_text_add(complaint,
+                         "wants a whole number from 0 to %u, or auto, "
+                         "not \"%s\"",
+                         TLR_AUTO - 1, value);
+        return UV_EINVAL;
+    }
+    return 0;
+}
+
 static int apply_loops(const struct tlr_cli_option *option, const char *value,
                        struct tlr_cli_text *complaint)
 {
@@ -63,10 +86,54 @@ static bool parse(struct tlr_echo_options *options, int argc,
                  "for as many as it allows (0)",
          .apply = tlr_cli_apply_number, .target = &options->backlog,
          .max = INT32_MAX},
-        {.name = "--max-connections", .argument = "N",
-         .help = "connections open at a time; further ones wait in the "
-                 "kernel's queue; 0 for no limit (0)",
-         .apply = tlr_cli_apply_number, .target = &options->max_connections,
+        {.name = "--max-connections", .argument = "N|auto",
+         .help = "connections open at a time; 0 for no limit; auto for as "
+                 "many as descriptors allow (auto)",
+         .apply = apply_limit, .target = &options->max_connections},
+        {.name = "--max-per-worker", .argument = "N|auto",
+         .help = "the same for one loop; auto for twice an even share (auto)",
+         .apply = apply_limit, .target = &options->max_per_worker},
+        {.name = "--max-per-peer", .argument = "N|auto",
+         .help = "connections open at a time from one IPv4 address, or one "
+                 "IPv6 /64; further ones are closed; 0 for no limit; auto for "
+                 "7/8 of --max-connections (auto)",
+         .apply = apply_limit, .target = &options->max_per_peer},
+        {.name = "--accept-rate", .argument = "N",
+         .help = "connections accepted in a second; 0 for no limit (50000)",
+         .apply = tlr_cli_apply_number, .target = &options->accept_rate,
+         .max = UINT32_MAX},
+        {.name = "--accept-burst", .argument = "N",
+         .help = "how many of them at once after a quiet time; 0 for a "
+                 "second's worth (0)",
+         .apply = tlr_cli_apply_number, .target = &options->accept_burst,
+         .max = UINT32_MAX},
+        {.name = "--at-limit", .argument = "wait|close",
+         .help = "who comes when a limit is reached waits in the kernel's "
+                 "queue, or is closed (wait)",
+         .apply = tlr_cli_apply_choice, .target = &options->at_limit,
+         .choices = at_limits},
+        {.name = "--max-queued", .argument = "SIZE",
+         .help = "output that all connections together may have waiting; 0 "
+                 "for an eighth of the memory (0)",
+         .apply = tlr_cli_apply_size, .target = &options->max_queued,
+         .max = SIZE_MAX / 2},
+        {.name = "--idle-timeout", .argument = "SECONDS",
+         .help = "close a connection on which nothing has come or gone for so "
+                 "long; 0 for never (0)",
+         .apply = tlr_cli_apply_seconds, .target = &options->idle_timeout,
+         .max = UINT32_MAX},
+        {.name = "--write-timeout", .argument = "SECONDS",
+         .help = "reset a connection whose peer takes less than --write-rate "
+                 "of what it is owed for so long; 0 for never (0)",
+         .apply = tlr_cli_apply_seconds, .target = &options->write_timeout,
+         .max = UINT32_MAX},
+        {.name = "--write-rate", .argument = "SIZE",
+         .help = "bytes a second that a peer has to take (1)",
+         .apply = tlr_cli_apply_size, .target = &options->write_rate,
+         .max = UINT32_MAX},
+        {.name = "--max-lifetime", .argument = "SECONDS",
+         .help = "end a connection that is so old; 0 for never (0)",
+         .apply = tlr_cli_apply_seconds, .target = &options->max_lifetime,
          .max = UINT32_MAX},
         {.name = "--read-buffer", .argument = "SIZE",
          .help = "bytes one read may bring, as in 64K (64K)",
@@ -115,6 +182,11 @@ bool tlr_echo_options_read(struct tlr_echo_options *options,
     options->listen.capacity = (size_t)argc;
     options->loops = defaults.loops;
     options->balance = defaults.balance;
+    options->max_connections = defaults.max_connections;
+    options->max_per_worker = defaults.max_per_worker;
+    options->max_per_peer = defaults.max_per_peer;
+    options->accept_rate = defaults.accept_rate;
+    options->write_rate = defaults.write_rate;
     options->read_buffer = defaults.read_buffer;
     options->drain = DEFAULT_DRAIN;
     if (!parse(options, argc, argv, status)) {

@@ -12,6 +12,16 @@ struct tlr_echo_options {
     unsigned balance;           /* enum tlr_balance */
     uint64_t backlog;
     uint64_t max_connections;
+    uint64_t max_per_worker;
+    uint64_t max_per_peer;
+    uint64_t accept_rate;
+    uint64_t accept_burst;
+    unsigned at_limit;   /* enum tlr_at_limit */
+    uint64_t max_queued; /* bytes; 0: the library's choice */
+    uint64_t idle_timeout;  /* this and the next two: milliseconds */
+    uint64_t write_timeout;
+    uint64_t max_lifetime;
+    uint64_t write_rate;    /* bytes a second */
     uint64_t read_buffer; /* bytes */
     uint64_t drain;       /* milliseconds */
     uint64_t stats;       /* milliseconds; 0: none */

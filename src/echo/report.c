@@ -3,6 +3,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "cli/address.h"
@@ -12,8 +13,41 @@
 static const char *const causes[TLR_CAUSES] = {
     [TLR_CLOSED_BY_PEER] = "peer",   [TLR_CLOSED_BY_HANDLER] = "handler",
     [TLR_CLOSED_BY_RESET] = "reset", [TLR_CLOSED_BY_ERROR] = "error",
-    [TLR_CLOSED_BY_STOP] = "stop",
+    [TLR_CLOSED_BY_STOP] = "stop",   [TLR_CLOSED_OWING] = "owing",
+    [TLR_CLOSED_BY_IDLE] = "idle",   [TLR_CLOSED_BY_READ] = "read",
+    [TLR_CLOSED_BY_WRITE] = "write", [TLR_CLOSED_BY_LIFETIME] = "lifetime",
+    [TLR_CLOSED_BY_QUEUED] = "queued",
 };
+
+/* The others have a column only when there are any. */
+#define USUAL_CAUSES 5
+
+/* Figures that are 0 as long as nothing is wrong. */
+static const struct {
+    const char *name; /* in JSON, and for people */
+    size_t offset;
+} troubles[] = {
+    {"refused_access", offsetof(struct tlr_counters, refused_access)},
+    {"refused_peer", offsetof(struct tlr_counters, refused_peer)},
+    {"refused_limit", offsetof(struct tlr_counters, refused_limit)},
+    {"refused_rate", offsetof(struct tlr_counters, refused_rate)},
+    {"refused_memory", offsetof(struct tlr_counters, refused_memory)},
+    {"accept_errors", offsetof(struct tlr_counters, accept_errors)},
+    {"out_of_descriptors", offsetof(struct tlr_counters, out_of_descriptors)},
+    {"out_of_memory", offsetof(struct tlr_counters, out_of_memory)},
+    {"waited_limit", offsetof(struct tlr_counters, waited_limit)},
+    {"waited_rate", offsetof(struct tlr_counters, waited_rate)},
+    {"queued", offsetof(struct tlr_counters, queued)},
+    {"queue_refused", offsetof(struct tlr_counters, queue_refused)},
+    {"stalls", offsetof(struct tlr_counters, stalls)},
+};
+
+#define TROUBLES (sizeof(troubles) / sizeof(troubles[0]))
+
+static uint64_t trouble(const struct tlr_counters *counters, size_t i)
+{
+    return *(const uint64_t *)((const char *)counters + troubles[i].offset);
+}
 
 void tlr_echo_report_init(struct tlr_echo_report *report,
                           const struct tlr_server *server, bool json,
@@ -146,6 +180,7 @@ void tlr_echo_report_listening(struct tlr_echo_report *report, int loops)
 static void counters_json(struct tlr_cli_json *json,
                           const struct tlr_counters *counters)
 {
+    size_t t;
     int i;
 
     tlr_cli_json_u64(json, "accepted", counters->accepted);
@@ -161,6 +196,9 @@ static void counters_json(struct tlr_cli_json *json,
     tlr_cli_json_u64(json, "bytes_in", counters->bytes_in);
     tlr_cli_json_u64(json, "bytes_out", counters->bytes_out);
     tlr_cli_json_u64(json, "emulated", counters->emulated);
+    for (t = 0; t < TROUBLES; t++) {
+        tlr_cli_json_u64(json, troubles[t].name, trouble(counters, t));
+    }
 }
 
 static void figures_json(const struct tlr_echo_report *report,
@@ -279,8 +317,14 @@ static void summary_json(const struct tlr_echo_report *report,
     tlr_cli_text_add(text, "\n");
 }
 
+static bool has_column(const struct tlr_counters *sum, int cause)
+{
+    return cause < USUAL_CAUSES || sum->closed[cause] > 0;
+}
+
 static void summary_row(struct tlr_cli_text *text, const char *name,
-                        const struct tlr_counters *counters)
+                        const struct tlr_counters *counters,
+                        const struct tlr_counters *sum)
 {
     int i;
 
@@ -291,18 +335,35 @@ static void summary_row(struct tlr_cli_text *text, const char *name,
                      counters->writes, counters->bytes_in,
                      counters->bytes_out, counters->refused);
     for (i = 0; i < TLR_CAUSES; i++) {
-        tlr_cli_text_add(text, " %8" PRIu64, counters->closed[i]);
+        if (has_column(sum, i)) {
+            tlr_cli_text_add(text, " %8" PRIu64, counters->closed[i]);
+        }
     }
     tlr_cli_text_add(text, "\n");
+}
+
+static void summary_troubles(struct tlr_cli_text *text,
+                             const struct tlr_counters *sum)
+{
+    size_t i;
+
+    for (i = 0; i < TROUBLES; i++) {
+        if (trouble(sum, i) > 0) {
+            tlr_cli_text_add(text, "%20s %10" PRIu64 "\n", troubles[i].name,
+                             trouble(sum, i));
+        }
+    }
 }
 
 static void summary_text(const struct tlr_echo_report *report,
                          struct tlr_cli_text *text)
 {
     struct tlr_counters counters;
+    struct tlr_counters sum;
     char name[16];
     unsigned i;
 
+    sum_up(report, &sum);
     tlr_cli_text_add(text,
                      "stopped after %.1f s\n"
                      "%107s\n"
@@ -311,17 +372,19 @@ static void summary_text(const struct tlr_echo_report *report,
                      "loop", "accepted", "reads", "writes", "bytes in",
                      "bytes out", "refused");
     for (i = 0; i < TLR_CAUSES; i++) {
-        tlr_cli_text_add(text, " %8s", causes[i]);
+        if (has_column(&sum, (int)i)) {
+            tlr_cli_text_add(text, " %8s", causes[i]);
+        }
     }
     tlr_cli_text_add(text, "\n");
     for (i = 0; i < tlr_server_workers(report->server); i++) {
         (void)tlr_server_counters(report->server, i, &counters,
                                   sizeof(counters));
         (void)snprintf(name, sizeof(name), "%u", i); /* it fits */
-        summary_row(text, name, &counters);
+        summary_row(text, name, &counters, &sum);
     }
-    sum_up(report, &counters);
-    summary_row(text, "all", &counters);
+    summary_row(text, "all", &sum, &sum);
+    summary_troubles(text, &sum);
 }
 
 void tlr_echo_report_summary(struct tlr_echo_report *report)
