@@ -25,6 +25,7 @@
 #include "handoff.h"
 #include "libuv.h"
 #include "list.h"
+#include "point.h"
 
 /* Accepted in one go before the loop gets its turn. */
 #define BATCH 64
@@ -121,6 +122,7 @@ static enum verdict accept_one(struct tlr_listener *listener)
     if (!listener->callbacks->reserve(listener)) {
         return NO_ROOM;
     }
+    TLR_POINT(listener_reserved);
     err = tlr_handoff_accept(listener->sock, &sock);
     if (err == 0) {
         count_down(listener);
