@@ -115,8 +115,9 @@ static void on_drain(struct tlr_conn *conn)
 
 static void on_close(struct tlr_conn *conn, enum tlr_cause cause)
 {
-    static const char *const causes[] = {"peer", "handler", "reset", "error",
-                                         "stop"};
+    static const char *const causes[TLR_CAUSES] = {
+        "peer", "handler", "reset", "error",    "stop",  "owing",
+        "idle", "read",    "write", "lifetime", "queued"};
 
     begin();
     log_event("close", causes[cause]);
@@ -873,7 +874,7 @@ static void stopping_resets_a_peer_that_is_owed_bytes(void **state)
     tlr_server_stop(f->server);
     run_until(&f->loop, is_stopped, f);
     assert_string_equal(
-        script.log, "open, read ECANCELED, write ECANCELED, close stop");
+        script.log, "open, read ECANCELED, write ECANCELED, close owing");
     client_read(&client);
     client_wait_reset(f, &client);
     client_close(f, &client);

@@ -795,7 +795,7 @@ static void stopping_drops_what_is_queued(void **state)
     start_server(f);
     connect_late(f, &client);
     drain_server(f, 0);
-    expect_so_far("open, write ECANCELED, close stop");
+    expect_so_far("open, write ECANCELED, close owing");
     client_close(f, &client);
 }
 

@@ -295,6 +295,7 @@ void tlr_conn_stop(struct tlr_conn *conn)
     }
     if (conn->writing == TLR_WRITE_QUEUED ||
         conn->writing == TLR_WRITE_QUEUED_FIN) {
+        conn->cause = TLR_CLOSED_OWING; /* whoever has closed it before */
         abort_handle(conn);
     } else {
         tlr_handoff_send_fin(&conn->uv.tcp);

@@ -72,16 +72,29 @@ bool tlr_pool_was_full(struct tlr_pool *pool)
 
 /* ---- choosing ------------------------------------------------------- */
 
+static bool is_stalled(const struct tlr_worker *worker)
+{
+    return atomic_load((_Atomic bool *)&worker->watch.stalled);
+}
+
+/* What the balance goes by: a worker that is stalled has no room at all. */
+static uint64_t load_of(const struct tlr_worker *worker)
+{
+    return is_stalled(worker)
+               ? UINT64_MAX
+               : atomic_load((_Atomic uint64_t *)&worker->load);
+}
+
 /* The first with the fewest, from the one whose turn it is. */
 static unsigned least(struct tlr_pool *pool, unsigned turn)
 {
     unsigned best = turn;
-    uint64_t fewest = atomic_load(&pool->workers[best].load);
+    uint64_t fewest = load_of(&pool->workers[best]);
     unsigned i;
 
     for (i = 1; i < pool->count && fewest > 0; i++) {
         unsigned index = (turn + i) % pool->count;
-        uint64_t load = atomic_load(&pool->workers[index].load);
+        uint64_t load = load_of(&pool->workers[index]);
 
         if (load < fewest) {
             fewest = load;
@@ -91,14 +104,29 @@ static unsigned least(struct tlr_pool *pool, unsigned turn)
     return best;
 }
 
+/* The first that turns, or if none does the one whose turn it is. */
+static unsigned round_robin(struct tlr_pool *pool, unsigned turn)
+{
+    unsigned i;
+
+    for (i = 0; i < pool->count; i++) {
+        unsigned index = (turn + i) % pool->count;
+
+        if (!is_stalled(&pool->workers[index])) {
+            return index;
+        }
+    }
+    return turn;
+}
+
 /* Two threads at once may choose the same one: it will even out. */
 struct tlr_worker *tlr_pool_choose(struct tlr_pool *pool)
 {
-    unsigned index = atomic_load(&pool->next);
+    unsigned turn = atomic_load(&pool->next);
+    unsigned index = pool->balance == TLR_BALANCE_LEAST
+                         ? least(pool, turn)
+                         : round_robin(pool, turn);
 
-    if (pool->balance == TLR_BALANCE_LEAST) {
-        index = least(pool, index);
-    }
     atomic_store(&pool->next, index + 1 == pool->count ? 0 : index + 1);
     return &pool->workers[index];
 }

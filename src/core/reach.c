@@ -242,3 +242,30 @@ int tlr_server_counters(const struct tlr_server *server, unsigned worker,
     memcpy(counters, &sum, size < sizeof(sum) ? size : sizeof(sum));
     return 0;
 }
+
+static uint64_t remaining(const struct tlr_server *server)
+{
+    uint64_t until = tlr_tally_get(&server->until);
+    uint64_t now = uv_hrtime();
+
+    if (until == 0) {
+        return TLR_NO_DEADLINE;
+    }
+    return until > now ? (until - now) / 1000000 : 0;
+}
+
+void tlr_server_progress(const struct tlr_server *server,
+                         struct tlr_progress *progress, size_t size)
+{
+    struct tlr_progress now = {0};
+    struct tlr_counters counters;
+
+    (void)tlr_server_counters(server, TLR_ALL_WORKERS, &counters,
+                              sizeof(counters)); /* there are workers */
+    now.phase = (uint64_t)atomic_load((_Atomic int *)&server->phase);
+    now.open = counters.open;
+    now.queued = counters.queued;
+    now.remaining = remaining(server);
+    memset(progress, 0, size);
+    memcpy(progress, &now, size < sizeof(now) ? size : sizeof(now));
+}

@@ -42,10 +42,19 @@ static const unsigned successors[] = {
 #define HOST_LOOK 1u  /* there is room again, or a worker has closed */
 #define HOST_DRAIN 2u /* another thread has called tlr_server_drain() */
 
+static const enum tlr_phase phases[] = {
+    [SERVER_NEW] = TLR_PHASE_NEW,
+    [SERVER_RUNNING] = TLR_PHASE_RUNNING,
+    [SERVER_DRAINING] = TLR_PHASE_DRAINING,
+    [SERVER_CLOSING] = TLR_PHASE_STOPPING,
+    [SERVER_STOPPED] = TLR_PHASE_STOPPED,
+};
+
 static void enter_state(struct tlr_server *server, enum server_state next)
 {
     TLR_CHECK((successors[server->state] & TO(next)) != 0);
     server->state = next;
+    atomic_store(&server->phase, phases[next]);
 }
 
 unsigned tlr_version(void)
@@ -128,6 +137,10 @@ static int init(struct tlr_server *server, uv_loop_t *host,
     configure(server, options);
     server->host = host;
     server->on_stopped = options->on_stopped;
+    server->on_stall = options->on_stall;
+    server->stall_time = options->loops == TLR_LOOPS_HOST
+                             ? 0
+                             : options->stall_time;
     server->backlog = options->backlog;
     atomic_store(&server->asked, TLR_NO_DEADLINE);
     err = tlr_mailbox_create(&server->mailbox, &server->config.allocator,
@@ -231,6 +244,12 @@ static void on_deadline_closed(uv_handle_t *handle)
     handle_closed(TLR_CONTAINER_OF(handle, struct tlr_server, deadline));
 }
 
+static void on_watchdog_closed(uv_handle_t *handle)
+{
+    handle_closed(
+        TLR_CONTAINER_OF(handle, struct tlr_server, watchdog.timer));
+}
+
 struct delivery {
     struct tlr_server *server;
     const struct tlr_message *message;
@@ -278,6 +297,9 @@ static void close_handles(struct tlr_server *server)
     (void)receive(server); /* orders have no meaning any more */
     tlr_mailbox_close(&server->mailbox, on_mailbox_closed);
     tlr_libuv_close((uv_handle_t *)&server->deadline, on_deadline_closed);
+    if (server->stall_time > 0) {
+        tlr_watchdog_close(&server->watchdog, on_watchdog_closed);
+    }
 }
 
 void tlr_server_close_if_done(struct tlr_server *server)
@@ -366,6 +388,33 @@ static void ref_handles(struct tlr_server *server)
     ref_handle(server, (uv_handle_t *)&server->deadline);
 }
 
+struct stall {
+    struct tlr_server *server;
+    unsigned worker;
+    uint64_t milliseconds;
+    int over;
+};
+
+static void call_stall(void *argument)
+{
+    struct stall *stall = argument;
+
+    stall->server->on_stall(stall->server, stall->worker, stall->milliseconds,
+                            stall->over);
+}
+
+static void on_stall(struct tlr_watchdog *watchdog, unsigned worker,
+                     uint64_t milliseconds, bool over)
+{
+    struct stall stall = {
+        TLR_CONTAINER_OF(watchdog, struct tlr_server, watchdog), worker,
+        milliseconds, over};
+
+    if (stall.server->on_stall != NULL) {
+        tlr_config_call(&stall.server->config, call_stall, &stall);
+    }
+}
+
 static int put_handles(struct tlr_server *server)
 {
     int err = tlr_mailbox_open(&server->mailbox, server->host, on_async);
@@ -375,6 +424,11 @@ static int put_handles(struct tlr_server *server)
     }
     TLR_CHECK(uv_timer_init(server->host, &server->deadline) == 0);
     server->handles = 2;
+    if (server->stall_time > 0) {
+        tlr_watchdog_init(&server->watchdog, server->host, &server->pool,
+                          server->stall_time, on_stall);
+        server->handles++;
+    }
     return 0;
 }
 
@@ -518,6 +572,9 @@ static void end_listening(struct tlr_server *server, unsigned orders)
                    tlr_pool_is_incomplete(&server->pool);
 
     server->orders = orders;
+    if (orders == TLR_ORDER_STOP) {
+        atomic_store(&server->phase, TLR_PHASE_STOPPING);
+    }
     tlr_endpoints_each(server, at_once ? close_at_once : close_taking_queued);
     tlr_endpoints_order_workers(server);
 }
@@ -532,6 +589,9 @@ static void on_deadline(uv_timer_t *timer)
     hurry(TLR_CONTAINER_OF(timer, struct tlr_server, deadline));
 }
 
+/* In milliseconds: hundreds of years, which are as good as for ever. */
+#define YEARS (UINT64_MAX / 2000000)
+
 static void set_deadline(struct tlr_server *server, uint64_t milliseconds)
 {
     uint64_t now;
@@ -542,6 +602,9 @@ static void set_deadline(struct tlr_server *server, uint64_t milliseconds)
         return; /* passed, or not sooner */
     }
     server->due = now + milliseconds;
+    atomic_store(&server->until, milliseconds < YEARS
+                                     ? uv_hrtime() + milliseconds * 1000000
+                                     : 0);
     if (!uv_is_closing((uv_handle_t *)&server->deadline)) { /* by the host */
         TLR_CHECK(uv_timer_start(&server->deadline, on_deadline, milliseconds,
                                  0) == 0);

@@ -10,6 +10,7 @@
 
 #include "listener.h"
 #include "pool.h"
+#include "watchdog.h"
 
 enum server_state {
     SERVER_NEW,
@@ -33,12 +34,16 @@ struct tlr_server {
     uv_loop_t *host;
     struct tlr_mailbox mailbox; /* by which other threads reach the host */
     uv_timer_t deadline;
+    struct tlr_watchdog watchdog; /* if stall_time > 0 */
+    unsigned stall_time;          /* milliseconds; 0: no watchdog */
     struct endpoint *endpoints; /* in the order of the calls */
     void (*on_stopped)(struct tlr_server *server);
+    void (*on_stall)(struct tlr_server *server, unsigned worker,
+                     uint64_t milliseconds, int over);
     int backlog;
     int state;            /* enum server_state */
     unsigned listeners;   /* on the host loop, not closed yet */
-    unsigned handles;     /* likewise, of mailbox and deadline */
+    unsigned handles;     /* likewise, of mailbox, deadline and watchdog */
     uint64_t due;         /* of the deadline, as uv_now() of the host loop */
     unsigned orders;      /* to the workers, when the listeners are closed */
     bool unreferenced;    /* none of our handles keeps the loop alive */
@@ -49,6 +54,8 @@ struct tlr_server {
     _Atomic uintptr_t thread; /* the host's, from the start on; else 0 */
     _Atomic uint64_t asked;   /* the deadline with HOST_DRAIN */
     _Atomic uint64_t posts;   /* to TLR_HOST, that have run */
+    _Atomic int phase;        /* enum tlr_phase, for other threads */
+    _Atomic uint64_t until;   /* the deadline, as uv_hrtime(); or 0 */
 };
 
 /* No threads: the worker's loop is the host's. */

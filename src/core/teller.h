@@ -748,6 +748,34 @@ TLR_EXTERN void tlr_server_unref(struct tlr_server *server);
  */
 TLR_EXTERN void tlr_server_destroy(struct tlr_server *server);
 
+/** What a server is doing. */
+enum tlr_phase {
+    TLR_PHASE_NEW = 0,  /**< created, and not started */
+    TLR_PHASE_RUNNING,  /**< it serves */
+    TLR_PHASE_DRAINING, /**< no more come, and those that are there finish */
+    TLR_PHASE_STOPPING, /**< everything closes now */
+    TLR_PHASE_STOPPED   /**< nothing is left; or the start has failed */
+};
+
+/** How far a drain has got. */
+struct tlr_progress {
+    uint64_t phase;     /**< enum tlr_phase */
+    uint64_t open;      /**< connections, as tlr_counters.open */
+    uint64_t queued;    /**< bytes they are owed, as tlr_counters.queued */
+    uint64_t remaining; /**< milliseconds until the deadline, or
+                             TLR_NO_DEADLINE */
+};
+
+/**
+ * Says how far it has got. size: sizeof(*progress), as the program knows it. To
+ * hurry call tlr_server_drain() again with a shorter deadline, or
+ * tlr_server_stop(). Any thread, without a lock, from tlr_server_create() until
+ * tlr_server_destroy().
+ */
+TLR_EXTERN void tlr_server_progress(const struct tlr_server *server,
+                                    struct tlr_progress *progress,
+                                    size_t size);
+
 /** tlr_options.user. Any thread. */
 TLR_EXTERN void *tlr_server_user(const struct tlr_server *server);
 

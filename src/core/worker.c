@@ -185,6 +185,7 @@ static void call_end(void *argument)
 static void end(struct tlr_worker *worker)
 {
     enter_state(worker, WORKER_CLOSING);
+    atomic_store(&worker->watch.watched, false);
     worker->conns.stopping = true;
     tlr_mailbox_shut(&worker->mailbox);
     (void)receive(worker); /* orders have no meaning any more */
@@ -353,8 +354,17 @@ static void stop(struct tlr_worker *worker)
     end_if_empty(worker);
 }
 
+static void answer(struct tlr_worker *worker)
+{
+    atomic_store(&worker->watch.answered, uv_hrtime());
+    atomic_store(&worker->watch.asked, false);
+}
+
 static void obey(struct tlr_worker *worker, unsigned orders)
 {
+    if ((orders & TLR_ORDER_TURN) != 0) {
+        answer(worker);
+    }
     if ((orders & TLR_ORDER_RESUME) != 0) {
         resume(worker);
     }
@@ -491,6 +501,7 @@ static void begin(struct tlr_worker *worker)
 
     worker->conns.thread = tlr_handoff_thread_id();
     worker->started = true;
+    atomic_store(&worker->watch.watched, worker->kind != TLR_WORKER_HOST);
     if (worker->config->on_worker_start != NULL) {
         tlr_conns_call(&worker->conns, call_start, worker);
     }
@@ -640,4 +651,5 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     counters->connected = tlr_tally_get(&tally->connected);
     counters->posts = tlr_tally_get(&tally->posts);
     counters->posts_refused = tlr_tally_get(&worker->mailbox.denied);
+    counters->stalls = tlr_tally_get(&worker->watch.stalls);
 }

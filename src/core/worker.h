@@ -20,6 +20,7 @@
 #define TLR_ORDER_STOP 4u   /* close everything now */
 #define TLR_ORDER_RESUME 8u /* there is room again: own listeners go on */
 #define TLR_ORDER_END 16u   /* after FINISH: end, once it is empty */
+#define TLR_ORDER_TURN 32u  /* say that the loop turns: see watchdog.h */
 
 struct tlr_worker;
 
@@ -35,6 +36,17 @@ struct tlr_worker_callbacks {
 
 /* Whose loop it is, and so whose thread runs it. */
 enum tlr_worker_kind { TLR_WORKER_OWN, TLR_WORKER_HOST, TLR_WORKER_BORROWED };
+
+/* What the watchdog knows of a worker. */
+struct tlr_watch {
+    _Atomic bool watched;      /* its loop is expected to turn */
+    _Atomic bool asked;        /* and has not answered yet */
+    _Atomic bool stalled;      /* the balance avoids it */
+    _Atomic uint64_t answered; /* uv_hrtime() of the last answer */
+    _Atomic uint64_t stalls;   /* so far */
+    uint64_t since;            /* the watchdog's: when it was asked */
+    unsigned looks;            /* and how often it has looked since */
+};
 
 struct tlr_worker {
     struct tlr_conns conns;
@@ -61,6 +73,7 @@ struct tlr_worker {
     char before[TLR_CACHE_LINE];
     _Atomic uint64_t load;
     _Atomic uint64_t refused; /* by the host: the mailbox had no memory */
+    struct tlr_watch watch;
     char after[TLR_CACHE_LINE];
 };
 

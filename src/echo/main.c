@@ -13,12 +13,15 @@
 #include "options.h"
 #include "report.h"
 
+#define PROGRESS 1000 /* milliseconds between lines while it drains */
+
 struct program {
     struct tlr_echo_options options;
     struct tlr_echo_report report;
     struct tlr_server *server;
     struct tlr_cli_signals signals;
     uv_timer_t stats;
+    uv_timer_t progress; /* of a drain */
     uv_loop_t loop;
 };
 
@@ -27,6 +30,13 @@ static int say(const char *what, int err)
     fprintf(stderr, "teller-echo: %s: %s (%s)\n", what, uv_strerror(err),
             uv_err_name(err));
     return TLR_CLI_STATUS_FAILURE;
+}
+
+static void on_progress(uv_timer_t *timer)
+{
+    struct program *program = timer->data;
+
+    tlr_echo_report_progress(&program->report);
 }
 
 static void on_stop_asked(struct tlr_cli_signals *signals, unsigned times)
@@ -38,6 +48,10 @@ static void on_stop_asked(struct tlr_cli_signals *signals, unsigned times)
         tlr_echo_report_draining(&program->report, deadline);
     }
     tlr_server_drain(program->server, deadline);
+    if (times == 1) { /* cannot fail: cb set */
+        (void)uv_timer_start(&program->progress, on_progress, PROGRESS,
+                             PROGRESS);
+    }
 }
 
 static void on_stats(uv_timer_t *timer)
@@ -45,6 +59,14 @@ static void on_stats(uv_timer_t *timer)
     struct program *program = timer->data;
 
     tlr_echo_report_figures(&program->report);
+}
+
+static void on_stall(struct tlr_server *server, unsigned worker,
+                     uint64_t milliseconds, int over)
+{
+    struct program *program = tlr_server_user(server);
+
+    tlr_echo_report_stall(&program->report, worker, milliseconds, over != 0);
 }
 
 /* What is left on the loop is ours: close it, and the loop ends. */
@@ -55,6 +77,7 @@ static void on_stopped(struct tlr_server *server)
     tlr_echo_report_summary(&program->report);
     tlr_cli_signals_close(&program->signals, NULL);
     uv_close((uv_handle_t *)&program->stats, NULL);
+    uv_close((uv_handle_t *)&program->progress, NULL);
 }
 
 static void fill_limits(const struct tlr_echo_options *from,
@@ -84,6 +107,7 @@ static void fill_options(struct program *program, struct tlr_options *options)
     options->read_buffer = (size_t)program->options.read_buffer;
     options->user = program;
     options->on_stopped = on_stopped;
+    options->on_stall = on_stall;
 }
 
 static int create(struct program *program)
@@ -147,7 +171,9 @@ static int start(struct program *program)
         return say("cannot start the server", err);
     }
     (void)uv_timer_init(&program->loop, &program->stats); /* always 0 */
+    (void)uv_timer_init(&program->loop, &program->progress);
     program->stats.data = program;
+    program->progress.data = program;
     if (program->options.stats > 0) {
         (void)uv_timer_start(&program->stats, on_stats, program->options.stats,
                              program->options.stats); /* cannot fail: cb set */

@@ -290,6 +290,78 @@ void tlr_echo_report_draining(struct tlr_echo_report *report, uint64_t ms)
     print(&text);
 }
 
+static void progress_json(const struct tlr_progress *progress,
+                          struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+
+    tlr_cli_json_open(&json, NULL, '{');
+    tlr_cli_json_string(&json, "event", "progress");
+    tlr_cli_json_u64(&json, "open", progress->open);
+    tlr_cli_json_u64(&json, "queued", progress->queued);
+    if (progress->remaining != TLR_NO_DEADLINE) {
+        tlr_cli_json_double(&json, "remaining",
+                            (double)progress->remaining / 1e3, 3);
+    }
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
+void tlr_echo_report_progress(struct tlr_echo_report *report)
+{
+    struct tlr_cli_text text = {0};
+    struct tlr_progress progress;
+
+    if (report->quiet) {
+        return;
+    }
+    tlr_server_progress(report->server, &progress, sizeof(progress));
+    if (report->json) {
+        progress_json(&progress, &text);
+    } else {
+        tlr_cli_text_add(&text,
+                         "draining: %" PRIu64 " open, %" PRIu64
+                         " bytes owed",
+                         progress.open, progress.queued);
+        if (progress.remaining != TLR_NO_DEADLINE) {
+            tlr_cli_text_add(&text, ", %.1f s left",
+                             (double)progress.remaining / 1e3);
+        }
+        tlr_cli_text_add(&text, "\n");
+    }
+    print(&text);
+}
+
+static void stall_json(unsigned worker, uint64_t ms, bool over,
+                       struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+
+    tlr_cli_json_open(&json, NULL, '{');
+    tlr_cli_json_string(&json, "event", over ? "stall over" : "stall");
+    tlr_cli_json_u64(&json, "loop", worker);
+    tlr_cli_json_double(&json, "seconds", (double)ms / 1e3, 3);
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
+/* For people it is on stderr, with the errors. */
+void tlr_echo_report_stall(struct tlr_echo_report *report, unsigned worker,
+                           uint64_t ms, bool over)
+{
+    struct tlr_cli_text text = {0};
+
+    if (!report->json) {
+        (void)fprintf(stderr, /* there is nobody else to tell */
+                      over ? "teller-echo: loop %u turns again, after %.1f s\n"
+                           : "teller-echo: loop %u has not turned for %.1f s\n",
+                      worker, (double)ms / 1e3);
+    } else if (!report->quiet) {
+        stall_json(worker, ms, over, &text);
+        print(&text);
+    }
+}
+
 static void summary_json(const struct tlr_echo_report *report,
                          struct tlr_cli_text *text)
 {

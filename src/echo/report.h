@@ -33,6 +33,13 @@ void tlr_echo_report_figures(struct tlr_echo_report *report);
 /* It has begun to drain, for up to so many milliseconds; 0: it stops. */
 void tlr_echo_report_draining(struct tlr_echo_report *report, uint64_t ms);
 
+/* How the drain gets on. */
+void tlr_echo_report_progress(struct tlr_echo_report *report);
+
+/* A loop has not turned for so many milliseconds; over: it turns again. */
+void tlr_echo_report_stall(struct tlr_echo_report *report, unsigned worker,
+                           uint64_t ms, bool over);
+
 /* It has stopped. */
 void tlr_echo_report_summary(struct tlr_echo_report *report);
 
