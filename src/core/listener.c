@@ -71,7 +71,15 @@ int tlr_listener_open(struct tlr_listener *listener,
                       const struct sockaddr *address, int backlog,
                       unsigned flags)
 {
+    listener->bound = (flags & TLR_HANDOFF_BOUND) != 0;
+    listener->backlog = backlog;
     return tlr_handoff_listen(address, backlog, flags, &listener->sock);
+}
+
+void tlr_listener_use(struct tlr_listener *listener, uv_os_sock_t sock)
+{
+    listener->bound = false;
+    listener->sock = sock;
 }
 
 void tlr_listener_abandon(struct tlr_listener *listener)
@@ -193,9 +201,24 @@ static void watch(struct tlr_listener *listener)
     TLR_CHECK(uv_poll_start(&listener->poll, UV_READABLE, on_poll) == 0);
 }
 
+/*
+ * listen() fails for want of memory, or because another user's socket has come
+ * between: accept() fails as well then, and it is tried again with that.
+ */
+static void begin_to_listen(struct tlr_listener *listener)
+{
+    if (listener->bound) {
+        listener->bound =
+            tlr_handoff_begin(listener->sock, listener->backlog) != 0;
+    }
+}
+
 void tlr_listener_start(struct tlr_listener *listener)
 {
-    watch(listener);
+    if (listener->state == LISTENER_IDLE) {
+        begin_to_listen(listener);
+        watch(listener);
+    }
 }
 
 /* ---- ending --------------------------------------------------------- */
@@ -265,6 +288,7 @@ static void on_timer(uv_timer_t *timer)
     if (listener->state == LISTENER_EMPTYING) {
         empty_some(listener);
     } else {
+        begin_to_listen(listener);
         watch(listener);
     }
 }

@@ -39,6 +39,8 @@ struct tlr_listener {
     int state;        /* enum listener_state */
     unsigned handles; /* not closed yet */
     unsigned left;    /* while emptying: how many more to accept */
+    bool bound;       /* and no more: it listens at the start */
+    int backlog;      /* for that */
     struct tlr_listener *next; /* the owner's */
     const struct tlr_listener_callbacks *callbacks;
     void *owner;
@@ -49,6 +51,9 @@ int tlr_listener_open(struct tlr_listener *listener,
                       const struct sockaddr *address, int backlog,
                       unsigned flags);
 
+/* Uses a listening socket; no handle yet. Takes it. */
+void tlr_listener_use(struct tlr_listener *listener, uv_os_sock_t sock);
+
 /* Closes the socket of a listener that was not put on a loop. */
 void tlr_listener_abandon(struct tlr_listener *listener);
 
@@ -57,7 +62,7 @@ int tlr_listener_init(struct tlr_listener *listener, uv_loop_t *loop,
                       const struct tlr_listener_callbacks *callbacks,
                       void *owner);
 
-/* Begins to accept. */
+/* Begins to accept. Harmless if it has begun, or has been closed. */
 void tlr_listener_start(struct tlr_listener *listener);
 
 /* There is room again. */
