@@ -174,17 +174,29 @@ static size_t sockets_of(struct fixture *f)
     return count;
 }
 
-/* So many connections that no worker of three can be left out by chance. */
-static unsigned workers_that_serve(struct fixture *f)
+static unsigned serving(struct fixture *f)
 {
-    unsigned serving = 0;
+    unsigned count = 0;
     unsigned i;
 
-    exchange_with_some(f, 64);
     for (i = 0; i < tlr_server_workers(f->server); i++) {
-        serving += counters_of(f, i).accepted > 0;
+        count += counters_of(f, i).accepted > 0;
     }
-    return serving;
+    return count;
+}
+
+/*
+ * So many connections that no worker of three can be left out by chance; more
+ * than once, since a worker listens when its thread has begun.
+ */
+static unsigned workers_that_serve(struct fixture *f)
+{
+    unsigned tries = 0;
+
+    do {
+        exchange_with_some(f, 64);
+    } while (serving(f) < tlr_server_workers(f->server) && ++tries < 50);
+    return serving(f);
 }
 
 static void give_sockets(struct fixture *f, unsigned count, unsigned flags)
