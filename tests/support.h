@@ -199,6 +199,9 @@ size_t count_inheritable(void);
 /* Has children inherit it. */
 void make_inheritable(uv_os_sock_t sock);
 
+/* Has calls on it wait. */
+void make_blocking(uv_os_sock_t sock);
+
 /* Two sockets that are connected, but not over IP; false: there are none. */
 bool connect_locally(uv_os_sock_t pair[2]);
 

@@ -378,6 +378,16 @@ static void resume(struct tlr_worker *worker)
     }
 }
 
+static void accept_from_now_on(struct tlr_worker *worker)
+{
+    struct tlr_listener *listener;
+
+    for (listener = worker->listeners; listener != NULL;
+         listener = listener->next) {
+        tlr_listener_start(listener);
+    }
+}
+
 static void drain(struct tlr_worker *worker)
 {
     if (worker->state != WORKER_RUNNING) {
@@ -423,8 +433,14 @@ static void obey(struct tlr_worker *worker, unsigned orders)
     if ((orders & TLR_ORDER_TURN) != 0) {
         answer(worker);
     }
+    if ((orders & TLR_ORDER_ACCEPT) != 0) {
+        accept_from_now_on(worker);
+    }
     if ((orders & TLR_ORDER_RESUME) != 0) {
         resume(worker);
+    }
+    if ((orders & TLR_ORDER_LEAVE) != 0) {
+        close_listeners(worker, false);
     }
     if ((orders & TLR_ORDER_DRAIN) != 0) {
         drain(worker);
@@ -556,17 +572,14 @@ static void call_start(void *argument)
 /* On the thread of the loop. */
 static void begin(struct tlr_worker *worker)
 {
-    struct tlr_listener *listener;
-
     worker->conns.thread = tlr_handoff_thread_id();
     worker->started = true;
     atomic_store(&worker->watch.watched, worker->kind != TLR_WORKER_HOST);
     if (worker->config->on_worker_start != NULL) {
         tlr_conns_call(&worker->conns, call_start, worker);
     }
-    for (listener = worker->listeners; listener != NULL;
-         listener = listener->next) {
-        tlr_listener_start(listener);
+    if (!worker->config->held) {
+        accept_from_now_on(worker);
     }
 }
 
