@@ -29,8 +29,13 @@
  */
 #include "conn.h"
 
+#include <string.h>
+
 #include "check.h"
 #include "handoff.h"
+
+/* How long a closed connection waits for the peer's FIN, in milliseconds. */
+#define LINGER 5000
 
 #define TO(state) (1u << (state))
 
@@ -194,7 +199,7 @@ void tlr_conn_close_handle(struct tlr_conn *conn)
     struct tlr_conns *conns = conn->conns;
 
     if (conn->state == TLR_CONN_LINGERING) {
-        tlr_deadlines_remove(&conns->lingering,
+        tlr_deadlines_remove(&conns->deadlines,
                              &conn->req.lingering.deadline);
     }
     cancel_connect(conn);
@@ -209,17 +214,7 @@ void tlr_conn_close_handle(struct tlr_conn *conn)
     }
 }
 
-void tlr_conn_linger(struct tlr_conn *conn)
-{
-    if (conn->reading == TLR_READ_ENDED) {
-        tlr_conn_close_handle(conn);
-        return;
-    }
-    tlr_conn_enter_state(conn, TLR_CONN_LINGERING);
-    tlr_deadlines_add(&conn->conns->lingering, &conn->req.lingering.deadline);
-}
-
-void tlr_conn_linger_passed(struct tlr_deadline *deadline)
+static void on_linger_passed(struct tlr_deadline *deadline)
 {
     struct tlr_conn *conn =
         TLR_CONTAINER_OF(deadline, struct tlr_conn, req.lingering.deadline);
@@ -228,6 +223,22 @@ void tlr_conn_linger_passed(struct tlr_deadline *deadline)
     tlr_port_enter(port);
     tlr_conn_close_handle(conn);
     tlr_port_leave(port);
+}
+
+void tlr_conn_linger(struct tlr_conn *conn)
+{
+    struct tlr_conns *conns = conn->conns;
+    struct tlr_deadline *deadline = &conn->req.lingering.deadline;
+
+    if (conn->reading == TLR_READ_ENDED) {
+        tlr_conn_close_handle(conn);
+        return;
+    }
+    tlr_conn_enter_state(conn, TLR_CONN_LINGERING);
+    memset(deadline, 0, sizeof(*deadline)); /* requests have used it */
+    deadline->passed = on_linger_passed;
+    tlr_deadlines_set(&conns->deadlines, deadline,
+                      uv_now(conns->loop) + LINGER);
 }
 
 void tlr_conn_finish(struct tlr_conn *conn)

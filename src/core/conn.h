@@ -96,9 +96,8 @@ void tlr_conn_stop(struct tlr_conn *conn);
 /* Has its handle keep the loop alive or not, as conns->unreferenced says. */
 void tlr_conn_ref(struct tlr_conn *conn);
 
-/* tlr_port_cb and tlr_deadline_cb of a connection. */
+/* tlr_port_cb of a connection. */
 void tlr_conn_deliver(struct tlr_port_entry *entry);
-void tlr_conn_linger_passed(struct tlr_deadline *deadline);
 
 /* ---- for conn.c, reading.c, writing.c, connect.c, socket.c ------------- */
 
