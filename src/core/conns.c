@@ -9,6 +9,7 @@
 int tlr_conns_reserve(struct tlr_conns *conns, const struct tlr_config *config)
 {
     conns->config = config;
+    conns->timeouts_at = tlr_conn_timeouts_at(config);
     return tlr_buffers_init(&conns->buffers, &config->allocator,
                             config->read_buffer);
 }
@@ -26,6 +27,7 @@ void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
     conns->on_gone = on_gone;
     conns->on_closed = on_closed;
     conns->handles = 2;
+    conns->random = uv_hrtime() ^ (uintptr_t)conns ^ 1;
     tlr_list_init(&conns->all);
     tlr_port_init(&conns->port, loop, tlr_conn_deliver);
     tlr_deadlines_init(&conns->deadlines, loop);

@@ -84,6 +84,8 @@ struct tlr_conns {
     struct tlr_buffers buffers;
     struct tlr_deadlines deadlines;
     struct tlr_ids ids;
+    size_t timeouts_at; /* behind a connection; 0: it has none */
+    uint64_t random;    /* the last number, for their jitter */
     tlr_conns_gone_cb on_gone; /* one ended, or could not be opened */
     tlr_conns_cb on_closed; /* after tlr_conns_close() */
     bool on_host;           /* the loop is the host's */
