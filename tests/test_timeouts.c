@@ -11,7 +11,7 @@
 #include "core/timeouts.h"
 
 #define SOON 200  /* milliseconds: passes */
-#define LONG 3000 /* does not while a test keeps on doing what holds it up */
+#define LONG 2000 /* does not while a test keeps on doing what holds it up */
 #define FOR_EVER 1000000
 
 /* More than the kernel's buffers on both sides hold. */
@@ -450,8 +450,9 @@ static void a_shorter_timeout_counts_for_the_read_under_way(void **state)
     client_connect(f, &client);
     wait_opened(f);
     on_worker(f, hurry);
-    expect(f, "open, read ETIMEDOUT, close read");
+    client_wait_end(f, &client);
     client_close(f, &client);
+    expect(f, "open, read ETIMEDOUT, close read");
 }
 
 static void set_what_is_not_there(struct tlr_conn *conn)
@@ -886,7 +887,10 @@ static void be_in(struct fixture *f, struct client *client, size_t i,
         run_for(&f->loop, 20);
     } else {
         start_server(f);
-        client_connect_as(f, client, CLIENT_PATIENT);
+        client_connect_as(f, client,
+                          states[i].which == TLR_TIMEOUT_WRITE
+                              ? CLIENT_PATIENT
+                              : CLIENT_CHECKING);
         wait_log(f, states[i].until);
     }
 }
@@ -918,6 +922,9 @@ static void a_state_ends(void **state, size_t i, enum middle middle)
     if (states[i].opened == close_it && middle != STOP) {
         run_for(&f->loop, 3 * SOON); /* it has five seconds of its own */
         assert_int_equal(count_log("close"), 0);
+        client_close(f, &client);
+    } else if (states[i].received == read_on && middle != STOP) {
+        client_wait_end(f, &client);
         client_close(f, &client);
     }
     wait_close(f);

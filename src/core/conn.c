@@ -382,23 +382,27 @@ static void deliver_water(struct tlr_conn *conn,
     }
 }
 
-static void deliver_one(struct tlr_conn *conn, unsigned what)
+static void deliver_write(struct tlr_conn *conn)
 {
-    const struct tlr_handler *handler = &conn->conns->config->handler;
+    const struct tlr_handler *handler = tlr_conn_handler(conn);
 
-    if ((conn->flags & (TLR_CONN_EXTRA | TLR_CONN_TIMED)) != 0) {
-        handler = tlr_conn_handler(conn);
-        if (what == TLR_DONE_WRITE && conn->write_status == 0 &&
-            (conn->flags & TLR_CONN_TIMED) != 0) {
-            tlr_timeouts_active(conn);
-        }
+    if ((conn->flags & TLR_CONN_TIMED) != 0 && conn->write_status == 0) {
+        tlr_timeouts_active(conn);
     }
-    if (what == TLR_DONE_WRITE) { /* the usual case */
-        if (handler->on_write != NULL) {
-            handler->on_write(conn, conn->write_status);
-        }
+    if (handler->on_write != NULL) {
+        handler->on_write(conn, conn->write_status);
+    }
+}
+
+static TLR_RARE void deliver_other(struct tlr_conn *conn, unsigned what)
+{
+    const struct tlr_handler *handler;
+
+    if (what == TLR_DONE_WRITE) {
+        deliver_write(conn);
         return;
     }
+    handler = tlr_conn_handler(conn);
     switch (what) {
     case TLR_DONE_CONNECT:
         tlr_connect_deliver(conn);
@@ -420,6 +424,18 @@ static void deliver_one(struct tlr_conn *conn, unsigned what)
     default:
         deliver_close(conn);
         break;
+    }
+}
+
+static void deliver_one(struct tlr_conn *conn, unsigned what)
+{
+    const struct tlr_handler *handler = &conn->conns->config->handler;
+
+    if (what == TLR_DONE_WRITE && handler->on_write != NULL &&
+        (conn->flags & (TLR_CONN_EXTRA | TLR_CONN_TIMED)) == 0) {
+        handler->on_write(conn, conn->write_status); /* the usual case */
+    } else {
+        deliver_other(conn, what);
     }
 }
 
