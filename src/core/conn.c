@@ -75,9 +75,20 @@ void tlr_conn_ref(struct tlr_conn *conn)
 
 /* ---- memory --------------------------------------------------------- */
 
+/* Right behind the connection; most often that is there for the alignment. */
 static size_t data_offset(void)
 {
-    return (sizeof(struct tlr_conn) + 15) & ~(size_t)15;
+    return (sizeof(struct tlr_conn) + sizeof(struct tlr_peer *) + 15) &
+           ~(size_t)15;
+}
+
+/*
+ * Where it is kept whose connection it is. On a loop of ours libuv's handle has
+ * room for it; on others `data` stays NULL, since programs look at it.
+ */
+static void **peer_of(struct tlr_conn *conn)
+{
+    return conn->conns->foreign ? (void **)(conn + 1) : &conn->uv.handle.data;
 }
 
 void *tlr_conn_data(struct tlr_conn *conn)
@@ -85,26 +96,28 @@ void *tlr_conn_data(struct tlr_conn *conn)
     return (char *)conn + data_offset();
 }
 
-static size_t size_with_data(const struct tlr_config *config)
-{
-    size_t data = config->conn_data_size;
-
-    return data == 0 ? sizeof(struct tlr_conn) : data_offset() + data;
-}
-
 size_t tlr_conn_timeouts_at(const struct tlr_config *config)
 {
     return tlr_timeouts_wanted(config)
-               ? (size_with_data(config) + 7) & ~(size_t)7
+               ? (data_offset() + config->conn_data_size + 7) & ~(size_t)7
                : 0;
+}
+
+static size_t size_of(const struct tlr_conns *conns)
+{
+    size_t data = conns->config->conn_data_size;
+
+    if (conns->timeouts_at != 0) {
+        return conns->timeouts_at + sizeof(struct tlr_timeouts);
+    }
+    return data == 0 && !conns->foreign ? sizeof(struct tlr_conn)
+                                        : data_offset() + data;
 }
 
 struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns)
 {
-    size_t size = conns->timeouts_at == 0
-                      ? size_with_data(conns->config)
-                      : conns->timeouts_at + sizeof(struct tlr_timeouts);
-    struct tlr_conn *conn = tlr_calloc(&conns->config->allocator, size);
+    struct tlr_conn *conn =
+        tlr_calloc(&conns->config->allocator, size_of(conns));
 
     if (conn != NULL) {
         conn->conns = conns;
@@ -153,13 +166,14 @@ void tlr_conn_release(struct tlr_conn *conn)
     struct tlr_conns *conns = conn->conns;
     struct tlr_extra *extra = tlr_conn_has_extra(conn);
     bool counted = (conn->flags & TLR_CONN_OUTBOUND) == 0;
+    struct tlr_peer *peer = *peer_of(conn);
 
     if (extra != NULL) {
         release_extra(conn, extra);
     }
     tlr_list_remove(&conn->link);
     tlr_free(&conns->config->allocator, conn);
-    conns->on_gone(conns, counted);
+    conns->on_gone(conns, counted, peer);
 }
 
 int tlr_conn_id(struct tlr_conn *conn, struct tlr_id *id)
@@ -510,15 +524,17 @@ static void call_open(void *argument)
     tlr_conn_call_open(argument);
 }
 
-int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock)
+int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock,
+                  struct tlr_peer *peer)
 {
     struct tlr_conn *conn = tlr_conn_allocate(conns);
     int err;
 
     if (conn == NULL) {
-        conns->on_gone(conns, true);
+        conns->on_gone(conns, true, peer);
         return UV_ENOMEM;
     }
+    *peer_of(conn) = peer;
     /* It can only fail where it makes a socket itself. */
     TLR_CHECK(uv_tcp_init(conns->loop, &conn->uv.tcp) == 0);
     err = uv_tcp_open(&conn->uv.tcp, sock);

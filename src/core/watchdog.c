@@ -10,7 +10,7 @@
 
 #define MILLISECOND 1000000u /* in nanoseconds, as uv_hrtime() counts */
 
-static void tell(struct tlr_watchdog *watchdog, struct tlr_worker *worker,
+static void report(struct tlr_watchdog *watchdog, struct tlr_worker *worker,
                  uint64_t until, bool over)
 {
     struct tlr_watch *watch = &worker->watch;
@@ -41,12 +41,12 @@ static void look_at(struct tlr_watchdog *watchdog, struct tlr_worker *worker)
         if (!atomic_load(&watch->stalled) && watch->looks >= LOOKS &&
             (now - watch->since) / MILLISECOND >= watchdog->time) {
             atomic_fetch_add(&watch->stalls, 1);
-            tell(watchdog, worker, now, false);
+            report(watchdog, worker, now, false);
         }
         return;
     }
     if (atomic_load(&watch->stalled)) {
-        tell(watchdog, worker, watched ? atomic_load(&watch->answered) : now,
+        report(watchdog, worker, watched ? atomic_load(&watch->answered) : now,
              true);
     }
     if (watched) {
