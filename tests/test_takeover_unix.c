@@ -549,8 +549,6 @@ static void one_that_is_refused_late_has_accepted_nobody(void **state)
     client_exchange(f, &first);
     for (i = 0; i < COUNT(queued); i++) {
         client_connect(f, &queued[i]);
-        client_send(&queued[i], "x", 1);
-        client_half_close(&queued[i]);
     }
     for (i = 0; i < 10; i++) {
         struct next next;
@@ -564,6 +562,10 @@ static void one_that_is_refused_late_has_accepted_nobody(void **state)
         next_end(&next);
     }
     client_close(f, &first);
+    for (i = 0; i < COUNT(queued); i++) {
+        client_send(&queued[i], "x", 1);
+        client_half_close(&queued[i]);
+    }
     for (i = 0; i < COUNT(queued); i++) {
         client_wait_end(f, &queued[i]);
         assert_int_equal(queued[i].received, 1);
