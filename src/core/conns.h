@@ -89,12 +89,14 @@ struct tlr_conns {
     uv_loop_t *loop;
     uintptr_t thread; /* tlr_handoff_thread_id() of the owner */
     unsigned index;   /* the worker's number */
-    unsigned handles; /* of port and lingering, not closed yet */
+    unsigned handles; /* of port and deadlines, not closed yet */
     struct tlr_list all;
     struct tlr_port port;
     struct tlr_buffers buffers;
-    struct tlr_deadlines lingering;
+    struct tlr_deadlines deadlines;
     struct tlr_ids ids;
+    size_t timeouts_at; /* behind a connection; 0: it has none */
+    uint64_t random;    /* the last number, for their jitter */
     tlr_conns_gone_cb on_gone; /* one ended, or could not be opened */
     tlr_conns_cb on_closed; /* after tlr_conns_close() */
     bool on_host;           /* the loop is the host's */

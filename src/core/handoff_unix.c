@@ -11,10 +11,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <linux/sockios.h>
+#endif
 
 bool tlr_handoff_has_reuseport(void)
 {
@@ -438,6 +442,22 @@ int tlr_handoff_pending_error(const uv_tcp_t *tcp)
         return err;
     }
     return pending == EPIPE ? 0 : uv_translate_sys_error(pending);
+}
+
+size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp)
+{
+#if defined(SIOCOUTQ)
+    uv_os_fd_t fd;
+    int bytes;
+
+    if (uv_fileno((const uv_handle_t *)tcp, &fd) == 0 &&
+        ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0) {
+        return (size_t)bytes;
+    }
+#else
+    (void)tcp;
+#endif
+    return 0;
 }
 
 bool tlr_handoff_emulated(const uv_tcp_t *tcp)

@@ -348,6 +348,12 @@ int tlr_handoff_pending_error(const uv_tcp_t *tcp)
  * not set the loop's completion port (UV_HANDLE_EMULATE_IOCP, which is its
  * own), and only then.
  */
+size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp)
+{
+    (void)tcp;
+    return 0;
+}
+
 bool tlr_handoff_emulated(const uv_tcp_t *tcp)
 {
     return tcp->read_req.event_handle != NULL;

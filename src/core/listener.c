@@ -260,6 +260,11 @@ static void watch(struct tlr_listener *listener)
     TLR_CHECK(uv_poll_start(&listener->poll, UV_READABLE, on_poll) == 0);
 }
 
+bool tlr_listener_is_emptying(const struct tlr_listener *listener)
+{
+    return listener->state == LISTENER_EMPTYING;
+}
+
 /*
  * listen() fails for want of memory, or because another user's socket has come
  * between: accept() fails as well then, and it is tried again with that.
@@ -270,11 +275,6 @@ static void begin_to_listen(struct tlr_listener *listener)
         listener->bound =
             tlr_handoff_begin(listener->sock, listener->backlog) != 0;
     }
-}
-
-bool tlr_listener_is_emptying(const struct tlr_listener *listener)
-{
-    return listener->state == LISTENER_EMPTYING;
 }
 
 void tlr_listener_start(struct tlr_listener *listener)

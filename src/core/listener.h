@@ -61,10 +61,10 @@ struct tlr_listener {
     int state;        /* enum listener_state */
     unsigned handles; /* not closed yet */
     unsigned left;    /* while emptying: how many more to accept */
-    bool bound;       /* and no more: it listens at the start */
-    int backlog;      /* for that */
     unsigned errors;  /* of accept(), that passed, in a row */
     uint64_t wait;    /* milliseconds: of TLR_ADMIT_LATER */
+    bool bound;       /* and no more: it listens at the start */
+    int backlog;      /* for that */
     struct tlr_listener *next; /* the owner's */
     const struct tlr_listener_callbacks *callbacks;
     void *owner;

@@ -60,7 +60,7 @@ struct tlr_server {
     unsigned max_per_peer;
     int state;            /* enum server_state */
     unsigned listeners;   /* on the host loop, not closed yet */
-    unsigned handles;     /* likewise, of mailbox, timers and the like */
+    unsigned handles;     /* likewise, of everything else of ours */
     uint64_t due;         /* of the deadline, as uv_now() of the host loop */
     unsigned orders;      /* to the workers, when the listeners are closed */
     bool unreferenced;    /* none of our handles keeps the loop alive */

@@ -1266,6 +1266,28 @@ TLR_EXTERN int tlr_conn_peer(const struct tlr_conn *conn,
 TLR_EXTERN int tlr_conn_local(const struct tlr_conn *conn,
                               struct sockaddr_storage *address);
 
+/** A connection's timeouts that tlr_conn_set_timeout() sets. */
+enum tlr_timeout {
+    TLR_TIMEOUT_IDLE = 0, /**< as tlr_options.idle_timeout, without jitter */
+    TLR_TIMEOUT_READ,     /**< as tlr_options.read_timeout */
+    TLR_TIMEOUT_WRITE,    /**< as tlr_options.write_timeout */
+    TLR_TIMEOUT_LIFETIME  /**< as tlr_options.max_lifetime, from now on */
+};
+
+/**
+ * Sets a timeout of this one connection, in milliseconds, 0: none: a shorter
+ * read_timeout until the peer has said who it is, say. It counts at once, for a
+ * read that is under way from when that was asked for; and while the connection
+ * connects, where TLR_TIMEOUT_IDLE is a limit for that.
+ *
+ * UV_ENOTSUP: all four of these timeouts are 0 in the options: connections have
+ * no memory for them (UINT32_MAX, 49 days, gets it); UV_EINVAL: no such timeout;
+ * UV_EBADF: closed.
+ */
+TLR_EXTERN int tlr_conn_set_timeout(struct tlr_conn *conn,
+                                    enum tlr_timeout which,
+                                    unsigned milliseconds);
+
 /** The options of a socket that can be set and read. */
 enum tlr_socket_option {
     /**

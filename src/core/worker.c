@@ -17,6 +17,8 @@
  */
 #include "worker.h"
 
+#include <string.h>
+
 #include "check.h"
 #include "connect.h"
 #include "handoff.h"
@@ -731,6 +733,7 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     uint64_t all_closed = 0;
     int i;
 
+    memset(counters, 0, sizeof(*counters));
     /* Closed before accepted: the difference cannot fall below 0. */
     for (i = 0; i < TLR_CAUSES; i++) {
         counters->closed[i] = tlr_tally_get(&tally->closed[i]);
