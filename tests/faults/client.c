@@ -326,7 +326,7 @@ static void accept_some(struct clients *clients)
     }
 }
 
-/* The server says that it could not connect, or adopt. */
+/* The server says that it could not connect. */
 static void give_up_lost(struct clients *clients)
 {
     size_t i;
@@ -502,6 +502,16 @@ static void dial_all(struct clients *clients)
     }
 }
 
+#define STARVED 1500 /* milliseconds */
+
+/* Who waits for a descriptor that another one holds is let go on. */
+static bool serve_phase(struct clients *clients, unsigned patience)
+{
+    return run_until(clients, clients->may_starve ? STARVED : patience,
+                     all_done) ||
+           clients->may_starve;
+}
+
 bool clients_run(struct clients *clients, struct server *server,
                  unsigned patience)
 {
@@ -513,12 +523,12 @@ bool clients_run(struct clients *clients, struct server *server,
         return true;
     }
     dial_all(clients);
-    if (!run_until(clients, patience, all_done)) {
+    if (!serve_phase(clients, patience)) {
         return false;
     }
     clients->phase = PHASE_DRAINING;
     server_order(server, 0);
-    if (!run_until(clients, patience, all_done)) {
+    if (!serve_phase(clients, patience)) {
         return false;
     }
     clients->phase = PHASE_STOPPING;

@@ -54,6 +54,7 @@ struct clients {
     struct peer peers[PEERS];
     struct server *server;
     enum clients_phase phase;
+    bool may_starve; /* the server has too few descriptors for all of them */
     int listener; /* for the server's connections */
     unsigned listener_port;
 };

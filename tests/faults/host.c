@@ -361,8 +361,7 @@ static void adopt(struct tlr_server *server, int fd)
     int err = fd < 0 ? 0 : tlr_adopt(server, TLR_NEXT_WORKER, fd);
 
     if (err != 0) {
-        (void)syscall(SYS_close, fd);
-        say("lost", err);
+        (void)syscall(SYS_close, fd); /* which tells the peer */
     }
 }
 
@@ -426,7 +425,9 @@ int main(int argc, char **argv)
         return 2;
     }
     err = uv_loop_init(&loop);
-    if (err == 0) {
+    if (err != 0) { /* libuv leaves that behind */
+        (void)syscall(SYS_close, uv_backend_fd(&loop));
+    } else {
         err = serve(&loop, argv);
         if (uv_loop_close(&loop) != 0) {
             return LEFT;

@@ -114,7 +114,7 @@ const struct fault faults[] = {
     ABORTS(REALLOC, ENOMEM, 1, STARTING),
     ERROR(ALLOCATOR, ENOMEM, 1),
     /* What is left of a limit of n descriptors. */
-    ABORTS(NONE, EMFILE, 0, STARTING),
+    ABORTS(NONE, EMFILE, PEERS, STARTING),
 };
 
 const unsigned fault_count = sizeof(faults) / sizeof(faults[0]);
@@ -200,13 +200,18 @@ static void judge_rest(const struct normal *normal,
     }
 }
 
-/* The libuv code that the program is told is that of the call. */
+/*
+ * The code that the program is told is that of the call; but pthread_create()
+ * says EAGAIN when it has no memory.
+ */
 static bool tells_error(const struct fault *fault, const struct server *server)
 {
     size_t length = strlen(server->failed);
 
     return server->config->echo ||
-           (length > 0 && strncmp(fault->name, server->failed, length) == 0);
+           (length > 0 && strncmp(fault->name, server->failed, length) == 0) ||
+           (fault->function == TLR_FAULT_CALLOC &&
+            strcmp(server->failed, "EAGAIN") == 0);
 }
 
 static void judge_start(const struct fault *fault, const struct server *server,

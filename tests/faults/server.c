@@ -75,7 +75,7 @@ static void run_host(const struct child *child)
 
     (void)snprintf(port, sizeof(port), "%u", child->listener);
     (void)snprintf(fd, sizeof(fd), "%d", child->adopted == -1 ? -1 : ADOPTED_FD);
-    (void)execl(TELLER_FAULTS_HOST, "host", child->server->config->loops,
+    (void)execl(TELLER_FAULTS_HOST, TELLER_FAULTS_HOST, child->server->config->loops,
                 child->server->config->balance, port, fd, (char *)NULL);
 }
 
@@ -85,7 +85,7 @@ static void run_echo(const struct child *child)
 
     (void)snprintf(address, sizeof(address), "127.0.0.1:%u",
                    child->server->ports[0]);
-    (void)execl(TELLER_ECHO, "teller-echo", "--listen", address, "--loops",
+    (void)execl(TELLER_ECHO, TELLER_ECHO, "--listen", address, "--loops",
                 child->server->config->loops, "--balance",
                 child->server->config->balance, (char *)NULL);
 }

@@ -224,14 +224,16 @@ static void run_server(unsigned config, const struct fault *fault,
                        unsigned call, struct server *server,
                        struct clients *clients, struct outcome *outcome)
 {
+    unsigned limit = fault->function == TLR_FAULT_NONE ? call : 0;
     struct tlr_faults plan;
     int adopted = -1;
     bool hung;
 
     fill_plan(&plan, fault, call);
     clients_open(clients, &adopted);
+    clients->may_starve = limit > 0;
     server_start(server, &configs[config], &plan, clients->listener_port,
-                 adopted, fault->function == TLR_FAULT_NONE ? call : 0);
+                 adopted, limit);
     hung = !clients_run(clients, server, settings.patience);
     if (hung) {
         server_kill(server);
