@@ -29,6 +29,7 @@
  */
 #include "conn.h"
 
+#include "apart.h"
 #include "check.h"
 #include "handoff.h"
 
@@ -69,9 +70,20 @@ void tlr_conn_ref(struct tlr_conn *conn)
 
 /* ---- memory --------------------------------------------------------- */
 
+/* Right behind the connection; most often that is there for the alignment. */
 static size_t data_offset(void)
 {
-    return (sizeof(struct tlr_conn) + 15) & ~(size_t)15;
+    return (sizeof(struct tlr_conn) + sizeof(struct tlr_peer *) + 15) &
+           ~(size_t)15;
+}
+
+/*
+ * Where it is kept whose connection it is. On a loop of ours libuv's handle has
+ * room for it; on others `data` stays NULL, since programs look at it.
+ */
+static void **peer_of(struct tlr_conn *conn)
+{
+    return conn->conns->foreign ? (void **)(conn + 1) : &conn->uv.handle.data;
 }
 
 void *tlr_conn_data(struct tlr_conn *conn)
@@ -82,7 +94,8 @@ void *tlr_conn_data(struct tlr_conn *conn)
 struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns)
 {
     size_t data = conns->config->conn_data_size;
-    size_t size = data == 0 ? sizeof(struct tlr_conn) : data_offset() + data;
+    size_t size = data == 0 && !conns->foreign ? sizeof(struct tlr_conn)
+                                               : data_offset() + data;
     struct tlr_conn *conn = tlr_calloc(&conns->config->allocator, size);
 
     if (conn != NULL) {
@@ -128,13 +141,14 @@ void tlr_conn_release(struct tlr_conn *conn)
     struct tlr_conns *conns = conn->conns;
     struct tlr_extra *extra = tlr_conn_has_extra(conn);
     bool counted = (conn->flags & TLR_CONN_OUTBOUND) == 0;
+    struct tlr_peer *peer = *peer_of(conn);
 
     if (extra != NULL) {
         release_extra(conn, extra);
     }
     tlr_list_remove(&conn->link);
     tlr_free(&conns->config->allocator, conn);
-    conns->on_gone(conns, counted);
+    conns->on_gone(conns, counted, peer);
 }
 
 int tlr_conn_id(struct tlr_conn *conn, struct tlr_id *id)
@@ -374,7 +388,7 @@ static void call_deliver(void *argument)
 }
 
 /* Not on the usual path, which has no use for the struct. */
-static void deliver_on_host(struct tlr_conn *conn, unsigned what)
+static TLR_APART void deliver_on_host(struct tlr_conn *conn, unsigned what)
 {
     struct delivery delivery = {conn, what};
 
@@ -429,15 +443,17 @@ static void call_open(void *argument)
     tlr_conn_call_open(argument);
 }
 
-int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock)
+int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock,
+                  struct tlr_peer *peer)
 {
     struct tlr_conn *conn = tlr_conn_allocate(conns);
     int err;
 
     if (conn == NULL) {
-        conns->on_gone(conns, true);
+        conns->on_gone(conns, true, peer);
         return UV_ENOMEM;
     }
+    *peer_of(conn) = peer;
     /* It can only fail where it makes a socket itself. */
     TLR_CHECK(uv_tcp_init(conns->loop, &conn->uv.tcp) == 0);
     err = uv_tcp_open(&conn->uv.tcp, sock);

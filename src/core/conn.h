@@ -80,9 +80,10 @@ struct tlr_extra {
 
 /*
  * Opens a connected socket. When it fails the socket is still the caller's,
- * and on_gone is called, now or later.
+ * and on_gone is called, now or later. peer: whose it is, or NULL.
  */
-int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock);
+int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock,
+                  struct tlr_peer *peer);
 
 /* Calls on_drain, if the connection is open. */
 void tlr_conn_drain(struct tlr_conn *conn);

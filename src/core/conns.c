@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "conn.h"
+#include "door.h"
 #include "handoff.h"
 
 /* How long a closed connection waits for the peer's FIN, in milliseconds. */
@@ -69,11 +70,27 @@ bool tlr_conns_empty(const struct tlr_conns *conns)
     return tlr_list_empty(&conns->all);
 }
 
-void tlr_conns_open(struct tlr_conns *conns, uv_os_sock_t sock)
+void tlr_conns_open(struct tlr_conns *conns, uv_os_sock_t sock,
+                    struct tlr_peer *peer)
 {
-    if (tlr_conn_open(conns, sock) != 0) {
-        tlr_handoff_close(sock);
-        tlr_tally_add(&conns->tally.refused, 1);
+    int err = tlr_conn_open(conns, sock, peer);
+
+    if (err == 0) {
+        return;
+    }
+    tlr_handoff_reset(sock);
+    tlr_tally_add(&conns->tally.refused, 1);
+    if (err == UV_ENOMEM) {
+        tlr_tally_add(&conns->tally.refused_memory, 1);
+        tlr_config_warn(conns->config, TLR_WARNING_MEMORY, err);
+    }
+}
+
+void tlr_config_warn(const struct tlr_config *config,
+                     enum tlr_warning_kind kind, int error)
+{
+    if (config->door != NULL) {
+        tlr_warnings_note(&config->door->warnings, kind, error);
     }
 }
 

@@ -26,6 +26,7 @@
  */
 struct tlr_config {
     struct tlr_server *server;
+    struct tlr_door *door; /* shared, and it does change; NULL in some tests */
     struct tlr_handler handler;
     struct tlr_allocator allocator;
     size_t conn_data_size;
@@ -66,12 +67,21 @@ static inline void tlr_config_call(const struct tlr_config *config,
     }
 }
 
+/* Any thread: see tlr_options.on_warning. error: a UV_E* code, or 0. */
+void tlr_config_warn(const struct tlr_config *config,
+                     enum tlr_warning_kind kind, int error);
+
 struct tlr_conns;
+struct tlr_peer;
 
 typedef void (*tlr_conns_cb)(struct tlr_conns *conns);
 
-/* counted: room was reserved for it: it was accepted or adopted. */
-typedef void (*tlr_conns_gone_cb)(struct tlr_conns *conns, bool counted);
+/*
+ * counted: room was reserved for it: it was accepted or adopted. peer: whose it
+ * was, or NULL.
+ */
+typedef void (*tlr_conns_gone_cb)(struct tlr_conns *conns, bool counted,
+                                  struct tlr_peer *peer);
 
 struct tlr_conns {
     const struct tlr_config *config;
@@ -87,6 +97,7 @@ struct tlr_conns {
     tlr_conns_gone_cb on_gone; /* one ended, or could not be opened */
     tlr_conns_cb on_closed; /* after tlr_conns_close() */
     bool on_host;           /* the loop is the host's */
+    bool foreign;           /* the loop is not the library's own */
     bool unreferenced;      /* none of our handles keeps the loop alive */
     bool draining;          /* each that opens is told at once */
     bool stopping;          /* nothing opens any more */
@@ -136,10 +147,11 @@ bool tlr_conns_empty(const struct tlr_conns *conns);
 
 /*
  * Opens a connected socket here, and takes it; on_open is called before it
- * returns. When that fails the socket is closed and counted as refused. In
- * either case on_gone is called once, now or later.
+ * returns. When that fails the socket is closed with RST and counted as refused.
+ * In either case on_gone is called once, now or later, with `peer`.
  */
-void tlr_conns_open(struct tlr_conns *conns, uv_os_sock_t sock);
+void tlr_conns_open(struct tlr_conns *conns, uv_os_sock_t sock,
+                    struct tlr_peer *peer);
 
 /* Calls on_drain for every open connection, and for each that opens later. */
 void tlr_conns_drain(struct tlr_conns *conns);

@@ -130,25 +130,59 @@ int tlr_server_address(const struct tlr_server *server, unsigned index,
 
 /* ---- the host's listeners ------------------------------------------- */
 
-static bool reserve(struct tlr_listener *listener)
+static enum tlr_admission admit(struct tlr_listener *listener,
+                                struct tlr_ticket *ticket)
 {
     struct tlr_server *server = listener->owner;
+    enum tlr_admission admission;
+    struct tlr_worker *worker;
 
-    return tlr_pool_admit(&server->pool);
+    if (!tlr_pool_is_ready(&server->pool)) {
+        return TLR_ADMIT_NONE;
+    }
+    worker = tlr_pool_take(&server->pool);
+    ticket->worker = worker;
+    admission = tlr_door_admit(&server->door, &server->door_tally, ticket,
+                               tlr_listener_is_emptying(listener));
+    if (worker != NULL && ticket->worker == NULL) {
+        tlr_pool_give_back(&server->pool, worker);
+    }
+    return admission;
 }
 
-static void unreserve(struct tlr_listener *listener)
+static void dismiss(struct tlr_listener *listener,
+                    const struct tlr_ticket *ticket)
 {
     struct tlr_server *server = listener->owner;
 
-    tlr_pool_unreserve(&server->pool);
+    tlr_door_dismiss(&server->door, ticket);
+    if (ticket->worker != NULL) {
+        tlr_pool_give_back(&server->pool, ticket->worker);
+    }
 }
 
-static void accepted(struct tlr_listener *listener, uv_os_sock_t sock)
+static void accepted(struct tlr_listener *listener,
+                     const struct tlr_ticket *ticket, uv_os_sock_t sock,
+                     const struct sockaddr_storage *address)
+{
+    struct tlr_server *server = listener->owner;
+    struct tlr_peer *peer;
+
+    if (tlr_door_enter(&server->door, &server->door_tally, ticket, sock,
+                       address, &peer)) {
+        tlr_pool_advance(&server->pool, ticket->worker);
+        tlr_worker_give(ticket->worker, sock, peer);
+    } else if (ticket->worker != NULL) {
+        tlr_pool_give_back(&server->pool, ticket->worker);
+    }
+}
+
+static void trouble(struct tlr_listener *listener,
+                    enum tlr_accept_result result, int err)
 {
     struct tlr_server *server = listener->owner;
 
-    tlr_pool_give(&server->pool, sock);
+    tlr_door_trouble(&server->door, &server->door_tally, result, err);
 }
 
 /* Without threads the connections are opened right here. */
@@ -187,9 +221,10 @@ static void closed(struct tlr_listener *listener)
 }
 
 static const struct tlr_listener_callbacks host_listener = {
-    .reserve = reserve,
-    .unreserve = unreserve,
+    .admit = admit,
+    .dismiss = dismiss,
     .accepted = accepted,
+    .trouble = trouble,
     .enter = enter,
     .leave = leave,
     .closed = closed,

@@ -7,9 +7,11 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -151,10 +153,9 @@ static int get_option(int sock, int level, int name, int *value)
                : uv_translate_sys_error(errno);
 }
 
-static int check_adopted(int sock)
+static int check_adopted(int sock, struct sockaddr_storage *peer)
 {
-    struct sockaddr_storage peer;
-    socklen_t length = sizeof(peer);
+    socklen_t length = sizeof(*peer);
     int type;
     int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
 
@@ -164,17 +165,18 @@ static int check_adopted(int sock)
     if (type != SOCK_STREAM) {
         return UV_ENOTSUP;
     }
-    if (getpeername(sock, (struct sockaddr *)&peer, &length) != 0) {
+    if (getpeername(sock, (struct sockaddr *)peer, &length) != 0) {
         return uv_translate_sys_error(errno);
     }
-    return peer.ss_family == AF_INET || peer.ss_family == AF_INET6
+    return peer->ss_family == AF_INET || peer->ss_family == AF_INET6
                ? 0
                : UV_ENOTSUP;
 }
 
-int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited)
+int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited,
+                      struct sockaddr_storage *peer)
 {
-    int err = check_adopted(sock);
+    int err = check_adopted(sock, peer);
     int flags;
 
     if (err != 0) {
@@ -195,10 +197,16 @@ void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
     }
 }
 
-int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock)
+int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock,
+                       struct sockaddr_storage *peer)
 {
+    socklen_t length;
+
+    peer->ss_family = AF_UNSPEC; /* some systems say nothing if it has gone */
     do {
-        *sock = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        length = sizeof(*peer);
+        *sock = accept4(listener, (struct sockaddr *)peer, &length,
+                        SOCK_NONBLOCK | SOCK_CLOEXEC);
     } while (*sock == -1 && errno == EINTR);
     return set_flags(*sock);
 }
@@ -223,8 +231,14 @@ enum tlr_accept_result tlr_handoff_classify(int err)
     case UV_ENOTSUP:
     case UV_ETIMEDOUT:
         return TLR_ACCEPT_TRANSIENT;
+    case UV_EMFILE:
+    case UV_ENFILE:
+        return TLR_ACCEPT_DESCRIPTORS;
+    case UV_ENOMEM:
+    case UV_ENOBUFS:
+        return TLR_ACCEPT_MEMORY;
     default:
-        return TLR_ACCEPT_EXHAUSTED;
+        return TLR_ACCEPT_UNKNOWN;
     }
 }
 
@@ -232,6 +246,62 @@ void tlr_handoff_close(uv_os_sock_t sock)
 {
     /* Not repeated on EINTR: on Linux the descriptor is gone by then. */
     (void)close(sock);
+}
+
+void tlr_handoff_reset(uv_os_sock_t sock)
+{
+    struct linger linger = {1, 0};
+
+    /* It fails when the peer has reset already: then there is no need. */
+    (void)setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    tlr_handoff_close(sock);
+}
+
+/*
+ * A limit of a million and more is only looked through so far: the lowest
+ * numbers are given out first.
+ */
+#define LOOKED_THROUGH 65536
+#define AT_ONCE 512 /* Linux wants no more at once than the limit */
+
+/* poll() says which are not open, without any memory or descriptor. */
+static uint64_t open_from(uint64_t first, uint64_t count)
+{
+    struct pollfd fds[AT_ONCE];
+    uint64_t open = 0;
+    uint64_t i;
+
+    for (i = 0; i < count; i++) {
+        fds[i].fd = (int)(first + i);
+        fds[i].events = 0;
+        fds[i].revents = 0;
+    }
+    if (poll(fds, (nfds_t)count, 0) < 0) {
+        return 0;
+    }
+    for (i = 0; i < count; i++) {
+        open += (fds[i].revents & POLLNVAL) == 0;
+    }
+    return open;
+}
+
+bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open)
+{
+    struct rlimit rlimit;
+    uint64_t most;
+    uint64_t i;
+
+    if (getrlimit(RLIMIT_NOFILE, &rlimit) != 0 ||
+        rlimit.rlim_cur == RLIM_INFINITY) {
+        return false;
+    }
+    *limit = rlimit.rlim_cur;
+    *open = 0;
+    most = *limit < LOOKED_THROUGH ? *limit : LOOKED_THROUGH;
+    for (i = 0; i < most; i += AT_ONCE) {
+        *open += open_from(i, most - i < AT_ONCE ? most - i : AT_ONCE);
+    }
+    return true;
 }
 
 const size_t tlr_handoff_write_at_once = SIZE_MAX;

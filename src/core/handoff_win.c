@@ -99,10 +99,9 @@ static int get_option(SOCKET sock, int level, int name, DWORD *value)
                : last_error();
 }
 
-static int check_adopted(SOCKET sock)
+static int check_adopted(SOCKET sock, struct sockaddr_storage *peer)
 {
-    struct sockaddr_storage peer;
-    int length = sizeof(peer);
+    int length = sizeof(*peer);
     DWORD type;
     int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
 
@@ -112,17 +111,18 @@ static int check_adopted(SOCKET sock)
     if (type != SOCK_STREAM) {
         return UV_ENOTSUP;
     }
-    if (getpeername(sock, (struct sockaddr *)&peer, &length) != 0) {
+    if (getpeername(sock, (struct sockaddr *)peer, &length) != 0) {
         return last_error();
     }
-    return peer.ss_family == AF_INET || peer.ss_family == AF_INET6
+    return peer->ss_family == AF_INET || peer->ss_family == AF_INET6
                ? 0
                : UV_ENOTSUP;
 }
 
-int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited)
+int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited,
+                      struct sockaddr_storage *peer)
 {
-    int err = check_adopted(sock);
+    int err = check_adopted(sock, peer);
     DWORD flags;
 
     if (err != 0) {
@@ -149,11 +149,15 @@ void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
  * longer clears that in uv_tcp_open(). TCP_NODELAY is not passed on by the
  * listener.
  */
-int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock)
+int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock,
+                       struct sockaddr_storage *peer)
 {
-    SOCKET accepted = accept(listener, NULL, NULL);
+    int length = sizeof(*peer);
+    SOCKET accepted;
     int err;
 
+    peer->ss_family = AF_UNSPEC;
+    accepted = accept(listener, (struct sockaddr *)peer, &length);
     if (accepted == INVALID_SOCKET) {
         return last_error();
     }
@@ -177,14 +181,37 @@ enum tlr_accept_result tlr_handoff_classify(int err)
     case UV_ECONNABORTED:
     case UV_ENETDOWN:
         return TLR_ACCEPT_TRANSIENT;
+    case UV_EMFILE:
+    case UV_ENFILE:
+        return TLR_ACCEPT_DESCRIPTORS;
+    case UV_ENOMEM:
+    case UV_ENOBUFS:
+        return TLR_ACCEPT_MEMORY;
     default:
-        return TLR_ACCEPT_EXHAUSTED;
+        return TLR_ACCEPT_UNKNOWN;
     }
 }
 
 void tlr_handoff_close(uv_os_sock_t sock)
 {
     (void)closesocket(sock);
+}
+
+void tlr_handoff_reset(uv_os_sock_t sock)
+{
+    struct linger linger = {1, 0};
+
+    (void)setsockopt(sock, SOL_SOCKET, SO_LINGER, (const char *)&linger,
+                     sizeof(linger)); /* the peer may have gone */
+    tlr_handoff_close(sock);
+}
+
+/* Handles are limited by memory only. */
+bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open)
+{
+    *limit = 0;
+    *open = 0;
+    return false;
 }
 
 /*

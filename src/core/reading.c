@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "check.h"
 #include "handoff.h"
 
@@ -98,7 +99,7 @@ static void call_read(void *argument)
 }
 
 /* Not on the usual path, which has no use for the struct. */
-static void give_on_host(struct tlr_conn *conn, ssize_t nread, char *data)
+static TLR_APART void give_on_host(struct tlr_conn *conn, ssize_t nread, char *data)
 {
     struct delivery delivery = {conn, nread, data};
 

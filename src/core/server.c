@@ -41,6 +41,7 @@ static const unsigned successors[] = {
 /* Orders to the host, by its mailbox. */
 #define HOST_LOOK 1u  /* there is room again, or a worker has closed */
 #define HOST_DRAIN 2u /* another thread has called tlr_server_drain() */
+#define HOST_WARN 4u  /* there is something for on_warning */
 
 static const enum tlr_phase phases[] = {
     [SERVER_NEW] = TLR_PHASE_NEW,
@@ -138,6 +139,11 @@ static int init(struct tlr_server *server, uv_loop_t *host,
     server->host = host;
     server->on_stopped = options->on_stopped;
     server->on_stall = options->on_stall;
+    server->on_warning = options->on_warning;
+    server->max_connections = options->max_connections;
+    server->max_per_worker = options->max_per_worker;
+    server->max_per_peer = options->max_per_peer;
+    server->config.door = &server->door;
     server->stall_time = options->loops == TLR_LOOPS_HOST
                              ? 0
                              : options->stall_time;
@@ -148,18 +154,24 @@ static int init(struct tlr_server *server, uv_loop_t *host,
     if (err != 0) {
         return err;
     }
+    err = tlr_door_init(&server->door, &server->config.allocator, options);
+    if (err != 0) {
+        goto err_after_mailbox;
+    }
     err = tlr_pool_init(&server->pool, tlr_options_workers(options),
                         worker_kind(options), &server->config, on_wake);
     if (err != 0) {
-        tlr_mailbox_destroy(&server->mailbox);
-        return err;
+        goto err_after_door;
     }
     server->pool.balance = options->balance;
-    server->pool.limit = options->max_connections == TLR_AUTO
-                             ? 0
-                             : options->max_connections;
     pin_workers(&server->pool, options);
     return 0;
+
+err_after_door:
+    tlr_door_close(&server->door, &server->config.allocator);
+err_after_mailbox:
+    tlr_mailbox_destroy(&server->mailbox);
+    return err;
 }
 
 int tlr_server_create(struct tlr_server **server, uv_loop_t *host,
@@ -197,6 +209,7 @@ static void release(struct tlr_server *server)
 
     tlr_endpoints_abandon(server);
     tlr_pool_destroy(&server->pool);
+    tlr_door_close(&server->door, &allocator);
     tlr_mailbox_destroy(&server->mailbox);
     tlr_free(&allocator, server);
 }
@@ -250,6 +263,12 @@ static void on_watchdog_closed(uv_handle_t *handle)
         TLR_CONTAINER_OF(handle, struct tlr_server, watchdog.timer));
 }
 
+static void on_warnings_closed(uv_handle_t *handle)
+{
+    handle_closed(
+        TLR_CONTAINER_OF(handle, struct tlr_server, door.warnings.timer));
+}
+
 struct delivery {
     struct tlr_server *server;
     const struct tlr_message *message;
@@ -299,6 +318,9 @@ static void close_handles(struct tlr_server *server)
     tlr_libuv_close((uv_handle_t *)&server->deadline, on_deadline_closed);
     if (server->stall_time > 0) {
         tlr_watchdog_close(&server->watchdog, on_watchdog_closed);
+    }
+    if (server->on_warning != NULL) {
+        tlr_warnings_close(&server->door.warnings, on_warnings_closed);
     }
 }
 
@@ -354,6 +376,9 @@ static void on_async(uv_async_t *async)
     }
     if ((orders & HOST_DRAIN) != 0) {
         drain(server, atomic_load(&server->asked));
+    }
+    if ((orders & HOST_WARN) != 0) {
+        tlr_warnings_tell(&server->door.warnings);
     }
     tlr_server_close_if_done(server);
 }
@@ -415,6 +440,41 @@ static void on_stall(struct tlr_watchdog *watchdog, unsigned worker,
     }
 }
 
+static void wake_to_warn(struct tlr_warnings *warnings)
+{
+    struct tlr_server *server =
+        TLR_CONTAINER_OF(warnings, struct tlr_server, door.warnings);
+
+    tlr_mailbox_post_orders(&server->mailbox, HOST_WARN);
+}
+
+struct notice {
+    struct tlr_server *server;
+    const struct tlr_warning *warning;
+};
+
+static void call_warning(void *argument)
+{
+    struct notice *notice = argument;
+
+    notice->server->on_warning(notice->server, notice->warning);
+}
+
+static void on_warning(struct tlr_warnings *warnings,
+                       const struct tlr_warning *warning)
+{
+    struct notice notice = {
+        TLR_CONTAINER_OF(warnings, struct tlr_server, door.warnings),
+        warning};
+
+    tlr_config_call(&notice.server->config, call_warning, &notice);
+}
+
+static const struct tlr_warnings_callbacks warnings_callbacks = {
+    .wake = wake_to_warn,
+    .told = on_warning,
+};
+
 static int put_handles(struct tlr_server *server)
 {
     int err = tlr_mailbox_open(&server->mailbox, server->host, on_async);
@@ -427,6 +487,11 @@ static int put_handles(struct tlr_server *server)
     if (server->stall_time > 0) {
         tlr_watchdog_init(&server->watchdog, server->host, &server->pool,
                           server->stall_time, on_stall);
+        server->handles++;
+    }
+    if (server->on_warning != NULL) {
+        tlr_warnings_init(&server->door.warnings, server->host,
+                          &warnings_callbacks);
         server->handles++;
     }
     return 0;
@@ -464,6 +529,7 @@ static int start_all(struct tlr_server *server)
         err = tlr_endpoints_put(server);
     }
     if (err == 0) {
+        tlr_server_set_limits(server);
         err = tlr_pool_start(&server->pool);
     }
     return err;

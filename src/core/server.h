@@ -34,16 +34,23 @@ struct tlr_server {
     uv_loop_t *host;
     struct tlr_mailbox mailbox; /* by which other threads reach the host */
     uv_timer_t deadline;
+    struct tlr_door door;
+    struct tlr_door_tally door_tally; /* of the listeners on the host's loop */
     struct tlr_watchdog watchdog; /* if stall_time > 0 */
     unsigned stall_time;          /* milliseconds; 0: no watchdog */
     struct endpoint *endpoints; /* in the order of the calls */
     void (*on_stopped)(struct tlr_server *server);
     void (*on_stall)(struct tlr_server *server, unsigned worker,
                      uint64_t milliseconds, int over);
+    void (*on_warning)(struct tlr_server *server,
+                       const struct tlr_warning *warning);
     int backlog;
+    unsigned max_connections; /* these three as in tlr_options */
+    unsigned max_per_worker;
+    unsigned max_per_peer;
     int state;            /* enum server_state */
     unsigned listeners;   /* on the host loop, not closed yet */
-    unsigned handles;     /* likewise, of mailbox, deadline and watchdog */
+    unsigned handles;     /* likewise, of mailbox, timers and the like */
     uint64_t due;         /* of the deadline, as uv_now() of the host loop */
     unsigned orders;      /* to the workers, when the listeners are closed */
     bool unreferenced;    /* none of our handles keeps the loop alive */
@@ -63,6 +70,9 @@ static inline bool tlr_server_on_host(const struct tlr_server *server)
 {
     return server->pool.kind == TLR_WORKER_HOST;
 }
+
+/* limits.c: what TLR_AUTO comes to. When the loops are there, before threads. */
+void tlr_server_set_limits(struct tlr_server *server);
 
 /* Once no listener and no worker is left: closes the rest. */
 void tlr_server_close_if_done(struct tlr_server *server);

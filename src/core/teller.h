@@ -517,7 +517,8 @@ struct tlr_options {
 
     /**
      * How many may be accepted at once after a quiet time (the size of that
-     * bucket); 0, the default: accept_rate, a second's worth.
+     * bucket); 0, the default: accept_rate, a second's worth. It is at least a
+     * 20th of accept_rate, and 2: timers are not so fine that less would do.
      */
     unsigned accept_burst;
 
@@ -619,6 +620,17 @@ struct tlr_options {
  * program knows it. Any thread.
  */
 TLR_EXTERN void tlr_options_init(struct tlr_options *options, size_t size);
+
+/**
+ * Makes a rule of text: an IPv4 or IPv6 address, such as "192.0.2.7" or "::1",
+ * or a network, such as "10.0.0.0/8" or "2001:db8::/32". IPv4 as IPv6 sockets
+ * see it ("::ffff:10.0.0.0/104") becomes IPv4. allow: 1 or 0, see
+ * tlr_access_rule. Any thread.
+ * UV_EINVAL: it is none, or an address with bits set beyond the prefix; then
+ * *rule is unchanged.
+ */
+TLR_EXTERN int tlr_access_parse(const char *network, int allow,
+                                struct tlr_access_rule *rule);
 
 /**
  * @name The life of a server
