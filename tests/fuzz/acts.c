@@ -69,10 +69,15 @@ static unsigned may_starve(void)
     return atomic_load(&world.starved) > 0 ? MAY_ENOMEM : 0;
 }
 
-/* A run ends in reasonable time. */
+/* A run ends in reasonable time, with a read for each byte, too. */
 static size_t within(size_t size)
 {
-    return world.volume + size <= VOLUME_MOST ? size : 1;
+    size_t most = world.options.read_buffer * 500;
+
+    if (most > VOLUME_MOST) {
+        most = VOLUME_MOST;
+    }
+    return world.volume + size <= most ? size : 1;
 }
 
 size_t size_from(uint8_t byte)
@@ -504,7 +509,7 @@ static uint8_t post_runs(struct post *post, struct line **line)
     uint8_t byte = post->byte;
 
     world.events++;
-    world.seen.posts++;
+    world.seen.posts += post->target != WORKERS_MOST; /* the host is none */
     REQUIRE(post->line, world.stopped == 0, "a post after on_stopped");
     REQUIRE(post->line, post->serial > world.posts_run[post->target],
             "posts out of order");

@@ -237,6 +237,14 @@ void peer_got_error(struct line *line, int err)
 
 /* ---- the server's end ----------------------------------------------- */
 
+/* What it is to read next. */
+static const uint8_t *next_of(const struct stream *stream)
+{
+    static const uint8_t nothing[1];
+
+    return stream->bytes == NULL ? nothing : stream->bytes + stream->taken;
+}
+
 static bool has_delimiter(const struct line *line, const uint8_t *bytes,
                           size_t size, size_t *end)
 {
@@ -261,14 +269,14 @@ static void got_data(struct line *line, size_t size, const char *data)
     REQUIRE(line, up->taken + size <= up->length,
             "%zu bytes read that the peer never sent",
             up->taken + size - up->length);
-    REQUIRE(line, memcmp(up->bytes + up->taken, data, size) == 0,
+    REQUIRE(line, memcmp(next_of(up), data, size) == 0,
             "other bytes read than those sent, after %zu", up->taken);
     if (line->reading == READ_EXACTLY) {
         REQUIRE(line, size == line->wanted, "%zu bytes instead of %zu", size,
                 line->wanted);
     } else if (line->reading == READ_UNTIL) {
         REQUIRE(line,
-                has_delimiter(line, up->bytes + up->taken, size, &end) &&
+                has_delimiter(line, next_of(up), size, &end) &&
                     end == size && size <= line->wanted,
                 "%zu bytes, at most %zu, the first delimiter ends at %zu",
                 size, line->wanted, end);
@@ -301,7 +309,7 @@ static void got_end(struct line *line)
     } else {
         REQUIRE(line,
                 left < line->wanted &&
-                    !has_delimiter(line, up->bytes + up->taken, left, &end),
+                    !has_delimiter(line, next_of(up), left, &end),
                 "EOF, and there was a delimiter, or too much");
     }
 }
@@ -317,7 +325,7 @@ static void got_too_much(struct line *line)
     }
     REQUIRE(line,
             up->length - up->taken >= line->wanted &&
-                !has_delimiter(line, up->bytes + up->taken, line->wanted,
+                !has_delimiter(line, next_of(up), line->wanted,
                                &end),
             "EMSGSIZE, and %zu bytes at most are no reason", line->wanted);
 }

@@ -625,17 +625,18 @@ static void run(const uint8_t *data, size_t size, unsigned number)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static size_t descriptors;
     static unsigned runs;
+    size_t before;
+    size_t after;
 
     if (runs++ == 0) { /* what libuv opens once is no leak */
         wire_start();
         run(data, 0, 0);
-        descriptors = wire_descriptors();
     }
+    before = wire_descriptors();
     run(data, size, runs);
-    REQUIRE(NULL, wire_descriptors() == descriptors,
-            "%zu descriptors instead of %zu", wire_descriptors(),
-            descriptors);
+    after = wire_descriptors();
+    REQUIRE(NULL, after == before, "%zu descriptors instead of %zu", after,
+            before);
     return 0;
 }
