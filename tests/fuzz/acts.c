@@ -66,7 +66,10 @@ static unsigned also(unsigned may, unsigned error)
 
 static unsigned may_starve(void)
 {
-    return atomic_load(&world.starved) > 0 ? MAY_ENOMEM : 0;
+    bool may = atomic_load(&world.starved) > 0 ||
+               atomic_load(&world.fail_in) > 0; /* in the call to come */
+
+    return may ? MAY_ENOMEM : 0;
 }
 
 /* A run ends in reasonable time, with a read for each byte, too. */
