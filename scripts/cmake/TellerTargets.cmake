@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # teller_target(NAME): the settings that each target of this project shares.
+include(TellerHardening)
 
 function(teller_target name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
@@ -20,6 +21,7 @@ function(teller_target name)
     target_compile_options(${name} PRIVATE
       $<IF:$<C_COMPILER_ID:MSVC>,/WX,-Werror>)
   endif()
+  teller_harden(${name})
   if(WIN32)
     target_compile_definitions(${name} PRIVATE WIN32_LEAN_AND_MEAN
       _WIN32_WINNT=0x0602)

@@ -14,8 +14,10 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "check.h"
 #include "handoff.h"
+#include "timeouts.h"
 
 static struct tlr_input *input_of(const struct tlr_conn *conn)
 {
@@ -98,7 +100,7 @@ static void call_read(void *argument)
 }
 
 /* Not on the usual path, which has no use for the struct. */
-static void give_on_host(struct tlr_conn *conn, ssize_t nread, char *data)
+static TLR_APART void give_on_host(struct tlr_conn *conn, ssize_t nread, char *data)
 {
     struct delivery delivery = {conn, nread, data};
 
@@ -196,11 +198,16 @@ static void fail_read(struct tlr_conn *conn, int status)
 }
 
 /* Of this read only: the next one may have more luck. */
-static void failed_for_memory(struct tlr_conn *conn)
+static void stop_and_fail_read(struct tlr_conn *conn, int status)
 {
     (void)uv_read_stop(&conn->uv.stream); /* always 0; else it tries again */
     conn->reading = TLR_READ_STOPPED;
-    fail_read(conn, UV_ENOBUFS);
+    fail_read(conn, status);
+}
+
+void tlr_reading_time_out(struct tlr_conn *conn)
+{
+    stop_and_fail_read(conn, UV_ETIMEDOUT);
 }
 
 static void failed(struct tlr_conn *conn, ssize_t status)
@@ -208,7 +215,7 @@ static void failed(struct tlr_conn *conn, ssize_t status)
     enum tlr_reading before = (enum tlr_reading)conn->reading;
 
     if (status == UV_ENOBUFS && before == TLR_READ_ASKED) {
-        failed_for_memory(conn);
+        stop_and_fail_read(conn, UV_ENOBUFS);
         return;
     }
     end_of_reading(conn, status);
@@ -276,9 +283,18 @@ static void look_at_lent(struct tlr_conn *conn, char *data, size_t length)
 
 static void received(struct tlr_conn *conn, char *data, size_t length)
 {
-    struct tlr_input *input = input_of(conn);
+    struct tlr_input *input;
 
     tlr_tally_add(&conn->conns->tally.bytes_in, length);
+    if ((conn->flags & (TLR_CONN_EXTRA | TLR_CONN_TIMED)) == 0) {
+        conn->reading = TLR_READ_PAUSED; /* the usual case */
+        give(conn, (ssize_t)length, data);
+        return;
+    }
+    if ((conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_active(conn);
+    }
+    input = input_of(conn);
     if (input == NULL) {
         conn->reading = TLR_READ_PAUSED;
         give(conn, (ssize_t)length, data);
@@ -361,6 +377,10 @@ static void ask(struct tlr_conn *conn)
 {
     int err;
 
+    if ((conn->flags & TLR_CONN_TIMED) != 0 && !tlr_timeouts_asked(conn)) {
+        fail_read(conn, UV_ETIMEDOUT); /* once more */
+        return;
+    }
     if (complete_from_kept(conn)) {
         return;
     }
@@ -400,7 +420,7 @@ int tlr_read(struct tlr_conn *conn)
 {
     if (conn->state == TLR_CONN_OPEN && conn->reading == TLR_READ_PAUSED &&
         (conn->done & TLR_DONE_READ) == 0 &&
-        (conn->flags & TLR_CONN_EXTRA) == 0) {
+        (conn->flags & (TLR_CONN_EXTRA | TLR_CONN_TIMED)) == 0) {
         tlr_conn_check_thread(conn);
         conn->reading = TLR_READ_ASKED; /* the usual case of ask() */
         return 0;

@@ -20,6 +20,7 @@ struct tlr_tally {
     _Atomic uint64_t accepted;
     _Atomic uint64_t closed[TLR_CAUSES];
     _Atomic uint64_t refused;
+    _Atomic uint64_t refused_memory; /* of these */
     _Atomic uint64_t reads;
     _Atomic uint64_t writes;
     _Atomic uint64_t bytes_in;

@@ -13,8 +13,10 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "check.h"
 #include "handoff.h"
+#include "timeouts.h"
 
 /* Where a queued write has the buffer that it shares. */
 static struct tlr_buffer *take_shared(struct tlr_conn *conn)
@@ -89,6 +91,25 @@ static void check_water(struct tlr_conn *conn)
     }
 }
 
+/* ---- timeouts ------------------------------------------------------- */
+
+/* A request is under way. */
+static void begin_queue(struct tlr_conn *conn)
+{
+    conn->writing = TLR_WRITE_QUEUED;
+    if ((conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_queued(conn);
+    }
+}
+
+/* None is any more. */
+static void end_queue(struct tlr_conn *conn)
+{
+    if ((conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_flushed(conn);
+    }
+}
+
 /* ---- completing ----------------------------------------------------- */
 
 static void complete_write(struct tlr_conn *conn, int status)
@@ -120,6 +141,7 @@ static void on_fin_sent(uv_shutdown_t *req, int status)
         complete_shutdown(conn, status);
     }
     conn->writing = TLR_WRITE_ENDED;
+    end_queue(conn);
     if (conn->state == TLR_CONN_FLUSHING ||
         conn->state == TLR_CONN_FINISHING) {
         if (status == 0) {
@@ -137,6 +159,9 @@ int tlr_writing_send_fin(struct tlr_conn *conn, enum tlr_writing why)
 
     if (err == 0) {
         conn->writing = (uint8_t)why;
+        if ((conn->flags & TLR_CONN_TIMED) != 0) {
+            tlr_timeouts_queued(conn);
+        }
     }
     return err;
 }
@@ -180,6 +205,7 @@ static void after_writes(struct tlr_conn *conn, int status)
     enum tlr_writing was = (enum tlr_writing)conn->writing;
 
     conn->writing = TLR_WRITE_IDLE;
+    end_queue(conn);
     if (was == TLR_WRITE_QUEUED_FIN) {
         if (status == 0) {
             status = tlr_writing_send_fin(conn, TLR_WRITE_FIN);
@@ -261,6 +287,9 @@ static void on_written(uv_write_t *req, int status)
     tlr_port_enter(&conns->port);
     if (status == 0) {
         tlr_tally_add(&conns->tally.bytes_out, conn->rest);
+        if ((conn->flags & TLR_CONN_TIMED) != 0) {
+            tlr_timeouts_written(conn, conn->rest);
+        }
     }
     if (direct) {
         complete_write(conn, status);
@@ -345,7 +374,7 @@ static int try_write(struct tlr_conn *conn, const uv_buf_t *buffers,
 }
 
 /* The beginning, where not too much may be offered. */
-static int write_some(struct tlr_conn *conn, const uv_buf_t *buffers)
+static TLR_APART int write_some(struct tlr_conn *conn, const uv_buf_t *buffers)
 {
     uv_buf_t some;
 
@@ -421,7 +450,7 @@ static void queue_write(struct tlr_conn *conn, const uv_buf_t *buffers,
         return;
     }
     set_shared(conn, shared);
-    conn->writing = TLR_WRITE_QUEUED;
+    begin_queue(conn);
     check_water(conn);
 }
 
@@ -509,8 +538,10 @@ int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers, unsigned count)
 /* As tlr_writev(), but the usual case does not pay for that. */
 int tlr_write(struct tlr_conn *conn, const void *data, size_t size)
 {
-    uv_buf_t buffer = uv_buf_init((char *)data, (unsigned)size);
+    uv_buf_t buffer;
 
+    buffer.base = (char *)data;
+    buffer.len = (unsigned)size;
     tlr_conn_check_thread(conn);
     if (size > TLR_WRITE_MOST) {
         return UV_EINVAL;
@@ -555,7 +586,7 @@ static int send_rest(struct tlr_conn *conn, const char *data, size_t size)
         (void)tlr_output_shift(output, &conn->conns->config->allocator);
         return fail_send(conn, err);
     }
-    conn->writing = TLR_WRITE_QUEUED;
+    begin_queue(conn);
     return 0;
 }
 
@@ -570,6 +601,9 @@ static int send_now(struct tlr_conn *conn, const char *data, size_t size)
     tlr_tally_add(&conn->conns->tally.bytes_out, (uint64_t)written);
     if ((size_t)written == size) {
         tlr_tally_add(&conn->conns->tally.writes, 1);
+        if ((conn->flags & TLR_CONN_TIMED) != 0) {
+            tlr_timeouts_active(conn);
+        }
         return 0;
     }
     return send_rest(conn, data + written, size - (size_t)written);
