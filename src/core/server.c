@@ -544,13 +544,13 @@ static int start_all(struct tlr_server *server)
         err = tlr_endpoints_put(server);
     }
     if (err == 0) {
-        tlr_server_set_limits(server);
         err = tlr_offer_put(server);
     }
     if (err == 0 && server->pool.kind == TLR_WORKER_BORROWED) {
         err = tlr_takeover_commit(server); /* before any loop can come */
     }
     if (err == 0) {
+        tlr_server_set_limits(server);
         err = tlr_pool_start(&server->pool);
     }
     if (err == 0) {
