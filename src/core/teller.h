@@ -499,8 +499,10 @@ struct tlr_options {
      * Most connections open at a time from one peer address; 0: no limit. A
      * further one is closed at once with RST, whatever at_limit says: in the
      * kernel's queue it would hold up the others. TLR_AUTO, the default: 7/8
-     * of max_connections, so that no one address takes all; less is better
-     * where peers do not come through a proxy.
+     * of max_connections if that is 1000 or more, so that no one address takes
+     * all, else no limit; and none for loopback addresses, from which a proxy
+     * brings everybody. Less is better where peers come from their own
+     * addresses.
      */
     unsigned max_per_peer;
 

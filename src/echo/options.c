@@ -172,7 +172,7 @@ static bool parse(struct tlr_echo_options *options, int argc,
         {.name = "--max-per-peer", .argument = "N|auto",
          .help = "connections open at a time from one IPv4 address, or one "
                  "IPv6 /64; further ones are closed; 0 for no limit; auto for "
-                 "7/8 of --max-connections (auto)",
+                 "7/8 of --max-connections from 1000 on, but loopback (auto)",
          .apply = apply_limit, .target = &options->max_per_peer},
         {.name = "--accept-rate", .argument = "N",
          .help = "connections accepted in a second; 0 for no limit (50000)",
