@@ -113,6 +113,10 @@ double programs_cpu_seconds(const struct program *program);
 /* Whether --balance reuseport is for this system. */
 bool programs_have_reuseport(void);
 
+/* Whether a reset that comes right behind the last bytes is told from the end
+ * of the stream: Wine 8 takes one in seven or so for an end. */
+bool programs_tell_every_reset(void);
+
 /* A port that only the mighty may listen on, for a program that is started
  * with these options added: `options` gets a user who is not. Returns the port;
  * 0 and *reason where there is none. */

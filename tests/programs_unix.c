@@ -111,6 +111,11 @@ bool programs_have_reuseport(void)
 #endif
 }
 
+bool programs_tell_every_reset(void)
+{
+    return true;
+}
+
 /* Linux has it configured which ports these are; elsewhere it is not known. */
 static bool is_reserved(unsigned port)
 {

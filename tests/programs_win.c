@@ -123,6 +123,11 @@ int programs_send(struct program *program, enum ask ask)
     return 0;
 }
 
+bool programs_tell_every_reset(void)
+{
+    return false;
+}
+
 bool programs_have_reuseport(void)
 {
     return false;

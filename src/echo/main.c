@@ -104,6 +104,7 @@ static void fill_limits(const struct tlr_echo_options *from,
     options->write_timeout = (unsigned)from->write_timeout;
     options->write_rate = (unsigned)from->write_rate;
     options->max_lifetime = (unsigned)from->max_lifetime;
+    options->stall_time = (unsigned)from->stall_time;
 }
 
 static void fill_options(struct program *program, struct tlr_options *options)
