@@ -383,9 +383,9 @@ struct tlr_options {
      * Most connections open at a time, over all workers, those included that
      * are still closing; 0: no limit. What happens to further peers: see
      * at_limit. TLR_AUTO, the default: as many as the process may have
-     * descriptors, less those that are open at the start, and less a 32nd, or
-     * 8 if that is more, for the program; where there is no such limit
-     * (Windows), none.
+     * descriptors, less those that are open at the start (of the lowest 65536),
+     * and less a 32nd, or 8 if that is more, for the program; where there is no
+     * such limit (Windows), none.
      */
     unsigned max_connections;
 
@@ -502,7 +502,9 @@ struct tlr_options {
      * of max_connections if that is 1000 or more, so that no one address takes
      * all, else no limit; and none for loopback addresses, from which a proxy
      * brings everybody. Less is better where peers come from their own
-     * addresses.
+     * addresses. IPv4 peers of an IPv6 socket (::ffff:a.b.c.d) are IPv4. An
+     * address costs 40 bytes while it has connections, and they cost 8 bytes
+     * each on loops that are not the library's.
      */
     unsigned max_per_peer;
 
@@ -513,7 +515,9 @@ struct tlr_options {
 
     /**
      * Most connections that are accepted in a second (a token bucket), over
-     * all listening sockets; 0: no limit; default 50000.
+     * all listening sockets; 0: no limit; default 50000. Those that are closed
+     * at once are not counted, and a drain accepts what the kernel has queued
+     * without regard to it: it would be reset else.
      */
     unsigned accept_rate;
 
@@ -959,7 +963,8 @@ struct tlr_counters {
     uint64_t refused_limit;   /**< of `refused`: by max_connections, or _worker */
     uint64_t refused_rate;    /**< of `refused`: by accept_rate */
     uint64_t refused_memory;  /**< of `refused`: no memory */
-    uint64_t accept_errors;   /**< accept() failed, and went on at once */
+    uint64_t accept_errors;   /**< accept() or the poll failed otherwise than
+                                   for the next two */
     uint64_t out_of_descriptors; /**< times that accepting paused for that */
     uint64_t out_of_memory;      /**< likewise */
     uint64_t waited_limit; /**< times that accepting waited for room */
@@ -969,7 +974,11 @@ struct tlr_counters {
     uint64_t stalls;       /**< times that a worker's loop stalled */
 };
 
-/** For tlr_server_counters(): the sum over all workers. */
+/**
+ * For tlr_server_counters(): the sum over all workers, and what the listeners on
+ * the host's loop have counted (whom they refused, and when they waited, in
+ * refused and in refused_access to waited_rate), which is no worker's.
+ */
 #define TLR_ALL_WORKERS UINT32_MAX
 
 /**
@@ -1041,7 +1050,8 @@ TLR_EXTERN int tlr_post_conn(struct tlr_server *server, struct tlr_id id,
  *
  * UV_EINVAL: no such worker; UV_ENOTSOCK, UV_EBADF: no socket; UV_ENOTSUP: not
  * a stream over IPv4 or IPv6; UV_ENOTCONN: not connected; UV_ENOBUFS:
- * max_connections; UV_EAGAIN, UV_ECANCELED, UV_ENOMEM: as for tlr_post().
+ * max_connections, max_per_worker or max_per_peer; UV_EAGAIN, UV_ECANCELED,
+ * UV_ENOMEM: as for tlr_post().
  */
 TLR_EXTERN int tlr_adopt(struct tlr_server *server, unsigned worker,
                          uv_os_sock_t sock);
