@@ -42,8 +42,9 @@ static int complain(struct tlr_cli_text *complaint, int err)
 {
     fprintf(stderr, "teller-echo: %s\n", tlr_cli_text_get(complaint));
     tlr_cli_text_free(complaint);
-    return err == UV_EINVAL || err == UV_ENOTSUP ? TLR_CLI_STATUS_USAGE
-                                                 : TLR_CLI_STATUS_FAILURE;
+    return err == UV_EINVAL || err == UV_ENOTSUP || err == UV_ENOTSOCK
+               ? TLR_CLI_STATUS_USAGE
+               : TLR_CLI_STATUS_FAILURE;
 }
 
 static uint64_t count_open(const struct program *program)
