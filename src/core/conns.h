@@ -9,6 +9,7 @@
 #ifndef TLR_CONNS_H
 #define TLR_CONNS_H
 
+#include "budget.h"
 #include "buffers.h"
 #include "deadlines.h"
 #include "ids.h"
@@ -27,6 +28,7 @@
 struct tlr_config {
     struct tlr_server *server;
     struct tlr_door *door; /* shared, and it does change; NULL in some tests */
+    struct tlr_budget *budget; /* likewise */
     struct tlr_handler handler;
     struct tlr_allocator allocator;
     size_t conn_data_size;
@@ -95,6 +97,7 @@ struct tlr_conns {
     struct tlr_buffers buffers;
     struct tlr_deadlines deadlines;
     struct tlr_ids ids;
+    struct tlr_spending spending;
     size_t timeouts_at; /* behind a connection; 0: it has none */
     uint64_t random;    /* the last number, for their jitter */
     tlr_conns_gone_cb on_gone; /* one ended, or could not be opened */

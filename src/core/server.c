@@ -79,6 +79,7 @@ static void configure(struct tlr_server *server,
     struct tlr_config *config = &server->config;
 
     config->server = server;
+    config->budget = &server->budget;
     config->handler = options->handler;
     config->allocator = options->allocator;
     config->conn_data_size = options->conn_data_size;
@@ -137,6 +138,8 @@ static int init(struct tlr_server *server, uv_loop_t *host,
     int err;
 
     configure(server, options);
+    tlr_budget_init(&server->budget, options->max_queued,
+                    tlr_options_workers(options));
     server->host = host;
     server->on_stopped = options->on_stopped;
     server->on_stall = options->on_stall;

@@ -752,6 +752,8 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     counters->emulated = tlr_tally_get(&tally->emulated);
     counters->connected = tlr_tally_get(&tally->connected);
     counters->posts = tlr_tally_get(&tally->posts);
+    counters->queued = tlr_tally_get(&tally->queued);
+    counters->queue_refused = tlr_tally_get(&tally->queue_refused);
     counters->posts_refused = tlr_tally_get(&worker->mailbox.denied);
     counters->stalls = tlr_tally_get(&worker->watch.stalls);
     tlr_door_tally_read(&worker->door, counters);

@@ -228,6 +228,11 @@ static bool parse(struct tlr_echo_options *options, int argc,
                  "to finish before they are closed (10)",
          .apply = tlr_cli_apply_seconds, .target = &options->drain,
          .max = YEAR_MS},
+        {.name = "--stall-time", .argument = "SECONDS",
+         .help = "say so, and give it no connections, when a loop has not "
+                 "turned for so long; 0 not to look (1)",
+         .apply = tlr_cli_apply_seconds, .target = &options->stall_time,
+         .max = UINT32_MAX},
         {.name = "--takeover", .argument = "PATH",
          .help = "take the listening sockets over from the teller-echo that "
                  "offers them at this path, which then drains; if there is "
@@ -280,6 +285,7 @@ bool tlr_echo_options_read(struct tlr_echo_options *options,
     options->max_per_peer = defaults.max_per_peer;
     options->accept_rate = defaults.accept_rate;
     options->write_rate = defaults.write_rate;
+    options->stall_time = defaults.stall_time;
     options->read_buffer = defaults.read_buffer;
     options->drain = DEFAULT_DRAIN;
     return parse(options, argc, argv, status);

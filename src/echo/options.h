@@ -33,6 +33,7 @@ struct tlr_echo_options {
     uint64_t write_rate;    /* bytes a second */
     uint64_t read_buffer; /* bytes */
     uint64_t drain;       /* milliseconds */
+    uint64_t stall_time;  /* milliseconds; 0: not watched */
     uint64_t stats;       /* milliseconds; 0: none */
     bool json;
     bool quiet;
