@@ -43,6 +43,11 @@ INSTRUCTIONS = {      # per round trip, in user space: teller's, and all
 
 # --- what is measured ---------------------------------------------------------
 
+# The watchdog wakes each loop four times a second, however much there is to do:
+# under strace and valgrind, which are slow, that would look like a cost of each
+# round trip.
+UNWATCHED = ("--stall-time", "0")
+
 CASES = {  # size x connections
     "64 B x 1": {"connections": 1, "size": 64, "depth": 1},
     "64 B x 50": {"connections": 50, "size": 64, "depth": 1},
@@ -99,7 +104,8 @@ def runs(folder, case, long, options=(), **how):
     Yields the round trips of each once its server has stopped.
     """
     for total in (SHORT, long):
-        with Echo(folder, "--loops", "1", *options, **how) as echo:
+        with Echo(folder, "--loops", "1", *UNWATCHED, *options,
+                  **how) as echo:
             each = total * case["depth"] // case["connections"]
             done = load(folder, echo.address, round_trips=each, **case)
             summary = echo.stop()
@@ -269,7 +275,8 @@ def idle_costs(folder, loops, speak_every, scratch):
     counted = Allocations(folder, scratch)
     first = None
     costs = []
-    with Echo(folder, "--loops", str(loops), env=counted.env) as echo:
+    with Echo(folder, "--loops", str(loops), *UNWATCHED,
+              env=counted.env) as echo:
         for held in hold(echo.address, IDLE, speak_every):
             now = counted.now()
             now["resident"] = resident(echo.pid)

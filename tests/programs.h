@@ -100,8 +100,22 @@ const char *programs_cannot_ask(enum ask ask);
 /* Returns 0 or an error; the program may get the signal some time later. */
 int programs_send(struct program *program, enum ask ask);
 
+/* How many descriptors it has; 0 where they cannot be limited, or counted. */
+unsigned programs_count_descriptors(const struct program *program);
+
+/* From now on it may have so many. */
+void programs_limit_descriptors(
+    const struct program *program, unsigned count);
+
+/* Seconds of CPU that all of its threads have used. */
+double programs_cpu_seconds(const struct program *program);
+
 /* Whether --balance reuseport is for this system. */
 bool programs_have_reuseport(void);
+
+/* Whether a reset that comes right behind the last bytes is told from the end
+ * of the stream: Wine 8 takes one in seven or so for an end. */
+bool programs_tell_every_reset(void);
 
 /* A port that only the mighty may listen on, for a program that is started
  * with these options added: `options` gets a user who is not. Returns the port;

@@ -179,6 +179,28 @@ static bool is_accepted(void *data)
     return counters_of(figure->f, TLR_ALL_WORKERS).accepted == figure->value;
 }
 
+struct least {
+    const struct fixture *f;
+    size_t offset;
+    uint64_t value;
+};
+
+static bool is_at_least(void *data)
+{
+    const struct least *least = data;
+    struct tlr_counters counters = counters_of(least->f, TLR_ALL_WORKERS);
+
+    return *(const uint64_t *)((const char *)&counters + least->offset) >=
+           least->value;
+}
+
+void wait_counter(struct fixture *f, size_t offset, uint64_t value)
+{
+    struct least least = {f, offset, value};
+
+    run_until(&f->loop, is_at_least, &least);
+}
+
 void wait_open(struct fixture *f, uint64_t open)
 {
     struct figure figure = {f, open};

@@ -105,6 +105,9 @@ bool is_stopped(void *fixture);
 /* Seconds of CPU that this process has used. */
 double cpu_seconds(void);
 
+/* A counter of the server's is at least `value`: offsetof(struct tlr_counters, …) */
+void wait_counter(struct fixture *f, size_t offset, uint64_t value);
+
 /* So many connections are open at the server, or were accepted. */
 void wait_open(struct fixture *f, uint64_t open);
 void wait_accepted(struct fixture *f, uint64_t accepted);
@@ -201,6 +204,9 @@ size_t count_inheritable(void);
 /* Has children inherit it. */
 void make_inheritable(uv_os_sock_t sock);
 
+/* Has calls on it wait. */
+void make_blocking(uv_os_sock_t sock);
+
 /* Two sockets that are connected, but not over IP; false: there are none. */
 bool connect_locally(uv_os_sock_t pair[2]);
 
@@ -215,6 +221,15 @@ bool give_another_port(uv_os_sock_t sock);
  * False where there is no such limit.
  */
 bool limit_descriptors(size_t more);
+
+/*
+ * The next calls of accept() that the library makes fail, so many of them, with
+ * a UV_E* code. False where that cannot be had.
+ */
+bool fail_accepts(int err, unsigned times);
+
+/* How many are still to. */
+unsigned accepts_to_fail(void);
 
 /* The calling thread's; "" and 0 where there is no telling. */
 void thread_name(char *name, size_t size);

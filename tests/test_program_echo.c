@@ -725,6 +725,10 @@ static void wrong_usage_exits_with_2_and_one_line_that_mends_it(void **state)
         ARGS("--drain wants seconds", "such as"));
     expect_usage(*state, SERVE("--balance", "worst"),
         ARGS("--balance wants least, rr or reuseport", "not \"worst\""));
+    expect_usage(*state, SERVE("--allow", "::1,10.0.0.1/8"),
+        ARGS("--allow wants", "10.0.0.0/8", "not \"10.0.0.1/8\""));
+    expect_usage(*state, SERVE("--deny", "::1,"),
+        ARGS("--deny wants", "not \"\""));
     expect_usage(*state, SERVE("--json=yes"), ARGS("--json takes no value"));
     expect_usage(*state, SERVE("more"), ARGS("\"more\"", "leave it out"));
     expect_usage(*state, SERVE("--listen", "127.0.0.1:65536"),

@@ -31,6 +31,7 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "check.h"
 #include "handoff.h"
 #include "timeouts.h"
@@ -469,7 +470,7 @@ static void call_deliver(void *argument)
 }
 
 /* Not on the usual path, which has no use for the struct. */
-static void deliver_on_host(struct tlr_conn *conn, unsigned what)
+static TLR_APART void deliver_on_host(struct tlr_conn *conn, unsigned what)
 {
     struct delivery delivery = {conn, what};
 

@@ -47,6 +47,7 @@ struct tlr_config {
     unsigned lifetime_grace;
     unsigned write_rate;      /* bytes a second */
     unsigned jitter;          /* percent */
+    bool held; /* workers' own listeners wait for TLR_ORDER_ACCEPT */
     char thread_name[TLR_THREAD_NAME_SIZE];
     void *user;
     void (*on_worker_start)(struct tlr_server *server, unsigned worker);

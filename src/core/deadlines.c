@@ -13,19 +13,19 @@
 
 /* ---- bits ----------------------------------------------------------- */
 
+/* Of bits that are not all 0. */
 static unsigned lowest_bit(uint64_t bits)
 {
-#if defined(__GNUC__)
-    return (unsigned)__builtin_ctzll(bits);
-#else
     unsigned n = 0;
+    unsigned half;
 
-    while ((bits & 1) == 0) {
-        bits >>= 1;
-        n++;
+    for (half = 32; half > 0; half /= 2) {
+        if ((bits & (((uint64_t)1 << half) - 1)) == 0) {
+            bits >>= half;
+            n += half;
+        }
     }
     return n;
-#endif
 }
 
 static unsigned level_of(uint64_t differing)

@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "check.h"
 #include "handoff.h"
 #include "timeouts.h"
@@ -99,7 +100,7 @@ static void call_read(void *argument)
 }
 
 /* Not on the usual path, which has no use for the struct. */
-static void give_on_host(struct tlr_conn *conn, ssize_t nread, char *data)
+static TLR_APART void give_on_host(struct tlr_conn *conn, ssize_t nread, char *data)
 {
     struct delivery delivery = {conn, nread, data};
 
@@ -117,8 +118,8 @@ static void give(struct tlr_conn *conn, ssize_t nread, char *data)
     }
 }
 
-/* What is wanted is among what is kept. */
-static void give_kept(struct tlr_conn *conn, size_t length)
+/* What is wanted is among what is kept, and is lent from now on. */
+static char *lend_kept(struct tlr_conn *conn, size_t length)
 {
     struct tlr_buffers *buffers = &conn->conns->buffers;
     struct tlr_input *input = input_of(conn);
@@ -126,14 +127,15 @@ static void give_kept(struct tlr_conn *conn, size_t length)
 
     tlr_buffers_lend_taken(buffers, input->buffer);
     tlr_input_consume(input, buffers, length);
-    give(conn, (ssize_t)length, data);
+    return data;
 }
 
-/* Called by the port. */
+/* Called by the port; over the trampoline already, if there is one. */
 void tlr_reading_deliver(struct tlr_conn *conn)
 {
     struct tlr_conns *conns = conn->conns;
     ssize_t length;
+    char *data;
 
     if (conn->read_status != TLR_READ_READY) {
         tlr_conn_handler(conn)->on_read(conn, conn->read_status, NULL);
@@ -142,7 +144,9 @@ void tlr_reading_deliver(struct tlr_conn *conn)
     length = tlr_input_match(input_of(conn), tlr_input_data(input_of(conn)),
                              tlr_input_length(input_of(conn)));
     TLR_CHECK(length > 0); /* it did when it was asked for */
-    give_kept(conn, (size_t)length);
+    data = lend_kept(conn, (size_t)length);
+    tlr_tally_add(&conns->tally.reads, 1);
+    tlr_conn_handler(conn)->on_read(conn, length, data);
     tlr_buffers_return_lent(&conns->buffers);
 }
 
@@ -255,7 +259,7 @@ static void look_at_kept(struct tlr_conn *conn)
         return;
     }
     tlr_buffers_return_lent(&conn->conns->buffers);
-    give_kept(conn, (size_t)length);
+    give(conn, (ssize_t)length, lend_kept(conn, (size_t)length));
 }
 
 /* Data in the lent buffer, and nothing is kept. */

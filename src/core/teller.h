@@ -710,12 +710,35 @@ TLR_EXTERN int tlr_server_listen(struct tlr_server *server,
                                  const struct sockaddr *address,
                                  unsigned flags);
 
-/** How many addresses tlr_server_listen() has added. */
+/**
+ * Listens on a listening TCP socket that the program has from elsewhere:
+ * inherited (systemd's socket activation, say), or passed on by another process.
+ * Makes it non-blocking (for all who share it) and non-inheritable. Takes it,
+ * unless it fails: then it is still the caller's. Before tlr_server_start(), and
+ * several times, as tlr_server_listen(); sockets of the same address count as
+ * one address.
+ *
+ * With TLR_BALANCE_REUSEPORT the sockets of an address are shared out over the
+ * workers. If they are fewer than workers and SO_REUSEPORT is on, what is missing
+ * is opened by tlr_server_start(). If that is not on, or the socket is another
+ * user's so that the system says no, the address is accepted on by the host
+ * loop, as with TLR_BALANCE_LEAST.
+ *
+ * UV_EINVAL: it does not listen; UV_ENOTSUP: not a stream over IPv4 or IPv6;
+ * UV_ENOTSOCK, UV_EBADF: no socket; UV_EBUSY: already started; UV_ENOMEM.
+ */
+TLR_EXTERN int tlr_server_listen_socket(struct tlr_server *server,
+                                        uv_os_sock_t sock);
+
+/**
+ * How many addresses tlr_server_listen(), tlr_server_listen_socket() and
+ * tlr_server_take_over() have added.
+ */
 TLR_EXTERN unsigned tlr_server_addresses(const struct tlr_server *server);
 
 /**
- * The address number `index` (in the order of the calls of
- * tlr_server_listen()) as bound: with the port that the system chose.
+ * The address number `index` (in the order in which they were added) as bound:
+ * with the port that the system chose.
  * UV_EINVAL: there is no such index.
  */
 TLR_EXTERN int tlr_server_address(const struct tlr_server *server,
@@ -723,12 +746,123 @@ TLR_EXTERN int tlr_server_address(const struct tlr_server *server,
                                   struct sockaddr_storage *address);
 
 /**
+ * The listening sockets of address number `index`, for passing them on. *count
+ * is the room in `socks`, and becomes how many there are: one, or one for each
+ * worker with TLR_BALANCE_REUSEPORT, or more if more were given. They are
+ * borrowed, until the server drains: duplicate them. As long as any process has
+ * one, connections that the kernel has queued for it are safe.
+ *
+ * UV_EINVAL: there is no such index; UV_ENOBUFS: there is less room than that;
+ * UV_ECANCELED: the server drains or has stopped, or its start has failed.
+ */
+TLR_EXTERN int tlr_server_sockets(const struct tlr_server *server,
+                                  unsigned index, uv_os_sock_t *socks,
+                                  size_t *count);
+
+/** The longest time limit of tlr_server_take_over() and of an offer, an hour. */
+#define TLR_TAKEOVER_TIMEOUT_MOST 3600000u
+/** Bytes that the path of an offer may have. */
+#define TLR_TAKEOVER_PATH_MOST 94
+
+/**
+ * Takes the listening sockets over from the process that offers them at `path`
+ * (tlr_server_offer()), usually an older version of the same program: in place
+ * of tlr_server_listen(). The other process goes on to serve. Once
+ * tlr_server_start() can fail no more it tells the other one, which then accepts
+ * no more and drains, and this server begins to accept: no connection is refused
+ * or reset. If the start fails, or this process ends before, the other one has
+ * lost nothing and can be taken over by the next.
+ *
+ * Blocks, up to `timeout` milliseconds (1 to TLR_TAKEOVER_TIMEOUT_MOST), and so
+ * does tlr_server_start() once more, while it waits for the other one's answer.
+ * If another process is just taking over this one waits for how that ends. *pid
+ * becomes the other process's id, as it says; NULL: it is not wanted.
+ *
+ * The server must have no address yet, and has none if it fails: UV_ENOENT or
+ * UV_ECONNREFUSED say that nobody offers anything there, and tlr_server_listen()
+ * is the thing to do. UV_EPERM: it is a process of another user, who is not root
+ * (root may take over from anybody: it shall choose a path where only the right
+ * ones may write); UV_EACCES: likewise, by the file's mode; UV_ECONNRESET: it
+ * went away meanwhile, or another process was faster; UV_ETIMEDOUT;
+ * UV_EPROTONOSUPPORT, UV_EPROTO: it is another version of the library, or
+ * something else; UV_EMFILE: no descriptors for so many sockets;
+ * UV_ENAMETOOLONG; UV_EBUSY: started already; UV_EINVAL: there are addresses, or
+ * no such timeout; UV_ENOTSUP: Windows; UV_ENOMEM.
+ *
+ * tlr_server_start() can then fail with UV_ETIMEDOUT, too: the other one had
+ * given up waiting, and goes on.
+ */
+TLR_EXTERN int tlr_server_take_over(struct tlr_server *server,
+                                    const char *path, uint64_t timeout,
+                                    int64_t *pid);
+
+/** Default of tlr_offer.timeout. */
+#define TLR_OFFER_TIMEOUT 30000u
+
+/** How a server is to be taken over; fill with tlr_offer_init() first. */
+struct tlr_offer {
+    size_t size; /**< sizeof(struct tlr_offer), set by tlr_offer_init() */
+
+    /**
+     * Where: a UNIX socket, of 1 to TLR_TAKEOVER_PATH_MOST bytes, in a folder
+     * that is there, and where nobody else may write. Copied. Required.
+     */
+    const char *path;
+
+    /**
+     * Milliseconds that a new process may take from when it has the sockets
+     * until it is ready, 1 to TLR_TAKEOVER_TIMEOUT_MOST. Then it is refused.
+     */
+    unsigned timeout;
+
+    /**
+     * Milliseconds, as for tlr_server_drain(), which is called once another
+     * process has taken over. Default: TLR_NO_DEADLINE.
+     */
+    uint64_t deadline;
+
+    /**
+     * On the host loop's thread: process `pid` (as it says) has taken over, and
+     * the drain has begun; tlr_server_drain() can bring the deadline forward.
+     * May be NULL.
+     */
+    void (*on_taken_over)(struct tlr_server *server, int64_t pid);
+};
+
+/**
+ * Sets the defaults. size: sizeof(*offer), as the program knows it. Any thread.
+ */
+TLR_EXTERN void tlr_offer_init(struct tlr_offer *offer, size_t size);
+
+/**
+ * Offers the listening sockets at a path, to a process that calls
+ * tlr_server_take_over() there: of the same user, or of root. From the start on,
+ * if it is called before; then a path that will not do is told before anything
+ * else happens. Until the server drains; it then removes the socket's file if it
+ * is still its own. A file that a process has left there which is no more is
+ * replaced. Once in a server's life.
+ *
+ * With `timeout` the time is bounded in which one process can keep the others
+ * from taking over. The host loop never blocks.
+ *
+ * UV_EADDRINUSE: another process offers something at the path, and it is not the
+ * one that this server takes over from; UV_EEXIST: there is something that is no
+ * socket; UV_ENAMETOOLONG; UV_EINVAL: no path, or no such timeout; UV_E2BIG:
+ * members that this version of the library does not know; UV_EBUSY: it offers
+ * already; UV_ECANCELED: it drains, has stopped, or its start has failed;
+ * UV_ENOTSUP: Windows; UV_ENOMEM, or whatever socket(), bind() and chmod() say.
+ */
+TLR_EXTERN int tlr_server_offer(struct tlr_server *server,
+                                const struct tlr_offer *offer);
+
+/**
  * Starts the workers and begins to accept. When it fails everything that had
  * been started is taken back, on_stopped is not called, and
  * tlr_server_destroy() is all that is left to call (it may be at once).
  *
  * UV_EINVAL: started before; UV_EBADF: the host loop has been closed;
- * UV_ENOMEM, UV_EMFILE, UV_EAGAIN (no thread), or whatever libuv says.
+ * UV_ENOMEM, UV_EMFILE, UV_EAGAIN (no thread), or whatever libuv says; and see
+ * tlr_server_take_over().
  */
 TLR_EXTERN int tlr_server_start(struct tlr_server *server);
 

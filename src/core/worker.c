@@ -17,6 +17,8 @@
  */
 #include "worker.h"
 
+#include <string.h>
+
 #include "check.h"
 #include "connect.h"
 #include "handoff.h"
@@ -376,6 +378,16 @@ static void resume(struct tlr_worker *worker)
     }
 }
 
+static void accept_from_now_on(struct tlr_worker *worker)
+{
+    struct tlr_listener *listener;
+
+    for (listener = worker->listeners; listener != NULL;
+         listener = listener->next) {
+        tlr_listener_start(listener);
+    }
+}
+
 static void drain(struct tlr_worker *worker)
 {
     if (worker->state != WORKER_RUNNING) {
@@ -421,8 +433,14 @@ static void obey(struct tlr_worker *worker, unsigned orders)
     if ((orders & TLR_ORDER_TURN) != 0) {
         answer(worker);
     }
+    if ((orders & TLR_ORDER_ACCEPT) != 0) {
+        accept_from_now_on(worker);
+    }
     if ((orders & TLR_ORDER_RESUME) != 0) {
         resume(worker);
+    }
+    if ((orders & TLR_ORDER_LEAVE) != 0) {
+        close_listeners(worker, false);
     }
     if ((orders & TLR_ORDER_DRAIN) != 0) {
         drain(worker);
@@ -554,17 +572,14 @@ static void call_start(void *argument)
 /* On the thread of the loop. */
 static void begin(struct tlr_worker *worker)
 {
-    struct tlr_listener *listener;
-
     worker->conns.thread = tlr_handoff_thread_id();
     worker->started = true;
     atomic_store(&worker->watch.watched, worker->kind != TLR_WORKER_HOST);
     if (worker->config->on_worker_start != NULL) {
         tlr_conns_call(&worker->conns, call_start, worker);
     }
-    for (listener = worker->listeners; listener != NULL;
-         listener = listener->next) {
-        tlr_listener_start(listener);
+    if (!worker->config->held) {
+        accept_from_now_on(worker);
     }
 }
 
@@ -718,6 +733,7 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     uint64_t all_closed = 0;
     int i;
 
+    memset(counters, 0, sizeof(*counters));
     /* Closed before accepted: the difference cannot fall below 0. */
     for (i = 0; i < TLR_CAUSES; i++) {
         counters->closed[i] = tlr_tally_get(&tally->closed[i]);

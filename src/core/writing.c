@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "check.h"
 #include "handoff.h"
 #include "timeouts.h"
@@ -425,7 +426,7 @@ static int try_write(struct tlr_conn *conn, const uv_buf_t *buffers,
 }
 
 /* The beginning, where not too much may be offered. */
-static int write_some(struct tlr_conn *conn, const uv_buf_t *buffers)
+static TLR_APART int write_some(struct tlr_conn *conn, const uv_buf_t *buffers)
 {
     uv_buf_t some;
 
@@ -618,8 +619,10 @@ int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers, unsigned count)
 /* As tlr_writev(), but the usual case does not pay for that. */
 int tlr_write(struct tlr_conn *conn, const void *data, size_t size)
 {
-    uv_buf_t buffer = uv_buf_init((char *)data, (unsigned)size);
+    uv_buf_t buffer;
 
+    buffer.base = (char *)data;
+    buffer.len = (unsigned)size;
     tlr_conn_check_thread(conn);
     if (size > TLR_WRITE_MOST) {
         return UV_EINVAL;

@@ -69,6 +69,14 @@ static void on_stall(struct tlr_server *server, unsigned worker,
     tlr_echo_report_stall(&program->report, worker, milliseconds, over != 0);
 }
 
+static void on_warning(struct tlr_server *server,
+                       const struct tlr_warning *warning)
+{
+    struct program *program = tlr_server_user(server);
+
+    tlr_echo_report_warning(&program->report, warning);
+}
+
 /* What is left on the loop is ours: close it, and the loop ends. */
 static void on_stopped(struct tlr_server *server)
 {
@@ -89,11 +97,14 @@ static void fill_limits(const struct tlr_echo_options *from,
     options->accept_rate = (unsigned)from->accept_rate;
     options->accept_burst = (unsigned)from->accept_burst;
     options->at_limit = (enum tlr_at_limit)from->at_limit;
+    options->access = from->access.items;
+    options->access_count = from->access.count;
     options->max_queued = (size_t)from->max_queued;
     options->idle_timeout = (unsigned)from->idle_timeout;
     options->write_timeout = (unsigned)from->write_timeout;
     options->write_rate = (unsigned)from->write_rate;
     options->max_lifetime = (unsigned)from->max_lifetime;
+    options->stall_time = (unsigned)from->stall_time;
 }
 
 static void fill_options(struct program *program, struct tlr_options *options)
@@ -108,6 +119,7 @@ static void fill_options(struct program *program, struct tlr_options *options)
     options->user = program;
     options->on_stopped = on_stopped;
     options->on_stall = on_stall;
+    options->on_warning = on_warning;
 }
 
 static int create(struct program *program)
@@ -226,6 +238,9 @@ int main(int argc, char **argv)
         status = say("something was left on the loop", err);
     }
 out:
+    if (program != NULL) {
+        tlr_echo_options_free(&program->options);
+    }
     free(items);
     free(program);
     return status;
