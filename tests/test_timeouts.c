@@ -253,13 +253,14 @@ static void send_a_byte(struct tlr_conn *conn)
 static void expect_noted(struct fixture *f, struct client *client,
                          script_cb act)
 {
+    uint64_t received = client->received;
     uint64_t active;
 
     on_worker(f, look_at_timeouts);
     active = last_active;
     run_for(&f->loop, 50);
     on_worker(f, act);
-    client_wait(f, client, client->received + 1);
+    client_wait(f, client, received + 1);
     on_worker(f, look_at_timeouts);
     assert_in_range(last_active, active + 30, active + 1000000);
 }
