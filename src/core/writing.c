@@ -16,6 +16,7 @@
 #include "apart.h"
 #include "check.h"
 #include "handoff.h"
+#include "watchers.h"
 
 /* Where a queued write has the buffer that it shares. */
 static struct tlr_buffer *take_shared(struct tlr_conn *conn)
@@ -214,6 +215,23 @@ static void shift(struct tlr_conn *conn, struct tlr_output *output, int status)
     }
 }
 
+/* If it is not read from, the kernel may not know it, or not any more. */
+static int start_request(struct tlr_conn *conn, const uv_buf_t *buffers,
+                         unsigned count)
+{
+    int err = 0;
+
+    if (conn->reading == TLR_READ_STOPPED) {
+        err = tlr_watchers_add_stream(&conn->uv.stream);
+    } else if (conn->reading == TLR_READ_ENDED &&
+               conn->cause != TLR_CLOSED_BY_ERROR) {
+        err = tlr_watchers_add(&conn->uv.handle);
+    }
+    return err != 0 ? err
+                    : uv_write(&conn->req.write, &conn->uv.stream, buffers,
+                               count, on_written);
+}
+
 static int start_next(struct tlr_conn *conn, struct tlr_output *output)
 {
     unsigned chunks = tlr_output_next(output);
@@ -232,8 +250,7 @@ static int start_next(struct tlr_conn *conn, struct tlr_output *output)
         }
     }
     conn->rest = (uint32_t)tlr_output_start(output, chunks);
-    return uv_write(&conn->req.write, &conn->uv.stream, buffers, count,
-                    on_written);
+    return start_request(conn, buffers, count);
 }
 
 /* The request is done; the chunks that it was made of, and what is next. */
@@ -412,8 +429,7 @@ static void queue_write(struct tlr_conn *conn, const uv_buf_t *buffers,
     int err;
 
     conn->rest = (uint32_t)size;
-    err = uv_write(&conn->req.write, &conn->uv.stream, buffers, count,
-                   on_written);
+    err = start_request(conn, buffers, count);
     if (err != 0) {
         if (shared != NULL) {
             tlr_buffers_put(&conn->conns->buffers, shared);
