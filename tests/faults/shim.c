@@ -446,14 +446,35 @@ int epoll_create1(int flags)
     return tlr_faults_hit(TLR_FAULT_EPOLL_CREATE) ? fail() : real(flags);
 }
 
+/*
+ * A descriptor that is on the list already is never refused for want of memory:
+ * the kernel looks for that first. Such a call does not count.
+ */
+static int add(int epoll, int fd, struct epoll_event *event,
+               int (*real)(int, int, int, struct epoll_event *))
+{
+    int result = real(epoll, EPOLL_CTL_ADD, fd, event);
+
+    if (result != 0 || !hit_on(is_socket(fd) ? TLR_FAULT_EPOLL_ADD
+                                             : TLR_FAULT_EPOLL_ADD_OTHER,
+                               fd)) {
+        return result;
+    }
+    (void)real(epoll, EPOLL_CTL_DEL, fd, event);
+    return fail();
+}
+
 int epoll_ctl(int epoll, int order, int fd, struct epoll_event *event)
 {
-    unsigned function = order == EPOLL_CTL_DEL   ? TLR_FAULT_EPOLL_DEL
-                        : order == EPOLL_CTL_MOD ? TLR_FAULT_EPOLL_MOD
-                        : is_socket(fd)          ? TLR_FAULT_EPOLL_ADD
-                                                 : TLR_FAULT_EPOLL_ADD_OTHER;
     REAL(epoll_ctl);
-    return hit_on(function, fd) ? fail() : real(epoll, order, fd, event);
+    if (order == EPOLL_CTL_ADD) {
+        return add(epoll, fd, event, real);
+    }
+    return hit_on(order == EPOLL_CTL_DEL ? TLR_FAULT_EPOLL_DEL
+                                         : TLR_FAULT_EPOLL_MOD,
+                  fd)
+               ? fail()
+               : real(epoll, order, fd, event);
 }
 
 int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
