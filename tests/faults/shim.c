@@ -272,9 +272,11 @@ static int drop(int fd)
         return -1;
     }
     blame(fd);
+    paused = 1;
     (void)syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_LINGER, &linger,
                   sizeof(linger));
     (void)syscall(SYS_close, fd);
+    paused = 0;
     return fail();
 }
 
@@ -551,6 +553,27 @@ int close(int fd)
     }
     (void)real(fd);
     return fail();
+}
+
+/* libuv closes by this one. */
+long syscall(long number, ...)
+{
+    va_list list;
+    long arguments[6];
+    int i;
+    REAL(syscall);
+
+    va_start(list, number);
+    for (i = 0; i < 6; i++) {
+        arguments[i] = va_arg(list, long);
+    }
+    va_end(list);
+    if (number == SYS_close && hit_on(TLR_FAULT_CLOSE, (int)arguments[0])) {
+        (void)real(number, arguments[0]);
+        return fail();
+    }
+    return real(number, arguments[0], arguments[1], arguments[2],
+                arguments[3], arguments[4], arguments[5]);
 }
 
 int open(const char *path, int flags, ...)
