@@ -33,7 +33,9 @@ found() {
   grep -aqE '^FAULT|ERROR: AddressSanitizer|runtime error' "$log"
 }
 
-compile() { cmake --build --preset fuzz --target fuzz_sequences >build.log 2>&1; }
+build_fuzzer() {
+  cmake --build --preset fuzz --target fuzz_sequences >build.log 2>&1
+}
 
 check() { # NAME
   kept=no
@@ -53,13 +55,13 @@ check() { # NAME
 }
 
 status=0
-compile && ! found none.log -runs=0 "$root/tests/fuzz/corpus/sequences" || {
+if ! build_fuzzer || found none.log -runs=0 "$root/tests/fuzz/corpus/sequences"; then
   echo "it finds a fault where there is none, or does not compile"
   exit 1
-}
+fi
 for patch in "$root"/tests/fuzz/faults/*.patch; do
   name=$(basename "$patch" .patch)
-  if patch -p1 -s <"$patch" && compile; then
+  if patch -p1 -s <"$patch" && build_fuzzer; then
     check "$name" || status=1
   else
     echo "$name: does not apply, or does not compile"
