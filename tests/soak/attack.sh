@@ -100,7 +100,7 @@ begin_attack() {
     --from "$attackers" --duration 600 "$@" >"$dir/attacker" 2>&1 &
   attacker=$!
   started="$started $attacker"
-  await 20 has_begun "$count" && await 20 is_settled ||
+  await 60 has_begun "$count" && await 60 is_settled ||
     echo "note: $name: not all began: $(tail -n 1 "$dir/attacker")"
 }
 
