@@ -389,9 +389,9 @@ struct tlr_options {
      * Most connections open at a time, over all workers, those included that
      * are still closing; 0: no limit. What happens to further peers: see
      * at_limit. TLR_AUTO, the default: as many as the process may have
-     * descriptors, less those that are open at the start, and less a 32nd, or
-     * 8 if that is more, for the program; where there is no such limit
-     * (Windows), none.
+     * descriptors, less those that are open at the start (of the lowest 65536),
+     * and less a 32nd, or 8 if that is more, for the program; where there is no
+     * such limit (Windows), none.
      */
     unsigned max_connections;
 
@@ -505,8 +505,12 @@ struct tlr_options {
      * Most connections open at a time from one peer address; 0: no limit. A
      * further one is closed at once with RST, whatever at_limit says: in the
      * kernel's queue it would hold up the others. TLR_AUTO, the default: 7/8
-     * of max_connections, so that no one address takes all; less is better
-     * where peers do not come through a proxy.
+     * of max_connections if that is 1000 or more, so that no one address takes
+     * all, else no limit; and none for loopback addresses, from which a proxy
+     * brings everybody. Less is better where peers come from their own
+     * addresses. IPv4 peers of an IPv6 socket (::ffff:a.b.c.d) are IPv4. An
+     * address costs 40 bytes while it has connections, and they cost 8 bytes
+     * each on loops that are not the library's.
      */
     unsigned max_per_peer;
 
@@ -517,7 +521,9 @@ struct tlr_options {
 
     /**
      * Most connections that are accepted in a second (a token bucket), over
-     * all listening sockets; 0: no limit; default 50000.
+     * all listening sockets; 0: no limit; default 50000. Those that are closed
+     * at once are not counted, and a drain accepts what the kernel has queued
+     * without regard to it: it would be reset else.
      */
     unsigned accept_rate;
 
@@ -978,7 +984,11 @@ struct tlr_counters {
     uint64_t reads;     /**< reads completed with data */
     uint64_t writes;    /**< writes completed without an error */
     uint64_t bytes_in;  /**< that reads have brought */
-    uint64_t bytes_out; /**< that the kernel has taken */
+    /**
+     * That the kernel has taken: of a write what it took at once, and the rest
+     * when all of it is done. Of one that fails the rest is not counted.
+     */
+    uint64_t bytes_out;
     /**
      * Windows: closed connections whose socket libuv could not put on the
      * worker's own completion port, and emulated one for. Always 0, or
@@ -994,7 +1004,8 @@ struct tlr_counters {
     uint64_t refused_limit;   /**< of `refused`: by max_connections, or _worker */
     uint64_t refused_rate;    /**< of `refused`: by accept_rate */
     uint64_t refused_memory;  /**< of `refused`: no memory */
-    uint64_t accept_errors;   /**< accept() failed, and went on at once */
+    uint64_t accept_errors;   /**< accept() or the poll failed otherwise than
+                                   for the next two */
     uint64_t out_of_descriptors; /**< times that accepting paused for that */
     uint64_t out_of_memory;      /**< likewise */
     uint64_t waited_limit; /**< times that accepting waited for room */
@@ -1008,7 +1019,11 @@ struct tlr_counters {
     uint64_t stalls;       /**< times that a worker's loop stalled */
 };
 
-/** For tlr_server_counters(): the sum over all workers. */
+/**
+ * For tlr_server_counters(): the sum over all workers, and what the listeners on
+ * the host's loop have counted (whom they refused, and when they waited, in
+ * refused and in refused_access to waited_rate), which is no worker's.
+ */
 #define TLR_ALL_WORKERS UINT32_MAX
 
 /**
@@ -1080,7 +1095,8 @@ TLR_EXTERN int tlr_post_conn(struct tlr_server *server, struct tlr_id id,
  *
  * UV_EINVAL: no such worker; UV_ENOTSOCK, UV_EBADF: no socket; UV_ENOTSUP: not
  * a stream over IPv4 or IPv6; UV_ENOTCONN: not connected; UV_ENOBUFS:
- * max_connections; UV_EAGAIN, UV_ECANCELED, UV_ENOMEM: as for tlr_post().
+ * max_connections, max_per_worker or max_per_peer; UV_EAGAIN, UV_ECANCELED,
+ * UV_ENOMEM: as for tlr_post().
  */
 TLR_EXTERN int tlr_adopt(struct tlr_server *server, unsigned worker,
                          uv_os_sock_t sock);

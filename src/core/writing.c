@@ -17,6 +17,7 @@
 #include "check.h"
 #include "handoff.h"
 #include "timeouts.h"
+#include "watchers.h"
 
 /* Where a queued write has the buffer that it shares. */
 static struct tlr_buffer *take_shared(struct tlr_conn *conn)
@@ -288,6 +289,23 @@ static void shift(struct tlr_conn *conn, struct tlr_output *output, int status)
     }
 }
 
+/* If it is not read from, the kernel may not know it, or not any more. */
+static int start_request(struct tlr_conn *conn, const uv_buf_t *buffers,
+                         unsigned count)
+{
+    int err = 0;
+
+    if (conn->reading == TLR_READ_STOPPED) {
+        err = tlr_watchers_add_stream(&conn->uv.stream);
+    } else if (conn->reading == TLR_READ_ENDED &&
+               conn->cause != TLR_CLOSED_BY_ERROR) {
+        err = tlr_watchers_add(&conn->uv.handle);
+    }
+    return err != 0 ? err
+                    : uv_write(&conn->req.write, &conn->uv.stream, buffers,
+                               count, on_written);
+}
+
 static int start_next(struct tlr_conn *conn, struct tlr_output *output)
 {
     unsigned chunks = tlr_output_next(output);
@@ -306,8 +324,7 @@ static int start_next(struct tlr_conn *conn, struct tlr_output *output)
         }
     }
     conn->rest = (uint32_t)tlr_output_start(output, chunks);
-    return uv_write(&conn->req.write, &conn->uv.stream, buffers, count,
-                    on_written);
+    return start_request(conn, buffers, count);
 }
 
 /* The request is done; the chunks that it was made of, and what is next. */
@@ -517,8 +534,7 @@ static void queue_write(struct tlr_conn *conn, const uv_buf_t *buffers,
         return;
     }
     conn->rest = (uint32_t)size;
-    err = uv_write(&conn->req.write, &conn->uv.stream, buffers, count,
-                   on_written);
+    err = start_request(conn, buffers, count);
     if (err != 0) {
         stop_sharing(conn, shared);
         complete_write(conn, err);
@@ -650,6 +666,17 @@ static int send_later(struct tlr_conn *conn, const char *data, size_t size)
     return err;
 }
 
+/*
+ * Not if nothing is queued: a request under way may have written all of it, and
+ * its callback is still to come.
+ */
+static bool is_too_much(const struct tlr_conn *conn, size_t size)
+{
+    size_t before = queued(conn);
+
+    return before > 0 && before + size > conn->conns->config->send_queue;
+}
+
 /* A part of it may have gone, and the rest cannot follow. */
 static int fail_send(struct tlr_conn *conn, int err)
 {
@@ -719,8 +746,7 @@ int tlr_send(struct tlr_conn *conn, const void *data, size_t size)
     }
     if (conn->writing == TLR_WRITE_IDLE) {
         err = send_now(conn, data, size);
-    } else if (queued(conn) + size > conn->conns->config->send_queue ||
-               !may_queue(conn, size)) {
+    } else if (is_too_much(conn, size) || !may_queue(conn, size)) {
         err = UV_ENOBUFS;
     } else {
         err = send_later(conn, data, size);

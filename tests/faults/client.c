@@ -253,6 +253,7 @@ static void read_some(const struct clients *clients, struct peer *peer)
         return;
     }
     if (size <= 0) {
+        peer->error = size == 0 ? 0 : errno;
         at_end(clients, peer);
         return;
     }
@@ -326,14 +327,26 @@ static void accept_some(struct clients *clients)
     }
 }
 
-/* The server says that it could not connect. */
-static void give_up_lost(struct clients *clients)
+/* The server says that it has begun again to connect, or has given up. */
+static void hear_of_connects(struct clients *clients)
 {
     size_t i;
 
-    for (i = PEERS; i-- > 0 && clients->server->lost > 0;) {
-        if (clients->peers[i].state == PEER_WAITING) {
-            end_peer(&clients->peers[i], PEER_LOST);
+    for (i = PEERS; i-- > 0;) {
+        struct peer *peer = &clients->peers[i];
+
+        if (peer->way != WAY_OUTBOUND) {
+            continue;
+        }
+        if (clients->server->again > 0 && peer->state == PEER_LOST &&
+            peer->received == 0) {
+            peer->state = PEER_WAITING;
+            peer->sent = 0;
+            peer->finished = false;
+            clients->server->again--;
+        }
+        if (clients->server->lost > 0 && peer->state == PEER_WAITING) {
+            end_peer(peer, PEER_LOST);
             clients->server->lost--;
         }
     }
@@ -385,7 +398,7 @@ static bool turn(struct clients *clients, int timeout)
         accept_some(clients);
     }
     server_look(clients->server);
-    give_up_lost(clients);
+    hear_of_connects(clients);
     return ready > 0;
 }
 

@@ -42,6 +42,7 @@ struct peer {
     unsigned port; /* its own */
     size_t sent;
     size_t received;
+    int error;     /* that ended it */
     bool stalled;  /* PEER_LATE: it may read now */
     bool finished; /* it has half-closed */
 };

@@ -10,6 +10,7 @@
  *
  *     ready PORT PORT
  *
+ * ("again" and "lost" tell of connecting that failed)
  * and echoes: on the first port as teller-echo does, on the second frames, read
  * and written by the other functions. Each letter on its standard input is an
  * order: d, drain; s, stop. At the end everything has to be gone.
@@ -187,7 +188,8 @@ static struct {
     in_port_t frames_port;     /* in network order */
     struct sockaddr_in out;
     int connects;
-} own = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    int tries; /* to connect after one that failed */
+} own = {.mutex = PTHREAD_MUTEX_INITIALIZER, .tries = 10};
 
 /* Not counted, and in one piece. */
 static void say(const char *what, int err)
@@ -245,26 +247,40 @@ static void on_write(struct tlr_conn *conn, int status)
     }
 }
 
+/*
+ * Tries again at once, so that there are as many in the end; but not for ever,
+ * since there may be too few descriptors.
+ */
+static void connect_one(struct tlr_server *server)
+{
+    struct tlr_conn *conn;
+    int err;
+
+    do {
+        err = tlr_connect(server, 0, (struct sockaddr *)&own.out, NULL, &conn);
+    } while (err == UV_ENOMEM && own.tries-- > 0);
+    if (err != 0) {
+        say("lost", err);
+    }
+}
+
 static void on_connect(struct tlr_conn *conn, int status)
 {
-    (void)conn;
-    if (status != 0) {
+    if (status != 0 && own.tries > 0) {
+        own.tries--;
+        say("again", status);
+        connect_one(tlr_conn_server(conn));
+    } else if (status != 0) {
         say("lost", status);
     }
 }
 
 static void on_worker_start(struct tlr_server *server, unsigned worker)
 {
-    struct tlr_conn *conn;
     int i;
 
     for (i = 0; worker == 0 && i < own.connects; i++) {
-        int err = tlr_connect(server, worker, (struct sockaddr *)&own.out,
-                              NULL, &conn);
-
-        if (err != 0) {
-            say("lost", err);
-        }
+        connect_one(server);
     }
 }
 

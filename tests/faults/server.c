@@ -192,6 +192,8 @@ static void understand(struct server *server)
         server->ready = true;
     } else if (strncmp(server->line, "lost ", 5) == 0) {
         server->lost++;
+    } else if (strncmp(server->line, "again ", 6) == 0) {
+        server->again++;
     } else {
         (void)sscanf(server->line, "failed %31s", server->failed);
     }

@@ -31,7 +31,8 @@ struct server {
     bool ended;
     bool ready;
     unsigned ports[2]; /* plain echo, frames (0: none) */
-    unsigned lost;     /* times that it said so: see host.c */
+    unsigned lost;     /* times that it gave up connecting */
+    unsigned again;    /* times that it began again */
     char failed[32];   /* why it did not start */
     char line[256];    /* what has come of one */
     size_t length;

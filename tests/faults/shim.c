@@ -272,9 +272,11 @@ static int drop(int fd)
         return -1;
     }
     blame(fd);
+    paused = 1;
     (void)syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_LINGER, &linger,
                   sizeof(linger));
     (void)syscall(SYS_close, fd);
+    paused = 0;
     return fail();
 }
 
@@ -446,14 +448,35 @@ int epoll_create1(int flags)
     return tlr_faults_hit(TLR_FAULT_EPOLL_CREATE) ? fail() : real(flags);
 }
 
+/*
+ * A descriptor that is on the list already is never refused for want of memory:
+ * the kernel looks for that first. Such a call does not count.
+ */
+static int add(int epoll, int fd, struct epoll_event *event,
+               int (*real)(int, int, int, struct epoll_event *))
+{
+    int result = real(epoll, EPOLL_CTL_ADD, fd, event);
+
+    if (result != 0 || !hit_on(is_socket(fd) ? TLR_FAULT_EPOLL_ADD
+                                             : TLR_FAULT_EPOLL_ADD_OTHER,
+                               fd)) {
+        return result;
+    }
+    (void)real(epoll, EPOLL_CTL_DEL, fd, event);
+    return fail();
+}
+
 int epoll_ctl(int epoll, int order, int fd, struct epoll_event *event)
 {
-    unsigned function = order == EPOLL_CTL_DEL   ? TLR_FAULT_EPOLL_DEL
-                        : order == EPOLL_CTL_MOD ? TLR_FAULT_EPOLL_MOD
-                        : is_socket(fd)          ? TLR_FAULT_EPOLL_ADD
-                                                 : TLR_FAULT_EPOLL_ADD_OTHER;
     REAL(epoll_ctl);
-    return hit_on(function, fd) ? fail() : real(epoll, order, fd, event);
+    if (order == EPOLL_CTL_ADD) {
+        return add(epoll, fd, event, real);
+    }
+    return hit_on(order == EPOLL_CTL_DEL ? TLR_FAULT_EPOLL_DEL
+                                         : TLR_FAULT_EPOLL_MOD,
+                  fd)
+               ? fail()
+               : real(epoll, order, fd, event);
 }
 
 int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)
@@ -530,6 +553,27 @@ int close(int fd)
     }
     (void)real(fd);
     return fail();
+}
+
+/* libuv closes by this one. */
+long syscall(long number, ...)
+{
+    va_list list;
+    long arguments[6];
+    int i;
+    REAL(syscall);
+
+    va_start(list, number);
+    for (i = 0; i < 6; i++) {
+        arguments[i] = va_arg(list, long);
+    }
+    va_end(list);
+    if (number == SYS_close && hit_on(TLR_FAULT_CLOSE, (int)arguments[0])) {
+        (void)real(number, arguments[0]);
+        return fail();
+    }
+    return real(number, arguments[0], arguments[1], arguments[2],
+                arguments[3], arguments[4], arguments[5]);
 }
 
 int open(const char *path, int flags, ...)

@@ -194,9 +194,10 @@ static void print_peers(const struct clients *clients)
 
         if (peer->state != PEER_GOOD) {
             printf("    connection %u, in phase %d: state %d, port %u, %zu "
-                   "bytes sent and %zu received of %zu%s\n",
+                   "bytes sent and %zu received of %zu%s; %s\n",
                    i, clients->phase, peer->state, peer->port, peer->sent,
-                   peer->received, peer->size, peer->finished ? ", FIN" : "");
+                   peer->received, peer->size, peer->finished ? ", FIN" : "",
+                   strerror(peer->error));
         }
     }
 }
