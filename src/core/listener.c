@@ -26,6 +26,7 @@
 #include "handoff.h"
 #include "libuv.h"
 #include "list.h"
+#include "point.h"
 #include "watchers.h"
 
 /* Accepted in one go before the loop gets its turn. */
@@ -177,6 +178,7 @@ static enum verdict accept_one(struct tlr_listener *listener)
     default:
         break;
     }
+    TLR_POINT(listener_reserved);
     err = tlr_handoff_accept(listener->sock, &sock, &peer);
     if (err != 0) {
         listener->callbacks->dismiss(listener, &ticket);

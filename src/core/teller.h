@@ -984,7 +984,11 @@ struct tlr_counters {
     uint64_t reads;     /**< reads completed with data */
     uint64_t writes;    /**< writes completed without an error */
     uint64_t bytes_in;  /**< that reads have brought */
-    uint64_t bytes_out; /**< that the kernel has taken */
+    /**
+     * That the kernel has taken: of a write what it took at once, and the rest
+     * when all of it is done. Of one that fails the rest is not counted.
+     */
+    uint64_t bytes_out;
     /**
      * Windows: closed connections whose socket libuv could not put on the
      * worker's own completion port, and emulated one for. Always 0, or

@@ -23,6 +23,7 @@
 #include "connect.h"
 #include "handoff.h"
 #include "libuv.h"
+#include "point.h"
 
 enum worker_state {
     WORKER_RUNNING,
@@ -199,6 +200,7 @@ static void end(struct tlr_worker *worker)
     atomic_store(&worker->watch.watched, false);
     worker->conns.stopping = true;
     tlr_mailbox_shut(&worker->mailbox);
+    TLR_POINT(worker_ending);
     (void)receive(worker); /* orders have no meaning any more */
     if (worker->started && worker->config->on_worker_end != NULL) {
         tlr_conns_call(&worker->conns, call_end, worker);

@@ -666,6 +666,17 @@ static int send_later(struct tlr_conn *conn, const char *data, size_t size)
     return err;
 }
 
+/*
+ * Not if nothing is queued: a request under way may have written all of it, and
+ * its callback is still to come.
+ */
+static bool is_too_much(const struct tlr_conn *conn, size_t size)
+{
+    size_t before = queued(conn);
+
+    return before > 0 && before + size > conn->conns->config->send_queue;
+}
+
 /* A part of it may have gone, and the rest cannot follow. */
 static int fail_send(struct tlr_conn *conn, int err)
 {
@@ -735,8 +746,7 @@ int tlr_send(struct tlr_conn *conn, const void *data, size_t size)
     }
     if (conn->writing == TLR_WRITE_IDLE) {
         err = send_now(conn, data, size);
-    } else if (queued(conn) + size > conn->conns->config->send_queue ||
-               !may_queue(conn, size)) {
+    } else if (is_too_much(conn, size) || !may_queue(conn, size)) {
         err = UV_ENOBUFS;
     } else {
         err = send_later(conn, data, size);

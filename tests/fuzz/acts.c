@@ -87,11 +87,11 @@ size_t size_from(uint8_t byte)
 {
     static const size_t sizes[] = {1,    2,     3,     7,     16,     63,
                                    64,   255,   1000,  1460,  4096,   5000,
-                                   16384, 65536, 65537, 200000};
+                                   16384, 65536, 65537, 100000};
 
     /* Small ones are most of them, and the last one is large. */
     if (byte == 255) {
-        return within(3000000);
+        return within(400000);
     }
     return within(sizes[byte % 16] + (byte >> 7));
 }
@@ -447,7 +447,7 @@ static void set_option(struct line *line)
     int result;
 
     if (option >= TLR_SEND_BUFFER) {
-        value = value * 4096; /* less makes the kernel wait for timers */
+        value = value == 0 ? 0 : 32768 + value * 1024; /* see make_small() */
     }
     result = tlr_conn_set(line->conn, option, value);
     trace(line, "tlr_conn_set: %d", result);
@@ -711,10 +711,10 @@ void act(struct line *line, uint8_t byte)
                       input_decide(&world.input));
         break;
     case 13:
-        send_own(line, within(200000));
+        send_own(line, within(100000));
         break;
     case 14:
-        write_own(line, within(1000000));
+        write_own(line, within(250000));
         break;
     case 15:
         write_own(line, 0);

@@ -418,6 +418,13 @@ void server_closed(struct line *line, enum tlr_cause cause)
 
 /* ---- counters ------------------------------------------------------- */
 
+/* A write that failed on the way is counted by its beginning only. */
+static bool wrote_all(const struct line *line)
+{
+    return !line->gone && !line->reset_asked && !world.may_stop &&
+           !line->send_failed && !line->error_told && !line->doomed;
+}
+
 static void check_sums(const struct tlr_counters *c, bool at_the_end)
 {
     size_t received = 0;
@@ -428,7 +435,7 @@ static void check_sums(const struct tlr_counters *c, bool at_the_end)
     for (i = 0; i < world.line_count; i++) {
         const struct line *line = &world.lines[i];
 
-        received += line->down.taken;
+        received += wrote_all(line) && at_the_end ? line->down.taken : 0;
         written += line->down.length + line->down.maybe;
         sent += line->up.length;
     }

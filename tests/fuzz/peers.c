@@ -17,7 +17,7 @@ void peer_dial(uint8_t byte)
         return;
     }
     line->late = world.drained;
-    err = wire_dial((struct sockaddr_in *)&world.address, byte % 2 == 1,
+    err = wire_dial((struct sockaddr_in *)&world.address, byte % 4 != 0,
                     &line->wire);
     line->wired = true;
     line->port = wire_port(line->wire);
@@ -89,7 +89,7 @@ void peer_adopt(uint8_t byte)
     }
     line->late = world.drained;
     line->adopted = true;
-    REQUIRE(line, wire_dial(&world.listening, false, &line->wire) == 0,
+    REQUIRE(line, wire_dial(&world.listening, byte % 4 != 0, &line->wire) == 0,
             "the fuzzer's own listener");
     line->wired = true;
     line->port = wire_port(line->wire);

@@ -462,10 +462,10 @@ static bool peers_finish(void)
         peer_half_close(line);
         while (peer_receive(line, 65536)) {
         }
-        if (line->wired && (line->saw_end || line->saw_reset)) {
+        if (line->wired && (line->saw_end || line->saw_reset) &&
+            line->conn == NULL) {
             wire_reset(line->wire);
             line->wired = false;
-            line->gone = true;
         }
         over = over && line_is_over(line);
     }

@@ -24,7 +24,7 @@ int wire_listen(struct sockaddr_in *address, uv_os_sock_t *listener);
 int wire_accept(uv_os_sock_t listener, uv_os_sock_t *sock);
 
 /*
- * Connects. `small`: with a small receive buffer. An error of the connection
+ * Connects. `small`: with a small receive window. An error of the connection
  * (UV_ECONNREFUSED, …) is given with the socket all the same.
  */
 int wire_dial(const struct sockaddr_in *address, bool small,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -53,6 +54,20 @@ static uv_os_sock_t open_socket(int type)
     return sock;
 }
 
+/*
+ * A small window makes a server's writes wait early; and with segments as large
+ * as the loopback network has them it would make the kernel wait for timers.
+ */
+static void make_small(uv_os_sock_t sock)
+{
+    int bytes = 32768;
+    int segment = 1460;
+
+    MUST(setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) == 0);
+    MUST(setsockopt(sock, IPPROTO_TCP, TCP_MAXSEG, &segment,
+                    sizeof(segment)) == 0);
+}
+
 int wire_listen(struct sockaddr_in *address, uv_os_sock_t *listener)
 {
     socklen_t length = sizeof(*address);
@@ -61,6 +76,7 @@ int wire_listen(struct sockaddr_in *address, uv_os_sock_t *listener)
     address->sin_family = AF_INET;
     address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     *listener = open_socket(SOCK_STREAM);
+    make_small(*listener); /* and so all that it accepts */
     MUST(bind(*listener, (struct sockaddr *)address, length) == 0);
     MUST(listen(*listener, 128) == 0);
     MUST(getsockname(*listener, (struct sockaddr *)address, &length) == 0);
@@ -81,14 +97,12 @@ int wire_dial(const struct sockaddr_in *address, bool small,
               uv_os_sock_t *sock)
 {
     struct pollfd ready;
-    int bytes = 65536;
     int err = 0;
     socklen_t length = sizeof(err);
 
     *sock = open_socket(SOCK_STREAM);
     if (small) {
-        MUST(setsockopt(*sock, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) ==
-             0);
+        make_small(*sock);
     }
     if (connect(*sock, (const struct sockaddr *)address, sizeof(*address)) ==
         0) {

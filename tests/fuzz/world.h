@@ -27,7 +27,7 @@
 enum {
     LINES_MOST = 24,        /* connections that a run makes */
     ROOM_MOST = 2 * LINES_MOST, /* and those whose peers are not known */
-    VOLUME_MOST = 8 << 20, /* bytes of a run that are made */
+    VOLUME_MOST = 2 << 20, /* bytes of a run that are made */
     WORKERS_MOST = 2,
     PATIENCE = 30000 /* milliseconds, for what has to come */
 };
