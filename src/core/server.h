@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server: what server.c (its life), endpoints.c (its listening sockets) and
- * reach.c (getting at it from other threads, and at its workers) share.
+ * A server: what server.c (its life), endpoints.c (its listening sockets),
+ * takeover.c and offer.c (these, from one process to the next) and reach.c
+ * (getting at it from other threads, and at its workers) share.
  *
  * Lives on the host's thread, but for what is atomic or has a lock.
  */
