@@ -53,6 +53,24 @@ static bool has_exited(const void *arg)
     return helper->exited;
 }
 
+unsigned programs_count_descriptors(const struct program *program)
+{
+    (void)program;
+    return 0;
+}
+
+void programs_limit_descriptors(const struct program *program, unsigned count)
+{
+    (void)program;
+    (void)count;
+}
+
+double programs_cpu_seconds(const struct program *program)
+{
+    (void)program;
+    return 0;
+}
+
 /* With Wine 8, one CreateProcess in some thousands fails on a busy machine with
  * ERROR_INTERNAL_ERROR, which libuv has no name for. */
 bool programs_may_start_after(int err)

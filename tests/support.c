@@ -401,6 +401,9 @@ static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
             keep(client, buf->base, (size_t)nread);
         }
         client->received += (uint64_t)nread;
+        if (client->sipping) {
+            (void)uv_read_stop(stream);
+        }
     }
 }
 
@@ -408,6 +411,16 @@ void client_read(struct client *client)
 {
     assert_int_equal(
         uv_read_start((uv_stream_t *)&client->tcp, on_alloc, on_data), 0);
+}
+
+void client_sip(struct fixture *f, struct client *client,
+                uint64_t milliseconds)
+{
+    client->sipping = true;
+    client_read(client);
+    run_for(&f->loop, milliseconds);
+    client->sipping = false;
+    (void)uv_read_stop((uv_stream_t *)&client->tcp);
 }
 
 static void on_connected(uv_connect_t *req, int status)

@@ -128,6 +128,7 @@ struct client {
     bool closed;   /* the handle is */
     int error;     /* the first one: of the connect, of a read or a write */
     bool patient;  /* does not read before client_read() */
+    bool sipping;  /* stops reading after each read */
     bool checking; /* what comes is the pattern from byte 0 on */
     bool wrong;    /* and it was not */
     uint64_t received; /* bytes */
@@ -153,6 +154,10 @@ void client_connect(struct fixture *f, struct client *client);
 void client_connect_as(struct fixture *f, struct client *client,
                        unsigned flags);
 void client_read(struct client *client);
+
+/* Waits for one read, of 64 KiB at most, but not longer than so. */
+void client_sip(struct fixture *f, struct client *client,
+                uint64_t milliseconds);
 
 /* Sends a copy. */
 void client_send(struct client *client, const void *data, size_t size);
@@ -199,6 +204,9 @@ size_t count_inheritable(void);
 /* Has children inherit it. */
 void make_inheritable(uv_os_sock_t sock);
 
+/* Has calls on it wait. */
+void make_blocking(uv_os_sock_t sock);
+
 /* Two sockets that are connected, but not over IP; false: there are none. */
 bool connect_locally(uv_os_sock_t pair[2]);
 
@@ -226,6 +234,9 @@ unsigned accepts_to_fail(void);
 /* The calling thread's; "" and 0 where there is no telling. */
 void thread_name(char *name, size_t size);
 size_t thread_stack_size(void);
+
+/* Whether a write shows how far it has got, and not only when it is done. */
+bool writes_show_progress(void);
 
 /*
  * Whether a read tells a reset that came before it. Wine 8's says the stream

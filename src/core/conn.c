@@ -29,9 +29,15 @@
  */
 #include "conn.h"
 
+#include <string.h>
+
 #include "apart.h"
 #include "check.h"
 #include "handoff.h"
+#include "timeouts.h"
+
+/* How long a closed connection waits for the peer's FIN, in milliseconds. */
+#define LINGER 5000
 
 #define TO(state) (1u << (state))
 
@@ -91,17 +97,37 @@ void *tlr_conn_data(struct tlr_conn *conn)
     return (char *)conn + data_offset();
 }
 
-struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns)
+size_t tlr_conn_timeouts_at(const struct tlr_config *config)
+{
+    return tlr_timeouts_wanted(config)
+               ? (data_offset() + config->conn_data_size + 7) & ~(size_t)7
+               : 0;
+}
+
+static size_t size_of(const struct tlr_conns *conns)
 {
     size_t data = conns->config->conn_data_size;
-    size_t size = data == 0 && !conns->foreign ? sizeof(struct tlr_conn)
-                                               : data_offset() + data;
-    struct tlr_conn *conn = tlr_calloc(&conns->config->allocator, size);
+
+    if (conns->timeouts_at != 0) {
+        return conns->timeouts_at + sizeof(struct tlr_timeouts);
+    }
+    return data == 0 && !conns->foreign ? sizeof(struct tlr_conn)
+                                        : data_offset() + data;
+}
+
+struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns)
+{
+    struct tlr_conn *conn =
+        tlr_calloc(&conns->config->allocator, size_of(conns));
 
     if (conn != NULL) {
         conn->conns = conns;
         conn->cause = TLR_NO_CAUSE;
         tlr_list_append(&conns->all, &conn->link);
+        if (conns->timeouts_at != 0) {
+            conn->flags = TLR_CONN_TIMED;
+            tlr_timeouts_init(conn);
+        }
     }
     return conn;
 }
@@ -180,7 +206,8 @@ int tlr_conn_id(struct tlr_conn *conn, struct tlr_id *id)
 
 static bool broken(const struct tlr_conn *conn)
 {
-    return conn->cause == TLR_CLOSED_BY_ERROR;
+    return conn->cause == TLR_CLOSED_BY_ERROR ||
+           conn->cause == TLR_CLOSED_BY_QUEUED;
 }
 
 void tlr_conn_handle_closed(uv_handle_t *handle)
@@ -207,8 +234,9 @@ void tlr_conn_close_handle(struct tlr_conn *conn)
 {
     struct tlr_conns *conns = conn->conns;
 
+    tlr_timeouts_end(conn);
     if (conn->state == TLR_CONN_LINGERING) {
-        tlr_deadlines_remove(&conns->lingering,
+        tlr_deadlines_remove(&conns->deadlines,
                              &conn->req.lingering.deadline);
     }
     cancel_connect(conn);
@@ -223,17 +251,7 @@ void tlr_conn_close_handle(struct tlr_conn *conn)
     }
 }
 
-void tlr_conn_linger(struct tlr_conn *conn)
-{
-    if (conn->reading == TLR_READ_ENDED) {
-        tlr_conn_close_handle(conn);
-        return;
-    }
-    tlr_conn_enter_state(conn, TLR_CONN_LINGERING);
-    tlr_deadlines_add(&conn->conns->lingering, &conn->req.lingering.deadline);
-}
-
-void tlr_conn_linger_passed(struct tlr_deadline *deadline)
+static void on_linger_passed(struct tlr_deadline *deadline)
 {
     struct tlr_conn *conn =
         TLR_CONTAINER_OF(deadline, struct tlr_conn, req.lingering.deadline);
@@ -242,6 +260,23 @@ void tlr_conn_linger_passed(struct tlr_deadline *deadline)
     tlr_port_enter(port);
     tlr_conn_close_handle(conn);
     tlr_port_leave(port);
+}
+
+void tlr_conn_linger(struct tlr_conn *conn)
+{
+    struct tlr_conns *conns = conn->conns;
+    struct tlr_deadline *deadline = &conn->req.lingering.deadline;
+
+    if (conn->reading == TLR_READ_ENDED) {
+        tlr_conn_close_handle(conn);
+        return;
+    }
+    tlr_conn_enter_state(conn, TLR_CONN_LINGERING);
+    tlr_timeouts_end(conn);
+    memset(deadline, 0, sizeof(*deadline)); /* requests have used it */
+    deadline->passed = on_linger_passed;
+    tlr_deadlines_set(&conns->deadlines, deadline,
+                      uv_now(conns->loop) + LINGER);
 }
 
 void tlr_conn_finish(struct tlr_conn *conn)
@@ -263,6 +298,25 @@ static void abort_handle(struct tlr_conn *conn)
     /* It fails when the peer has reset already: then there is no need. */
     (void)tlr_handoff_abort_on_close(&conn->uv.tcp);
     tlr_conn_close_handle(conn);
+}
+
+void tlr_conn_blame(struct tlr_conn *conn, enum tlr_cause cause)
+{
+    if (!broken(conn)) {
+        conn->cause = (uint8_t)cause;
+    }
+}
+
+void tlr_conn_abort(struct tlr_conn *conn, enum tlr_cause cause)
+{
+    tlr_conn_blame(conn, cause);
+    abort_handle(conn);
+}
+
+/* A limit of the options has been its end, whoever closes it then. */
+static bool is_over_limit(const struct tlr_conn *conn)
+{
+    return conn->cause >= TLR_CLOSED_BY_IDLE && conn->cause < TLR_CAUSES;
 }
 
 void tlr_close(struct tlr_conn *conn)
@@ -293,10 +347,13 @@ void tlr_close(struct tlr_conn *conn)
 void tlr_reset(struct tlr_conn *conn)
 {
     tlr_conn_check_thread(conn);
-    if (conn->state < TLR_CONN_CLOSING) {
-        conn->cause = TLR_CLOSED_BY_RESET;
-        abort_handle(conn);
+    if (conn->state >= TLR_CONN_CLOSING) {
+        return;
     }
+    if (!is_over_limit(conn)) {
+        conn->cause = TLR_CLOSED_BY_RESET;
+    }
+    abort_handle(conn);
 }
 
 void tlr_conn_stop(struct tlr_conn *conn)
@@ -304,12 +361,14 @@ void tlr_conn_stop(struct tlr_conn *conn)
     if (conn->state >= TLR_CONN_CLOSING) {
         return;
     }
-    if (conn->state <= TLR_CONN_OPEN) {
+    if (conn->state <= TLR_CONN_OPEN && !is_over_limit(conn)) {
         conn->cause = TLR_CLOSED_BY_STOP;
     }
     if (conn->writing == TLR_WRITE_QUEUED ||
         conn->writing == TLR_WRITE_QUEUED_FIN) {
         conn->cause = TLR_CLOSED_OWING; /* whoever has closed it before */
+        abort_handle(conn);
+    } else if (conn->cause == TLR_CLOSED_BY_QUEUED) { /* some is lost */
         abort_handle(conn);
     } else {
         tlr_handoff_send_fin(&conn->uv.tcp);
@@ -341,16 +400,27 @@ static void deliver_water(struct tlr_conn *conn,
     }
 }
 
-static void deliver_one(struct tlr_conn *conn, unsigned what)
+static void deliver_write(struct tlr_conn *conn)
 {
     const struct tlr_handler *handler = tlr_conn_handler(conn);
 
-    if (what == TLR_DONE_WRITE) { /* the usual case */
-        if (handler->on_write != NULL) {
-            handler->on_write(conn, conn->write_status);
-        }
+    if ((conn->flags & TLR_CONN_TIMED) != 0 && conn->write_status == 0) {
+        tlr_timeouts_active(conn);
+    }
+    if (handler->on_write != NULL) {
+        handler->on_write(conn, conn->write_status);
+    }
+}
+
+static TLR_RARE void deliver_other(struct tlr_conn *conn, unsigned what)
+{
+    const struct tlr_handler *handler;
+
+    if (what == TLR_DONE_WRITE) {
+        deliver_write(conn);
         return;
     }
+    handler = tlr_conn_handler(conn);
     switch (what) {
     case TLR_DONE_CONNECT:
         tlr_connect_deliver(conn);
@@ -372,6 +442,18 @@ static void deliver_one(struct tlr_conn *conn, unsigned what)
     default:
         deliver_close(conn);
         break;
+    }
+}
+
+static void deliver_one(struct tlr_conn *conn, unsigned what)
+{
+    const struct tlr_handler *handler = &conn->conns->config->handler;
+
+    if (what == TLR_DONE_WRITE && handler->on_write != NULL &&
+        (conn->flags & (TLR_CONN_EXTRA | TLR_CONN_TIMED)) == 0) {
+        handler->on_write(conn, conn->write_status); /* the usual case */
+    } else {
+        deliver_other(conn, what);
     }
 }
 
@@ -430,10 +512,13 @@ void tlr_conn_call_open(struct tlr_conn *conn)
     const struct tlr_handler *handler = tlr_conn_handler(conn);
 
     conn->flags |= TLR_CONN_COUNTED;
+    if ((conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_opened(conn);
+    }
     tlr_tally_add(&conn->conns->tally.accepted, 1);
     handler->on_open(conn);
     if (conn->conns->draining && conn->state == TLR_CONN_OPEN &&
-        handler->on_drain != NULL) {
+        handler->on_drain != NULL && tlr_timeouts_may_drain(conn)) {
         handler->on_drain(conn);
     }
 }
@@ -478,7 +563,8 @@ static void call_drain(void *argument)
 void tlr_conn_drain(struct tlr_conn *conn)
 {
     if (conn->state == TLR_CONN_OPEN &&
-        tlr_conn_handler(conn)->on_drain != NULL) {
+        tlr_conn_handler(conn)->on_drain != NULL &&
+        tlr_timeouts_may_drain(conn)) {
         tlr_conns_call(conn->conns, call_drain, conn);
     }
 }

@@ -20,6 +20,7 @@
 #include "conn.h"
 #include "handoff.h"
 #include "options.h"
+#include "timeouts.h"
 #include "watchers.h"
 
 #define ADDRESSES_MOST 64
@@ -139,6 +140,12 @@ static void try_next(struct tlr_conn *conn)
     }
 }
 
+void tlr_connect_time_out(struct tlr_conn *conn)
+{
+    fail(conn, UV_ETIMEDOUT);
+    conn->cause = TLR_CLOSED_BY_IDLE;
+}
+
 /* Called by the port. */
 void tlr_connect_deliver(struct tlr_conn *conn)
 {
@@ -213,6 +220,9 @@ static void begin(struct tlr_conn *conn)
     TLR_CHECK(uv_tcp_init(conn->conns->loop, &conn->uv.tcp) == 0);
     tlr_conn_ref(conn);
     tlr_conn_enter_state(conn, TLR_CONN_CONNECTING);
+    if ((conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_connecting(conn);
+    }
 }
 
 static struct sockaddr_storage storage_of(const struct sockaddr *address)

@@ -8,12 +8,10 @@
 #include "handoff.h"
 #include "watchers.h"
 
-/* How long a closed connection waits for the peer's FIN, in milliseconds. */
-#define LINGER 5000
-
 int tlr_conns_reserve(struct tlr_conns *conns, const struct tlr_config *config)
 {
     conns->config = config;
+    conns->timeouts_at = tlr_conn_timeouts_at(config);
     return tlr_buffers_init(&conns->buffers, &config->allocator,
                             config->read_buffer);
 }
@@ -33,10 +31,10 @@ void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
     conns->on_gone = on_gone;
     conns->on_closed = on_closed;
     conns->handles = 2;
+    conns->random = uv_hrtime() ^ (uintptr_t)conns ^ 1;
     tlr_list_init(&conns->all);
     tlr_port_init(&conns->port, loop, tlr_conn_deliver);
-    tlr_deadlines_init(&conns->lingering, loop, LINGER,
-                       tlr_conn_linger_passed);
+    tlr_deadlines_init(&conns->deadlines, loop);
     tlr_ids_init(&conns->ids, &conns->config->allocator,
                  conns->config->first_serial);
     conns->handles +=
@@ -60,7 +58,7 @@ static void on_idle_closed(uv_handle_t *handle)
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    handle_closed(TLR_CONTAINER_OF(handle, struct tlr_conns, lingering.timer));
+    handle_closed(TLR_CONTAINER_OF(handle, struct tlr_conns, deadlines.timer));
 }
 
 static void on_highest_closed(uv_handle_t *handle)
@@ -72,7 +70,7 @@ void tlr_conns_close(struct tlr_conns *conns)
 {
     TLR_CHECK(tlr_conns_empty(conns));
     tlr_port_close(&conns->port, on_idle_closed);
-    tlr_deadlines_close(&conns->lingering, on_timer_closed);
+    tlr_deadlines_close(&conns->deadlines, on_timer_closed);
 }
 
 bool tlr_conns_empty(const struct tlr_conns *conns)
@@ -135,7 +133,7 @@ void tlr_conns_ref(struct tlr_conns *conns, bool ref)
 
     conns->unreferenced = !ref;
     tlr_conns_ref_handle(conns, (uv_handle_t *)&conns->port.idle);
-    tlr_conns_ref_handle(conns, (uv_handle_t *)&conns->lingering.timer);
+    tlr_conns_ref_handle(conns, (uv_handle_t *)&conns->deadlines.timer);
     for (link = conns->all.next; link != &conns->all; link = link->next) {
         tlr_conn_ref(TLR_CONTAINER_OF(link, struct tlr_conn, link));
     }

@@ -35,6 +35,8 @@ enum tlr_accept_result {
 /* tlr_handoff_listen(): IPV6_V6ONLY on, and SO_REUSEPORT on. */
 #define TLR_HANDOFF_V6ONLY 1u
 #define TLR_HANDOFF_REUSEPORT 2u
+/* And: it is bound only, and listens once tlr_handoff_begin() is called. */
+#define TLR_HANDOFF_BOUND 4u
 
 /* Whether SO_REUSEPORT is there and shares connections out. */
 bool tlr_handoff_has_reuseport(void);
@@ -45,6 +47,17 @@ bool tlr_handoff_has_reuseport(void);
  */
 int tlr_handoff_listen(const struct sockaddr *address, int backlog,
                        unsigned flags, uv_os_sock_t *listener);
+
+/* Has a socket listen that was bound with TLR_HANDOFF_BOUND. */
+int tlr_handoff_begin(uv_os_sock_t sock, int backlog);
+
+/*
+ * Whether this is a listening TCP socket; then accepting from it does not block,
+ * children do not inherit it, and flags are those it might have been opened with
+ * here. UV_ENOTSOCK, UV_EBADF, UV_ENOTSUP, UV_EINVAL: as for
+ * tlr_server_listen_socket(); nothing is changed then.
+ */
+int tlr_handoff_adopt_listener(uv_os_sock_t sock, unsigned *flags);
 
 /* The address a socket is bound to. */
 int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address);
@@ -84,6 +97,12 @@ void tlr_handoff_reset(uv_os_sock_t sock);
  * there is no such limit.
  */
 bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open);
+
+/*
+ * How many of the bytes that the kernel has taken the peer has not acknowledged
+ * yet. 0 where the system does not tell: all but Linux.
+ */
+size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp);
 
 /* Bytes to offer to one uv_try_write(). */
 extern const size_t tlr_handoff_write_at_once;

@@ -11,10 +11,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <linux/sockios.h>
+#endif
 
 bool tlr_handoff_has_reuseport(void)
 {
@@ -106,14 +110,24 @@ int tlr_handoff_listen(const struct sockaddr *address, int backlog,
         return err;
     }
     if (set_options(sock, address, flags) != 0 ||
-        bind(sock, address, length) != 0 ||
-        listen(sock, backlog == 0 ? INT_MAX : backlog) != 0) {
+        bind(sock, address, length) != 0) {
         err = uv_translate_sys_error(errno);
+    } else if ((flags & TLR_HANDOFF_BOUND) == 0) {
+        err = tlr_handoff_begin(sock, backlog);
+    }
+    if (err != 0) {
         close(sock);
         return err;
     }
     *listener = sock;
     return 0;
+}
+
+int tlr_handoff_begin(uv_os_sock_t sock, int backlog)
+{
+    return listen(sock, backlog == 0 ? INT_MAX : backlog) == 0
+               ? 0
+               : uv_translate_sys_error(errno);
 }
 
 int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
@@ -195,6 +209,67 @@ void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
     if (inherited) {
         (void)fcntl(sock, F_SETFD, 0); /* it worked the other way round */
     }
+}
+
+static int check_listener(int sock, int *family)
+{
+    struct sockaddr_storage address;
+    int type;
+    int listening;
+    int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
+
+    if (err == 0) {
+        err = tlr_handoff_name(sock, &address);
+    }
+    if (err != 0) {
+        return err;
+    }
+    *family = address.ss_family;
+    if (type != SOCK_STREAM || (*family != AF_INET && *family != AF_INET6)) {
+        return UV_ENOTSUP;
+    }
+    err = get_option(sock, SOL_SOCKET, SO_ACCEPTCONN, &listening);
+    return err == 0 && !listening ? UV_EINVAL : err;
+}
+
+static int listener_flags(int sock, int family, unsigned *flags)
+{
+    int on = 0;
+    int err = 0;
+
+    *flags = 0;
+    if (family == AF_INET6) {
+        err = get_option(sock, IPPROTO_IPV6, IPV6_V6ONLY, &on);
+        *flags |= on ? TLR_HANDOFF_V6ONLY : 0;
+    }
+#if defined(SO_REUSEPORT)
+    if (err == 0) {
+        err = get_option(sock, SOL_SOCKET, SO_REUSEPORT, &on);
+        *flags |= on ? TLR_HANDOFF_REUSEPORT : 0;
+    }
+#endif
+    return err;
+}
+
+int tlr_handoff_adopt_listener(uv_os_sock_t sock, unsigned *flags)
+{
+    int family;
+    int status;
+    int err = check_listener(sock, &family);
+
+    if (err == 0) {
+        err = listener_flags(sock, family, flags);
+    }
+    if (err != 0) {
+        return err;
+    }
+    status = fcntl(sock, F_GETFL);
+    if (status == -1 || set_option(sock, IPPROTO_TCP, TCP_NODELAY, 1) != 0 ||
+        fcntl(sock, F_SETFL, status | O_NONBLOCK) == -1 ||
+        fcntl(sock, F_SETFD, FD_CLOEXEC) == -1) {
+        return uv_translate_sys_error(errno);
+    }
+    return 0;
 }
 
 int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock,
@@ -367,6 +442,22 @@ int tlr_handoff_pending_error(const uv_tcp_t *tcp)
         return err;
     }
     return pending == EPIPE ? 0 : uv_translate_sys_error(pending);
+}
+
+size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp)
+{
+#if defined(SIOCOUTQ)
+    uv_os_fd_t fd;
+    int bytes;
+
+    if (uv_fileno((const uv_handle_t *)tcp, &fd) == 0 &&
+        ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0) {
+        return (size_t)bytes;
+    }
+#else
+    (void)tcp;
+#endif
+    return 0;
 }
 
 bool tlr_handoff_emulated(const uv_tcp_t *tcp)

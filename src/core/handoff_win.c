@@ -61,14 +61,24 @@ int tlr_handoff_listen(const struct sockaddr *address, int backlog,
         return last_error();
     }
     if (set_options(sock, address, flags) != 0 ||
-        bind(sock, address, length) != 0 ||
-        listen(sock, backlog == 0 ? SOMAXCONN : backlog) != 0) {
+        bind(sock, address, length) != 0) {
         err = last_error();
+    } else if ((flags & TLR_HANDOFF_BOUND) == 0) {
+        err = tlr_handoff_begin(sock, backlog);
+    }
+    if (err != 0) {
         closesocket(sock);
         return err;
     }
     *listener = sock;
     return 0;
+}
+
+int tlr_handoff_begin(uv_os_sock_t sock, int backlog)
+{
+    return listen(sock, backlog == 0 ? SOMAXCONN : backlog) == 0
+               ? 0
+               : last_error();
 }
 
 int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
@@ -142,6 +152,55 @@ void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
         (void)SetHandleInformation((HANDLE)sock, HANDLE_FLAG_INHERIT,
                                    HANDLE_FLAG_INHERIT);
     }
+}
+
+static int check_listener(SOCKET sock, int *family)
+{
+    struct sockaddr_storage address;
+    DWORD type;
+    DWORD listening;
+    int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
+
+    if (err == 0 && type != SOCK_STREAM) {
+        return UV_ENOTSUP;
+    }
+    if (err == 0) {
+        err = get_option(sock, SOL_SOCKET, SO_ACCEPTCONN, &listening);
+    }
+    if (err == 0 && !listening) {
+        return UV_EINVAL;
+    }
+    if (err == 0) {
+        err = tlr_handoff_name(sock, &address);
+    }
+    if (err != 0) {
+        return err;
+    }
+    *family = address.ss_family;
+    return *family == AF_INET || *family == AF_INET6 ? 0 : UV_ENOTSUP;
+}
+
+int tlr_handoff_adopt_listener(uv_os_sock_t sock, unsigned *flags)
+{
+    u_long non_blocking = 1;
+    DWORD only = 0;
+    int family;
+    int err = check_listener(sock, &family);
+
+    if (err == 0 && family == AF_INET6) {
+        err = get_option(sock, IPPROTO_IPV6, IPV6_V6ONLY, &only);
+    }
+    if (err != 0) {
+        return err;
+    }
+    if (ioctlsocket(sock, FIONBIO, &non_blocking) != 0) {
+        return last_error();
+    }
+    if (!SetHandleInformation((HANDLE)sock, HANDLE_FLAG_INHERIT, 0)) {
+        return uv_translate_sys_error((int)GetLastError());
+    }
+    *flags = only ? TLR_HANDOFF_V6ONLY : 0;
+    return 0;
 }
 
 /*
@@ -289,6 +348,12 @@ int tlr_handoff_pending_error(const uv_tcp_t *tcp)
  * not set the loop's completion port (UV_HANDLE_EMULATE_IOCP, which is its
  * own), and only then.
  */
+size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp)
+{
+    (void)tcp;
+    return 0;
+}
+
 bool tlr_handoff_emulated(const uv_tcp_t *tcp)
 {
     return tcp->read_req.event_handle != NULL;

@@ -26,6 +26,7 @@
 #include "handoff.h"
 #include "libuv.h"
 #include "list.h"
+#include "point.h"
 #include "watchers.h"
 
 /* Accepted in one go before the loop gets its turn. */
@@ -82,7 +83,15 @@ int tlr_listener_open(struct tlr_listener *listener,
                       const struct sockaddr *address, int backlog,
                       unsigned flags)
 {
+    listener->bound = (flags & TLR_HANDOFF_BOUND) != 0;
+    listener->backlog = backlog;
     return tlr_handoff_listen(address, backlog, flags, &listener->sock);
+}
+
+void tlr_listener_use(struct tlr_listener *listener, uv_os_sock_t sock)
+{
+    listener->bound = false;
+    listener->sock = sock;
 }
 
 void tlr_listener_abandon(struct tlr_listener *listener)
@@ -169,6 +178,7 @@ static enum verdict accept_one(struct tlr_listener *listener)
     default:
         break;
     }
+    TLR_POINT(listener_reserved);
     err = tlr_handoff_accept(listener->sock, &sock, &peer);
     if (err != 0) {
         listener->callbacks->dismiss(listener, &ticket);
@@ -267,9 +277,24 @@ bool tlr_listener_is_emptying(const struct tlr_listener *listener)
     return listener->state == LISTENER_EMPTYING;
 }
 
+/*
+ * listen() fails for want of memory, or because another user's socket has come
+ * between: accept() fails as well then, and it is tried again with that.
+ */
+static void begin_to_listen(struct tlr_listener *listener)
+{
+    if (listener->bound) {
+        listener->bound =
+            tlr_handoff_begin(listener->sock, listener->backlog) != 0;
+    }
+}
+
 void tlr_listener_start(struct tlr_listener *listener)
 {
-    watch(listener);
+    if (listener->state == LISTENER_IDLE) {
+        begin_to_listen(listener);
+        watch(listener);
+    }
 }
 
 /* ---- ending --------------------------------------------------------- */
@@ -337,6 +362,7 @@ static void on_timer(uv_timer_t *timer)
     if (listener->state == LISTENER_EMPTYING) {
         empty_some(listener);
     } else {
+        begin_to_listen(listener);
         watch(listener);
     }
 }

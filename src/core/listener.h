@@ -63,6 +63,8 @@ struct tlr_listener {
     unsigned left;    /* while emptying: how many more to accept */
     unsigned errors;  /* of accept(), that passed, in a row */
     uint64_t wait;    /* milliseconds: of TLR_ADMIT_LATER */
+    bool bound;       /* and no more: it listens at the start */
+    int backlog;      /* for that */
     struct tlr_listener *next; /* the owner's */
     const struct tlr_listener_callbacks *callbacks;
     void *owner;
@@ -72,6 +74,9 @@ struct tlr_listener {
 int tlr_listener_open(struct tlr_listener *listener,
                       const struct sockaddr *address, int backlog,
                       unsigned flags);
+
+/* Uses a listening socket; no handle yet. Takes it. */
+void tlr_listener_use(struct tlr_listener *listener, uv_os_sock_t sock);
 
 /* Closes the socket of a listener that was not put on a loop. */
 void tlr_listener_abandon(struct tlr_listener *listener);
@@ -87,7 +92,7 @@ int tlr_listener_init(struct tlr_listener *listener, uv_loop_t *loop,
  */
 bool tlr_listener_is_emptying(const struct tlr_listener *listener);
 
-/* Begins to accept. */
+/* Begins to accept. Harmless if it has begun, or has been closed. */
 void tlr_listener_start(struct tlr_listener *listener);
 
 /* There is room again. */

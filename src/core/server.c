@@ -26,6 +26,7 @@
 #include "handoff.h"
 #include "libuv.h"
 #include "options.h"
+#include "point.h"
 
 #define TO(state) (1u << (state))
 
@@ -42,6 +43,7 @@ static const unsigned successors[] = {
 #define HOST_LOOK 1u  /* there is room again, or a worker has closed */
 #define HOST_DRAIN 2u /* another thread has called tlr_server_drain() */
 #define HOST_WARN 4u  /* there is something for on_warning */
+#define HOST_RESUME 8u /* its listeners may go on, too */
 
 static const enum tlr_phase phases[] = {
     [SERVER_NEW] = TLR_PHASE_NEW,
@@ -78,6 +80,7 @@ static void configure(struct tlr_server *server,
     struct tlr_config *config = &server->config;
 
     config->server = server;
+    config->budget = &server->budget;
     config->handler = options->handler;
     config->allocator = options->allocator;
     config->conn_data_size = options->conn_data_size;
@@ -136,6 +139,8 @@ static int init(struct tlr_server *server, uv_loop_t *host,
     int err;
 
     configure(server, options);
+    tlr_budget_init(&server->budget, options->max_queued,
+                    tlr_options_workers(options));
     server->host = host;
     server->on_stopped = options->on_stopped;
     server->on_stall = options->on_stall;
@@ -207,6 +212,8 @@ static void release(struct tlr_server *server)
 {
     struct tlr_allocator allocator = server->config.allocator;
 
+    tlr_takeover_forget(server);
+    tlr_offer_release(server);
     tlr_endpoints_abandon(server);
     tlr_pool_destroy(&server->pool);
     tlr_door_close(&server->door, &allocator);
@@ -245,6 +252,12 @@ static void handle_closed(struct tlr_server *server)
 {
     server->handles--;
     stop_if_closed(server);
+}
+
+/* Those that close earlier than the mailbox and the deadline change nothing. */
+void tlr_server_handle_closed(struct tlr_server *server)
+{
+    handle_closed(server);
 }
 
 static void on_mailbox_closed(uv_handle_t *handle)
@@ -313,6 +326,7 @@ static void close_handles(struct tlr_server *server)
     tlr_pool_join(&server->pool);
     enter_state(server, SERVER_CLOSING);
     tlr_mailbox_shut(&server->mailbox);
+    TLR_POINT(server_ending);
     (void)receive(server); /* orders have no meaning any more */
     tlr_mailbox_close(&server->mailbox, on_mailbox_closed);
     tlr_libuv_close((uv_handle_t *)&server->deadline, on_deadline_closed);
@@ -349,13 +363,15 @@ void tlr_server_destroy(struct tlr_server *server)
 
 /* ---- starting ------------------------------------------------------- */
 
-static void look(struct tlr_server *server)
+static void look(struct tlr_server *server, unsigned orders)
 {
     if (server->state == SERVER_DRAINING) {
         tlr_pool_end_if_idle(&server->pool);
     }
-    if (!tlr_endpoints_are_workers(server) &&
-        tlr_pool_was_full(&server->pool)) {
+    TLR_POINT(server_look);
+    if ((orders & HOST_RESUME) != 0 ||
+        (!tlr_endpoints_are_workers(server) &&
+         tlr_pool_was_full(&server->pool))) {
         tlr_endpoints_each(server, tlr_listener_resume);
     }
 }
@@ -372,7 +388,7 @@ static void on_async(uv_async_t *async)
     orders = receive(server);
     server->receiving = false;
     if ((orders & HOST_LOOK) != 0) {
-        look(server);
+        look(server, orders);
     }
     if ((orders & HOST_DRAIN) != 0) {
         drain(server, atomic_load(&server->asked));
@@ -392,10 +408,13 @@ static void on_wake(struct tlr_pool *pool)
     struct tlr_server *server =
         TLR_CONTAINER_OF(pool, struct tlr_server, pool);
 
+    unsigned orders = HOST_LOOK;
+
     if (tlr_endpoints_are_workers(server) && tlr_pool_was_full(pool)) {
         tlr_pool_order(pool, TLR_ORDER_RESUME);
+        orders |= HOST_RESUME;
     }
-    tlr_mailbox_post_orders(&server->mailbox, HOST_LOOK);
+    tlr_mailbox_post_orders(&server->mailbox, orders);
 }
 
 static void ref_handle(const struct tlr_server *server, uv_handle_t *handle)
@@ -512,6 +531,8 @@ static void undo_start(struct tlr_server *server)
 {
     server->failed = true;
     server->orders = TLR_ORDER_STOP;
+    tlr_takeover_forget(server);
+    tlr_offer_close(server);
     tlr_endpoints_each(server, close_at_once);
     if (tlr_server_on_host(server)) {
         tlr_endpoints_order_workers(server);
@@ -529,10 +550,27 @@ static int start_all(struct tlr_server *server)
         err = tlr_endpoints_put(server);
     }
     if (err == 0) {
+        err = tlr_offer_put(server);
+    }
+    if (err == 0 && server->pool.kind == TLR_WORKER_BORROWED) {
+        err = tlr_takeover_commit(server); /* before any loop can come */
+    }
+    if (err == 0) {
         tlr_server_set_limits(server);
         err = tlr_pool_start(&server->pool);
     }
+    if (err == 0) {
+        err = tlr_takeover_commit(server); /* what is committed stays so */
+    }
     return err;
+}
+
+static void begin_to_accept(struct tlr_server *server)
+{
+    tlr_endpoints_each(server, tlr_listener_start);
+    if (server->config.held) {
+        tlr_pool_order(&server->pool, TLR_ORDER_ACCEPT);
+    }
 }
 
 static void ref_listener(struct tlr_listener *listener)
@@ -585,6 +623,7 @@ int tlr_server_start(struct tlr_server *server)
     }
     /* Behind the mailbox, or a deadline could be kept and its order lost. */
     atomic_store(&server->thread, tlr_handoff_thread_id());
+    TLR_POINT(server_known);
     err = start_all(server);
     if (err != 0) {
         undo_start(server);
@@ -594,15 +633,15 @@ int tlr_server_start(struct tlr_server *server)
         tlr_handoff_sigpipe_block();
     }
     enter_state(server, SERVER_RUNNING);
-    tlr_endpoints_each(server, tlr_listener_start);
+    begin_to_accept(server);
+    tlr_offer_begin(server);
     if (server->unreferenced) {
         ref_all(server);
     }
     return 0;
 }
 
-/* Whether this is the host's thread, of a server that has started. */
-static bool is_host(const struct tlr_server *server)
+bool tlr_server_is_host(const struct tlr_server *server)
 {
     return atomic_load((_Atomic uintptr_t *)&server->thread) ==
            tlr_handoff_thread_id();
@@ -622,7 +661,7 @@ int tlr_server_attach(struct tlr_server *server, unsigned worker,
     if (err == 0) {
         err = tlr_pool_attach(&server->pool, worker, loop);
     }
-    if (err == 0 && is_host(server)) {
+    if (err == 0 && tlr_server_is_host(server)) {
         server->lent_here = true;
     }
     return err;
@@ -634,7 +673,7 @@ int tlr_server_attach(struct tlr_server *server, unsigned worker,
 static void end_listening(struct tlr_server *server, unsigned orders)
 {
     /* Without all of its workers the server takes nobody. */
-    bool at_once = orders == TLR_ORDER_STOP ||
+    bool at_once = orders == TLR_ORDER_STOP || server->taken_over ||
                    tlr_pool_is_incomplete(&server->pool);
 
     server->orders = orders;
@@ -690,9 +729,13 @@ static void drain(struct tlr_server *server, uint64_t deadline)
             tlr_mailbox_shut(&server->mailbox); /* the host has closed it */
         }
         server->due = UINT64_MAX;
+        tlr_offer_close(server);
         tlr_pool_shut(&server->pool);
         if (deadline > 0) {
-            tlr_pool_order(&server->pool, TLR_ORDER_DRAIN);
+            tlr_pool_order(&server->pool,
+                           server->taken_over
+                               ? TLR_ORDER_LEAVE | TLR_ORDER_DRAIN
+                               : TLR_ORDER_DRAIN);
         }
         end_listening(server,
                       deadline == 0 ? TLR_ORDER_STOP : TLR_ORDER_FINISH);
@@ -705,6 +748,17 @@ static void drain(struct tlr_server *server, uint64_t deadline)
     }
 }
 
+/*
+ * Closing a listening socket resets what the kernel has queued for it, but not
+ * as long as another process has it, too: that one accepts what is queued. To
+ * empty the queue first would be to race it for connections.
+ */
+void tlr_server_leave(struct tlr_server *server, uint64_t deadline)
+{
+    server->taken_over = true;
+    drain(server, deadline);
+}
+
 static void ask_host(struct tlr_server *server, uint64_t deadline)
 {
     uint64_t asked = atomic_load(&server->asked);
@@ -715,6 +769,7 @@ static void ask_host(struct tlr_server *server, uint64_t deadline)
     while (deadline < asked && !atomic_compare_exchange_weak(
                                    &server->asked, &asked, deadline)) {
     }
+    TLR_POINT(server_asked);
     tlr_mailbox_post_orders(&server->mailbox, HOST_DRAIN);
     tlr_pool_nudge(&server->pool); /* tlr_server_stop_wait() */
 }
@@ -722,7 +777,7 @@ static void ask_host(struct tlr_server *server, uint64_t deadline)
 /* In the middle of a start it is put off until after it, by the mailbox. */
 void tlr_server_drain(struct tlr_server *server, uint64_t deadline)
 {
-    if (is_host(server) && server->state != SERVER_NEW) {
+    if (tlr_server_is_host(server) && server->state != SERVER_NEW) {
         drain(server, deadline);
     } else {
         ask_host(server, deadline);
@@ -766,7 +821,7 @@ static void wait_for_workers(struct tlr_server *server)
 
 int tlr_server_stop_wait(struct tlr_server *server, uint64_t deadline)
 {
-    if (atomic_load(&server->thread) != 0 && !is_host(server)) {
+    if (atomic_load(&server->thread) != 0 && !tlr_server_is_host(server)) {
         return UV_EINVAL;
     }
     drain(server, deadline);

@@ -23,6 +23,7 @@
 #include "connect.h"
 #include "handoff.h"
 #include "libuv.h"
+#include "point.h"
 
 enum worker_state {
     WORKER_RUNNING,
@@ -199,6 +200,7 @@ static void end(struct tlr_worker *worker)
     atomic_store(&worker->watch.watched, false);
     worker->conns.stopping = true;
     tlr_mailbox_shut(&worker->mailbox);
+    TLR_POINT(worker_ending);
     (void)receive(worker); /* orders have no meaning any more */
     if (worker->started && worker->config->on_worker_end != NULL) {
         tlr_conns_call(&worker->conns, call_end, worker);
@@ -378,6 +380,16 @@ static void resume(struct tlr_worker *worker)
     }
 }
 
+static void accept_from_now_on(struct tlr_worker *worker)
+{
+    struct tlr_listener *listener;
+
+    for (listener = worker->listeners; listener != NULL;
+         listener = listener->next) {
+        tlr_listener_start(listener);
+    }
+}
+
 static void drain(struct tlr_worker *worker)
 {
     if (worker->state != WORKER_RUNNING) {
@@ -423,8 +435,14 @@ static void obey(struct tlr_worker *worker, unsigned orders)
     if ((orders & TLR_ORDER_TURN) != 0) {
         answer(worker);
     }
+    if ((orders & TLR_ORDER_ACCEPT) != 0) {
+        accept_from_now_on(worker);
+    }
     if ((orders & TLR_ORDER_RESUME) != 0) {
         resume(worker);
+    }
+    if ((orders & TLR_ORDER_LEAVE) != 0) {
+        close_listeners(worker, false);
     }
     if ((orders & TLR_ORDER_DRAIN) != 0) {
         drain(worker);
@@ -556,17 +574,14 @@ static void call_start(void *argument)
 /* On the thread of the loop. */
 static void begin(struct tlr_worker *worker)
 {
-    struct tlr_listener *listener;
-
     worker->conns.thread = tlr_handoff_thread_id();
     worker->started = true;
     atomic_store(&worker->watch.watched, worker->kind != TLR_WORKER_HOST);
     if (worker->config->on_worker_start != NULL) {
         tlr_conns_call(&worker->conns, call_start, worker);
     }
-    for (listener = worker->listeners; listener != NULL;
-         listener = listener->next) {
-        tlr_listener_start(listener);
+    if (!worker->config->held) {
+        accept_from_now_on(worker);
     }
 }
 
@@ -739,6 +754,8 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     counters->emulated = tlr_tally_get(&tally->emulated);
     counters->connected = tlr_tally_get(&tally->connected);
     counters->posts = tlr_tally_get(&tally->posts);
+    counters->queued = tlr_tally_get(&tally->queued);
+    counters->queue_refused = tlr_tally_get(&tally->queue_refused);
     counters->posts_refused = tlr_tally_get(&worker->mailbox.denied);
     counters->stalls = tlr_tally_get(&worker->watch.stalls);
     tlr_door_tally_read(&worker->door, counters);

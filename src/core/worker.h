@@ -22,6 +22,8 @@
 #define TLR_ORDER_RESUME 8u /* there is room again: own listeners go on */
 #define TLR_ORDER_END 16u   /* after FINISH: end, once it is empty */
 #define TLR_ORDER_TURN 32u  /* say that the loop turns: see watchdog.h */
+#define TLR_ORDER_ACCEPT 64u /* own listeners begin, if config->held */
+#define TLR_ORDER_LEAVE 128u /* own listeners close, whatever is queued */
 
 struct tlr_worker;
 
