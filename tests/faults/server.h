@@ -17,6 +17,7 @@ struct config {
     const char *loops;   /* as its argument has it */
     const char *balance; /* likewise */
     bool echo;           /* it is teller-echo, else host.c */
+    bool quick;          /* it is in a quick run */
 };
 
 struct server {
