@@ -494,12 +494,16 @@ static int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
     return 0;
 }
 
-/* Behind what tlr_send() has queued. libuv wants one buffer at least. */
+/*
+ * Behind what tlr_send() has queued. libuv wants one buffer at least, and adds to
+ * its base, which must not be NULL for that.
+ */
 static int write_later(struct tlr_conn *conn, const uv_buf_t *buffers,
                        unsigned count)
 {
     struct tlr_buffer *shared = share(conn, buffers, count);
-    const uv_buf_t nothing = uv_buf_init(NULL, 0);
+    static char none;
+    const uv_buf_t nothing = uv_buf_init(&none, 0);
     int err =
         tlr_output_borrow(output_of(conn), &conn->conns->config->allocator,
                           count == 0 ? &nothing : buffers,
