@@ -107,7 +107,7 @@ packages() {
       dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
       wine=wine64 node=nodejs node-headers=libnode-dev
       luajit-headers=libluajit-5.1-dev redis-cli=redis-tools luv=lua-luv nvim=neovim
-      uvloop=python3-uvloop ip=iproute2 tc=iproute2 ss=iproute2 nft=nftables' ;;
+      uvloop=python3-uvloop ip=iproute2 tc=iproute2 ss=iproute2 nft=nftables systemd-analyze=systemd' ;;
     dnf) names='ninja=ninja-build cc=gcc c++=gcc-c++ libc=glibc-devel
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel
       certificates=ca-certificates' ;;

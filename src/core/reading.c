@@ -18,6 +18,7 @@
 #include "check.h"
 #include "handoff.h"
 #include "timeouts.h"
+#include "watchers.h"
 
 static struct tlr_input *input_of(const struct tlr_conn *conn)
 {
@@ -70,12 +71,26 @@ void tlr_reading_cancel(struct tlr_conn *conn)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
 static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
 
+/* libuv forgets a socket that has data while it is not read from. */
+static int start_reading(struct tlr_conn *conn)
+{
+    int err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
+
+    if (err == 0) {
+        err = tlr_watchers_add(&conn->uv.handle);
+        if (err != 0) {
+            (void)uv_read_stop(&conn->uv.stream); /* always 0 */
+        }
+    }
+    return err;
+}
+
 int tlr_reading_drop(struct tlr_conn *conn)
 {
     int err = 0;
 
     if (conn->reading == TLR_READ_STOPPED) {
-        err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
+        err = start_reading(conn);
     }
     if (conn->reading != TLR_READ_ENDED) {
         conn->reading = TLR_READ_DROPPED;
@@ -392,7 +407,7 @@ static void ask(struct tlr_conn *conn)
         tlr_input_shrink(input_of(conn), &conn->conns->buffers);
     }
     if (conn->reading == TLR_READ_STOPPED) {
-        err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
+        err = start_reading(conn);
         if (err != 0) {
             end_of_reading(conn, err);
             tlr_conn_complete(conn, TLR_DONE_READ);
