@@ -61,11 +61,13 @@ class Server:
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors,) * 2))
         self.timer = threading.Timer(LIMIT, self.process.kill)
         self.timer.start()
-        line = self.process.stdout.readline().decode()
-        found = re.search(r"127\.0\.0\.1:(\d+)", line)
-        if not found:
-            self.end()
-            raise Trouble(f"{kind.name} did not start: {line!r}")
+        found = None
+        while not found:
+            line = self.process.stdout.readline().decode()
+            found = re.search(r"listening on 127\.0\.0\.1:(\d+)", line)
+            if not line:
+                self.end()
+                raise Trouble(f"{kind.name} did not start")
         self.port = int(found.group(1))
         # What it prints later must not fill a pipe.
         self.reader = threading.Thread(target=self.process.stdout.read)
@@ -145,21 +147,27 @@ def node():
         program, str(PEERS / "node_echo.js"), str(port)], version)
 
 
-def kinds(folder, scratch):
-    yield teller(folder)
-    for name, peer in (
-            ("libevent", compiled(
-                "libevent", "libevent_echo.c", ["cc"], ["-levent"],
-                "#include <event2/event-config.h>\nEVENT__VERSION\n",
-                scratch)),
-            ("asio", compiled(
-                "asio", "asio_echo.cpp", ["c++", "-xc++"], ["-lpthread"],
-                "#include <asio/version.hpp>\nASIO_VERSION\n", scratch)),
-            ("node", node())):
-        if peer is None:
-            say(f"{name} is not here, and left out")
-        else:
-            yield peer
+def libevent(scratch):
+    return compiled("libevent", "libevent_echo.c", ["cc"], ["-levent"],
+                    "#include <event2/event-config.h>\nEVENT__VERSION\n",
+                    scratch)
+
+
+def asio(scratch):
+    return compiled("asio", "asio_echo.cpp", ["c++", "-xc++"], ["-lpthread"],
+                    "#include <asio/version.hpp>\nASIO_VERSION\n", scratch)
+
+
+def kinds(only, folder, scratch):
+    for name, make in (("teller", lambda: teller(folder)),
+                       ("libevent", lambda: libevent(scratch)),
+                       ("asio", lambda: asio(scratch)), ("node", node)):
+        if only in (None, name):
+            kind = make()
+            if kind is None:
+                say(f"{name} is not here, and left out")
+            else:
+                yield kind
 
 
 # --- clients ------------------------------------------------------------------
@@ -420,9 +428,7 @@ SITUATIONS = {
 
 
 def run(options, folder, results, scratch):
-    for kind in kinds(folder, scratch):
-        if options.server not in (None, kind.name):
-            continue
+    for kind in kinds(options.server, folder, scratch):
         for name, (situation, _) in SITUATIONS.items():
             if options.only not in (None, name):
                 continue

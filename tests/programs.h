@@ -100,8 +100,25 @@ const char *programs_cannot_ask(enum ask ask);
 /* Returns 0 or an error; the program may get the signal some time later. */
 int programs_send(struct program *program, enum ask ask);
 
+/* How many descriptors it has; 0 where they cannot be limited, or counted. */
+unsigned programs_count_descriptors(const struct program *program);
+
+/* From now on it may have so many. */
+void programs_limit_descriptors(
+    const struct program *program, unsigned count);
+
+/* Seconds of CPU that all of its threads have used. */
+double programs_cpu_seconds(const struct program *program);
+
 /* Whether --balance reuseport is for this system. */
 bool programs_have_reuseport(void);
+
+/* Whether a reset that comes right behind the last bytes is told from the end
+ * of the stream: Wine 8 takes one in seven or so for an end. */
+bool programs_tell_every_reset(void);
+
+/* Whether --takeover and --user are. */
+bool programs_have_takeover(void);
 
 /* A port that only the mighty may listen on, for a program that is started
  * with these options added: `options` gets a user who is not. Returns the port;
@@ -115,7 +132,11 @@ int programs_make_public_folder(char *path, size_t size);
 /* Whether uv_spawn may well succeed if tried again after this error. */
 bool programs_may_start_after(int err);
 
-/* program_start with more options; those set by it are overwritten. */
+/* What a program may inherit beside its standard streams. */
+enum { EXTRA_MOST = 4 };
+
+/* program_start with more options; those set by it are overwritten, but of
+ * stdio from 3 on. */
 int program_try(struct scene *scene, const char *const *args,
     const uv_process_options_t *more, struct program **program);
 

@@ -35,6 +35,7 @@ struct script {
     script_status_cb written;
     script_status_cb connected;
     script_cb closed;
+    script_cb drained;
     script_cb high;
     script_cb low;
     struct tlr_handler handler; /* the one that is logged */

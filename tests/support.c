@@ -179,6 +179,28 @@ static bool is_accepted(void *data)
     return counters_of(figure->f, TLR_ALL_WORKERS).accepted == figure->value;
 }
 
+struct least {
+    const struct fixture *f;
+    size_t offset;
+    uint64_t value;
+};
+
+static bool is_at_least(void *data)
+{
+    const struct least *least = data;
+    struct tlr_counters counters = counters_of(least->f, TLR_ALL_WORKERS);
+
+    return *(const uint64_t *)((const char *)&counters + least->offset) >=
+           least->value;
+}
+
+void wait_counter(struct fixture *f, size_t offset, uint64_t value)
+{
+    struct least least = {f, offset, value};
+
+    run_until(&f->loop, is_at_least, &least);
+}
+
 void wait_open(struct fixture *f, uint64_t open)
 {
     struct figure figure = {f, open};
@@ -379,6 +401,9 @@ static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
             keep(client, buf->base, (size_t)nread);
         }
         client->received += (uint64_t)nread;
+        if (client->sipping) {
+            (void)uv_read_stop(stream);
+        }
     }
 }
 
@@ -386,6 +411,16 @@ void client_read(struct client *client)
 {
     assert_int_equal(
         uv_read_start((uv_stream_t *)&client->tcp, on_alloc, on_data), 0);
+}
+
+void client_sip(struct fixture *f, struct client *client,
+                uint64_t milliseconds)
+{
+    client->sipping = true;
+    client_read(client);
+    run_for(&f->loop, milliseconds);
+    client->sipping = false;
+    (void)uv_read_stop((uv_stream_t *)&client->tcp);
 }
 
 static void on_connected(uv_connect_t *req, int status)

@@ -105,6 +105,9 @@ bool is_stopped(void *fixture);
 /* Seconds of CPU that this process has used. */
 double cpu_seconds(void);
 
+/* A counter of the server's is at least `value`: offsetof(struct tlr_counters, …) */
+void wait_counter(struct fixture *f, size_t offset, uint64_t value);
+
 /* So many connections are open at the server, or were accepted. */
 void wait_open(struct fixture *f, uint64_t open);
 void wait_accepted(struct fixture *f, uint64_t accepted);
@@ -125,6 +128,7 @@ struct client {
     bool closed;   /* the handle is */
     int error;     /* the first one: of the connect, of a read or a write */
     bool patient;  /* does not read before client_read() */
+    bool sipping;  /* stops reading after each read */
     bool checking; /* what comes is the pattern from byte 0 on */
     bool wrong;    /* and it was not */
     uint64_t received; /* bytes */
@@ -150,6 +154,10 @@ void client_connect(struct fixture *f, struct client *client);
 void client_connect_as(struct fixture *f, struct client *client,
                        unsigned flags);
 void client_read(struct client *client);
+
+/* Waits for one read, of 64 KiB at most, but not longer than so. */
+void client_sip(struct fixture *f, struct client *client,
+                uint64_t milliseconds);
 
 /* Sends a copy. */
 void client_send(struct client *client, const void *data, size_t size);
@@ -196,6 +204,9 @@ size_t count_inheritable(void);
 /* Has children inherit it. */
 void make_inheritable(uv_os_sock_t sock);
 
+/* Has calls on it wait. */
+void make_blocking(uv_os_sock_t sock);
+
 /* Two sockets that are connected, but not over IP; false: there are none. */
 bool connect_locally(uv_os_sock_t pair[2]);
 
@@ -211,9 +222,21 @@ bool give_another_port(uv_os_sock_t sock);
  */
 bool limit_descriptors(size_t more);
 
+/*
+ * The next calls of accept() that the library makes fail, so many of them, with
+ * a UV_E* code. False where that cannot be had.
+ */
+bool fail_accepts(int err, unsigned times);
+
+/* How many are still to. */
+unsigned accepts_to_fail(void);
+
 /* The calling thread's; "" and 0 where there is no telling. */
 void thread_name(char *name, size_t size);
 size_t thread_stack_size(void);
+
+/* Whether a write shows how far it has got, and not only when it is done. */
+bool writes_show_progress(void);
 
 /*
  * Whether a read tells a reset that came before it. Wine 8's says the stream

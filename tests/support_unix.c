@@ -67,6 +67,13 @@ void make_inheritable(uv_os_sock_t sock)
     assert_int_equal(fcntl(sock, F_SETFD, 0), 0);
 }
 
+void make_blocking(uv_os_sock_t sock)
+{
+    int flags = fcntl(sock, F_GETFL);
+
+    assert_int_equal(fcntl(sock, F_SETFL, flags & ~O_NONBLOCK), 0);
+}
+
 bool connect_locally(uv_os_sock_t pair[2])
 {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
@@ -96,6 +103,11 @@ bool limit_descriptors(size_t more)
     }
     files.rlim_cur = more == SIZE_MAX ? before : (rlim_t)fd - 1;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    return true;
+}
+
+bool writes_show_progress(void)
+{
     return true;
 }
 

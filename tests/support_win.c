@@ -59,6 +59,13 @@ void make_inheritable(uv_os_sock_t sock)
                                      HANDLE_FLAG_INHERIT));
 }
 
+void make_blocking(uv_os_sock_t sock)
+{
+    u_long non_blocking = 0;
+
+    assert_int_equal(ioctlsocket(sock, FIONBIO, &non_blocking), 0);
+}
+
 bool connect_locally(uv_os_sock_t pair[2])
 {
     (void)pair;
@@ -78,6 +85,11 @@ bool give_another_port(uv_os_sock_t sock)
 bool limit_descriptors(size_t more)
 {
     (void)more;
+    return false;
+}
+
+bool writes_show_progress(void)
+{
     return false;
 }
 

@@ -23,10 +23,11 @@ static uv_os_sock_t listen_somewhere(unsigned flags,
 static uv_os_sock_t accept_client(struct fixture *f, struct client *client)
 {
     uv_os_sock_t listener = listen_somewhere(0, &f->address);
+    struct sockaddr_storage peer;
     uv_os_sock_t sock;
 
     client_connect(f, client);
-    assert_int_equal(tlr_handoff_accept(listener, &sock), 0);
+    assert_int_equal(tlr_handoff_accept(listener, &sock, &peer), 0);
     tlr_handoff_close(listener);
     return sock;
 }
@@ -35,8 +36,9 @@ static void an_empty_queue_has_nothing_to_accept(void **state)
 {
     struct fixture *f = *state;
     uv_os_sock_t listener = listen_somewhere(0, &f->address);
+    struct sockaddr_storage peer;
     uv_os_sock_t sock;
-    int err = tlr_handoff_accept(listener, &sock);
+    int err = tlr_handoff_accept(listener, &sock, &peer);
 
     assert_int_equal(err, UV_EAGAIN);
     assert_int_equal(tlr_handoff_classify(err), TLR_ACCEPT_NONE);
@@ -48,11 +50,12 @@ static void errors_are_told_apart(void **state)
     (void)state;
     assert_int_equal(tlr_handoff_classify(UV_ECONNABORTED),
                      TLR_ACCEPT_TRANSIENT);
-    assert_int_equal(tlr_handoff_classify(UV_EMFILE), TLR_ACCEPT_EXHAUSTED);
-    assert_int_equal(tlr_handoff_classify(UV_ENFILE), TLR_ACCEPT_EXHAUSTED);
-    assert_int_equal(tlr_handoff_classify(UV_ENOBUFS), TLR_ACCEPT_EXHAUSTED);
-    assert_int_equal(tlr_handoff_classify(UV_ENOMEM), TLR_ACCEPT_EXHAUSTED);
-    assert_int_equal(tlr_handoff_classify(UV_UNKNOWN), TLR_ACCEPT_EXHAUSTED);
+    assert_int_equal(tlr_handoff_classify(UV_ENETDOWN), TLR_ACCEPT_TRANSIENT);
+    assert_int_equal(tlr_handoff_classify(UV_EMFILE), TLR_ACCEPT_DESCRIPTORS);
+    assert_int_equal(tlr_handoff_classify(UV_ENFILE), TLR_ACCEPT_DESCRIPTORS);
+    assert_int_equal(tlr_handoff_classify(UV_ENOBUFS), TLR_ACCEPT_MEMORY);
+    assert_int_equal(tlr_handoff_classify(UV_ENOMEM), TLR_ACCEPT_MEMORY);
+    assert_int_equal(tlr_handoff_classify(UV_UNKNOWN), TLR_ACCEPT_UNKNOWN);
 }
 
 static void a_port_is_shared_only_where_asked_for(void **state)
@@ -93,11 +96,12 @@ static void no_socket_is_inherited(void **state)
     struct fixture *f = *state;
     size_t before = count_inheritable();
     uv_os_sock_t listener = listen_somewhere(0, &f->address);
+    struct sockaddr_storage peer;
     struct client client;
     uv_os_sock_t sock;
 
     client_connect(f, &client);
-    assert_int_equal(tlr_handoff_accept(listener, &sock), 0);
+    assert_int_equal(tlr_handoff_accept(listener, &sock, &peer), 0);
     assert_int_equal(count_inheritable(), before);
     make_inheritable(sock); /* else the count proves nothing */
     assert_int_equal(count_inheritable(), before + 1);

@@ -13,6 +13,10 @@ struct owner {
     struct fixture *f; /* for clients: its address is the listener's */
     struct tlr_listener listener;
     unsigned room; /* for how many more */
+    uint64_t wait; /* nanoseconds until the next one may be accepted, once */
+    unsigned troubles;
+    enum tlr_accept_result result; /* of the last of these */
+    int err;
     unsigned accepted;
     unsigned batches;
     bool inside;
@@ -23,26 +27,48 @@ struct owner {
 
 static struct owner owner;
 
-static bool reserve(struct tlr_listener *listener)
+static enum tlr_admission admit(struct tlr_listener *listener,
+                                struct tlr_ticket *ticket)
 {
     assert_ptr_equal(listener, &owner.listener);
     if (owner.room == 0) {
-        return false;
+        return TLR_ADMIT_NONE;
+    }
+    if (owner.wait > 0) {
+        ticket->wait = owner.wait;
+        owner.wait = 0;
+        return TLR_ADMIT_LATER;
     }
     owner.room--;
-    return true;
+    ticket->worker = &owner;
+    return TLR_ADMIT_ONE;
 }
 
-static void unreserve(struct tlr_listener *listener)
+static void dismiss(struct tlr_listener *listener,
+                    const struct tlr_ticket *ticket)
 {
     (void)listener;
+    assert_ptr_equal(ticket->worker, &owner);
     owner.room++;
 }
 
-static void accepted(struct tlr_listener *listener, uv_os_sock_t sock)
+static void trouble(struct tlr_listener *listener,
+                    enum tlr_accept_result result, int err)
+{
+    (void)listener;
+    owner.troubles++;
+    owner.result = result;
+    owner.err = err;
+}
+
+static void accepted(struct tlr_listener *listener,
+                     const struct tlr_ticket *ticket, uv_os_sock_t sock,
+                     const struct sockaddr_storage *peer)
 {
     (void)listener;
     assert_true(owner.inside);
+    assert_ptr_equal(ticket->worker, &owner);
+    assert_int_equal(peer->ss_family, AF_INET);
     owner.accepted++;
     tlr_handoff_close(sock);
     if (owner.endless != NULL) {
@@ -72,9 +98,10 @@ static void on_closed(struct tlr_listener *listener)
 }
 
 static const struct tlr_listener_callbacks callbacks = {
-    .reserve = reserve,
-    .unreserve = unreserve,
+    .admit = admit,
+    .dismiss = dismiss,
     .accepted = accepted,
+    .trouble = trouble,
     .enter = enter,
     .leave = leave,
     .closed = on_closed,

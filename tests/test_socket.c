@@ -192,11 +192,12 @@ static int tear_down(void **state)
 /* The other end of the client's connection. */
 static uv_os_sock_t accept_one(struct fixture *f, struct client *client)
 {
+    struct sockaddr_storage address;
     uv_os_sock_t sock;
 
     client_dial_to(f, client, &elsewhere);
     client_wait_connected(f, client);
-    assert_int_equal(tlr_handoff_accept(listener, &sock), 0);
+    assert_int_equal(tlr_handoff_accept(listener, &sock, &address), 0);
     return sock;
 }
 

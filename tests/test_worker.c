@@ -95,11 +95,13 @@ static int tear_down(void **state)
 /* Connects a client and gives its other end to the worker. */
 static void give(struct fixture *f, struct client *client)
 {
+    struct sockaddr_storage peer;
     uv_os_sock_t sock;
 
     client_connect(f, client);
-    assert_int_equal(tlr_handoff_accept(listener, &sock), 0);
-    tlr_worker_give(&worker, sock);
+    assert_int_equal(tlr_handoff_accept(listener, &sock, &peer), 0);
+    assert_true(tlr_worker_reserve(&worker, 0));
+    tlr_worker_give(&worker, sock, NULL);
 }
 
 static struct tlr_counters counters(void)

@@ -20,6 +20,10 @@ macro(teller_source name repository commit)
   FetchContent_MakeAvailable(${name})
   # Versions of 2022 and older ask for less than what CMake 4 still offers.
   set(CMAKE_POLICY_VERSION_MINIMUM 3.5)
+  # It becomes a part of programs that may be loaded anywhere.
+  set(teller_pic ${CMAKE_POSITION_INDEPENDENT_CODE})
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
   add_subdirectory(${${name}_SOURCE_DIR} ${${name}_BINARY_DIR} EXCLUDE_FROM_ALL)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ${teller_pic})
   unset(CMAKE_POLICY_VERSION_MINIMUM)
 endmacro()

@@ -29,8 +29,15 @@
  */
 #include "conn.h"
 
+#include <string.h>
+
+#include "apart.h"
 #include "check.h"
 #include "handoff.h"
+#include "timeouts.h"
+
+/* How long a closed connection waits for the peer's FIN, in milliseconds. */
+#define LINGER 5000
 
 #define TO(state) (1u << (state))
 
@@ -69,9 +76,20 @@ void tlr_conn_ref(struct tlr_conn *conn)
 
 /* ---- memory --------------------------------------------------------- */
 
+/* Right behind the connection; most often that is there for the alignment. */
 static size_t data_offset(void)
 {
-    return (sizeof(struct tlr_conn) + 15) & ~(size_t)15;
+    return (sizeof(struct tlr_conn) + sizeof(struct tlr_peer *) + 15) &
+           ~(size_t)15;
+}
+
+/*
+ * Where it is kept whose connection it is. On a loop of ours libuv's handle has
+ * room for it; on others `data` stays NULL, since programs look at it.
+ */
+static void **peer_of(struct tlr_conn *conn)
+{
+    return conn->conns->foreign ? (void **)(conn + 1) : &conn->uv.handle.data;
 }
 
 void *tlr_conn_data(struct tlr_conn *conn)
@@ -79,16 +97,37 @@ void *tlr_conn_data(struct tlr_conn *conn)
     return (char *)conn + data_offset();
 }
 
-struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns)
+size_t tlr_conn_timeouts_at(const struct tlr_config *config)
+{
+    return tlr_timeouts_wanted(config)
+               ? (data_offset() + config->conn_data_size + 7) & ~(size_t)7
+               : 0;
+}
+
+static size_t size_of(const struct tlr_conns *conns)
 {
     size_t data = conns->config->conn_data_size;
-    size_t size = data == 0 ? sizeof(struct tlr_conn) : data_offset() + data;
-    struct tlr_conn *conn = tlr_calloc(&conns->config->allocator, size);
+
+    if (conns->timeouts_at != 0) {
+        return conns->timeouts_at + sizeof(struct tlr_timeouts);
+    }
+    return data == 0 && !conns->foreign ? sizeof(struct tlr_conn)
+                                        : data_offset() + data;
+}
+
+struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns)
+{
+    struct tlr_conn *conn =
+        tlr_calloc(&conns->config->allocator, size_of(conns));
 
     if (conn != NULL) {
         conn->conns = conns;
         conn->cause = TLR_NO_CAUSE;
         tlr_list_append(&conns->all, &conn->link);
+        if (conns->timeouts_at != 0) {
+            conn->flags = TLR_CONN_TIMED;
+            tlr_timeouts_init(conn);
+        }
     }
     return conn;
 }
@@ -128,13 +167,14 @@ void tlr_conn_release(struct tlr_conn *conn)
     struct tlr_conns *conns = conn->conns;
     struct tlr_extra *extra = tlr_conn_has_extra(conn);
     bool counted = (conn->flags & TLR_CONN_OUTBOUND) == 0;
+    struct tlr_peer *peer = *peer_of(conn);
 
     if (extra != NULL) {
         release_extra(conn, extra);
     }
     tlr_list_remove(&conn->link);
     tlr_free(&conns->config->allocator, conn);
-    conns->on_gone(conns, counted);
+    conns->on_gone(conns, counted, peer);
 }
 
 int tlr_conn_id(struct tlr_conn *conn, struct tlr_id *id)
@@ -166,7 +206,8 @@ int tlr_conn_id(struct tlr_conn *conn, struct tlr_id *id)
 
 static bool broken(const struct tlr_conn *conn)
 {
-    return conn->cause == TLR_CLOSED_BY_ERROR;
+    return conn->cause == TLR_CLOSED_BY_ERROR ||
+           conn->cause == TLR_CLOSED_BY_QUEUED;
 }
 
 void tlr_conn_handle_closed(uv_handle_t *handle)
@@ -193,8 +234,9 @@ void tlr_conn_close_handle(struct tlr_conn *conn)
 {
     struct tlr_conns *conns = conn->conns;
 
+    tlr_timeouts_end(conn);
     if (conn->state == TLR_CONN_LINGERING) {
-        tlr_deadlines_remove(&conns->lingering,
+        tlr_deadlines_remove(&conns->deadlines,
                              &conn->req.lingering.deadline);
     }
     cancel_connect(conn);
@@ -209,17 +251,7 @@ void tlr_conn_close_handle(struct tlr_conn *conn)
     }
 }
 
-void tlr_conn_linger(struct tlr_conn *conn)
-{
-    if (conn->reading == TLR_READ_ENDED) {
-        tlr_conn_close_handle(conn);
-        return;
-    }
-    tlr_conn_enter_state(conn, TLR_CONN_LINGERING);
-    tlr_deadlines_add(&conn->conns->lingering, &conn->req.lingering.deadline);
-}
-
-void tlr_conn_linger_passed(struct tlr_deadline *deadline)
+static void on_linger_passed(struct tlr_deadline *deadline)
 {
     struct tlr_conn *conn =
         TLR_CONTAINER_OF(deadline, struct tlr_conn, req.lingering.deadline);
@@ -228,6 +260,23 @@ void tlr_conn_linger_passed(struct tlr_deadline *deadline)
     tlr_port_enter(port);
     tlr_conn_close_handle(conn);
     tlr_port_leave(port);
+}
+
+void tlr_conn_linger(struct tlr_conn *conn)
+{
+    struct tlr_conns *conns = conn->conns;
+    struct tlr_deadline *deadline = &conn->req.lingering.deadline;
+
+    if (conn->reading == TLR_READ_ENDED) {
+        tlr_conn_close_handle(conn);
+        return;
+    }
+    tlr_conn_enter_state(conn, TLR_CONN_LINGERING);
+    tlr_timeouts_end(conn);
+    memset(deadline, 0, sizeof(*deadline)); /* requests have used it */
+    deadline->passed = on_linger_passed;
+    tlr_deadlines_set(&conns->deadlines, deadline,
+                      uv_now(conns->loop) + LINGER);
 }
 
 void tlr_conn_finish(struct tlr_conn *conn)
@@ -249,6 +298,25 @@ static void abort_handle(struct tlr_conn *conn)
     /* It fails when the peer has reset already: then there is no need. */
     (void)tlr_handoff_abort_on_close(&conn->uv.tcp);
     tlr_conn_close_handle(conn);
+}
+
+void tlr_conn_blame(struct tlr_conn *conn, enum tlr_cause cause)
+{
+    if (!broken(conn)) {
+        conn->cause = (uint8_t)cause;
+    }
+}
+
+void tlr_conn_abort(struct tlr_conn *conn, enum tlr_cause cause)
+{
+    tlr_conn_blame(conn, cause);
+    abort_handle(conn);
+}
+
+/* A limit of the options has been its end, whoever closes it then. */
+static bool is_over_limit(const struct tlr_conn *conn)
+{
+    return conn->cause >= TLR_CLOSED_BY_IDLE && conn->cause < TLR_CAUSES;
 }
 
 void tlr_close(struct tlr_conn *conn)
@@ -279,10 +347,13 @@ void tlr_close(struct tlr_conn *conn)
 void tlr_reset(struct tlr_conn *conn)
 {
     tlr_conn_check_thread(conn);
-    if (conn->state < TLR_CONN_CLOSING) {
-        conn->cause = TLR_CLOSED_BY_RESET;
-        abort_handle(conn);
+    if (conn->state >= TLR_CONN_CLOSING) {
+        return;
     }
+    if (!is_over_limit(conn)) {
+        conn->cause = TLR_CLOSED_BY_RESET;
+    }
+    abort_handle(conn);
 }
 
 void tlr_conn_stop(struct tlr_conn *conn)
@@ -290,12 +361,14 @@ void tlr_conn_stop(struct tlr_conn *conn)
     if (conn->state >= TLR_CONN_CLOSING) {
         return;
     }
-    if (conn->state <= TLR_CONN_OPEN) {
+    if (conn->state <= TLR_CONN_OPEN && !is_over_limit(conn)) {
         conn->cause = TLR_CLOSED_BY_STOP;
     }
     if (conn->writing == TLR_WRITE_QUEUED ||
         conn->writing == TLR_WRITE_QUEUED_FIN) {
         conn->cause = TLR_CLOSED_OWING; /* whoever has closed it before */
+        abort_handle(conn);
+    } else if (conn->cause == TLR_CLOSED_BY_QUEUED) { /* some is lost */
         abort_handle(conn);
     } else {
         tlr_handoff_send_fin(&conn->uv.tcp);
@@ -327,16 +400,27 @@ static void deliver_water(struct tlr_conn *conn,
     }
 }
 
-static void deliver_one(struct tlr_conn *conn, unsigned what)
+static void deliver_write(struct tlr_conn *conn)
 {
     const struct tlr_handler *handler = tlr_conn_handler(conn);
 
-    if (what == TLR_DONE_WRITE) { /* the usual case */
-        if (handler->on_write != NULL) {
-            handler->on_write(conn, conn->write_status);
-        }
+    if ((conn->flags & TLR_CONN_TIMED) != 0 && conn->write_status == 0) {
+        tlr_timeouts_active(conn);
+    }
+    if (handler->on_write != NULL) {
+        handler->on_write(conn, conn->write_status);
+    }
+}
+
+static TLR_RARE void deliver_other(struct tlr_conn *conn, unsigned what)
+{
+    const struct tlr_handler *handler;
+
+    if (what == TLR_DONE_WRITE) {
+        deliver_write(conn);
         return;
     }
+    handler = tlr_conn_handler(conn);
     switch (what) {
     case TLR_DONE_CONNECT:
         tlr_connect_deliver(conn);
@@ -361,6 +445,18 @@ static void deliver_one(struct tlr_conn *conn, unsigned what)
     }
 }
 
+static void deliver_one(struct tlr_conn *conn, unsigned what)
+{
+    const struct tlr_handler *handler = &conn->conns->config->handler;
+
+    if (what == TLR_DONE_WRITE && handler->on_write != NULL &&
+        (conn->flags & (TLR_CONN_EXTRA | TLR_CONN_TIMED)) == 0) {
+        handler->on_write(conn, conn->write_status); /* the usual case */
+    } else {
+        deliver_other(conn, what);
+    }
+}
+
 struct delivery {
     struct tlr_conn *conn;
     unsigned what;
@@ -374,7 +470,7 @@ static void call_deliver(void *argument)
 }
 
 /* Not on the usual path, which has no use for the struct. */
-static void deliver_on_host(struct tlr_conn *conn, unsigned what)
+static TLR_APART void deliver_on_host(struct tlr_conn *conn, unsigned what)
 {
     struct delivery delivery = {conn, what};
 
@@ -416,10 +512,13 @@ void tlr_conn_call_open(struct tlr_conn *conn)
     const struct tlr_handler *handler = tlr_conn_handler(conn);
 
     conn->flags |= TLR_CONN_COUNTED;
+    if ((conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_opened(conn);
+    }
     tlr_tally_add(&conn->conns->tally.accepted, 1);
     handler->on_open(conn);
     if (conn->conns->draining && conn->state == TLR_CONN_OPEN &&
-        handler->on_drain != NULL) {
+        handler->on_drain != NULL && tlr_timeouts_may_drain(conn)) {
         handler->on_drain(conn);
     }
 }
@@ -429,15 +528,17 @@ static void call_open(void *argument)
     tlr_conn_call_open(argument);
 }
 
-int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock)
+int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock,
+                  struct tlr_peer *peer)
 {
     struct tlr_conn *conn = tlr_conn_allocate(conns);
     int err;
 
     if (conn == NULL) {
-        conns->on_gone(conns, true);
+        conns->on_gone(conns, true, peer);
         return UV_ENOMEM;
     }
+    *peer_of(conn) = peer;
     /* It can only fail where it makes a socket itself. */
     TLR_CHECK(uv_tcp_init(conns->loop, &conn->uv.tcp) == 0);
     err = uv_tcp_open(&conn->uv.tcp, sock);
@@ -462,7 +563,8 @@ static void call_drain(void *argument)
 void tlr_conn_drain(struct tlr_conn *conn)
 {
     if (conn->state == TLR_CONN_OPEN &&
-        tlr_conn_handler(conn)->on_drain != NULL) {
+        tlr_conn_handler(conn)->on_drain != NULL &&
+        tlr_timeouts_may_drain(conn)) {
         tlr_conns_call(conn->conns, call_drain, conn);
     }
 }

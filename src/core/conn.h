@@ -80,9 +80,10 @@ struct tlr_extra {
 
 /*
  * Opens a connected socket. When it fails the socket is still the caller's,
- * and on_gone is called, now or later.
+ * and on_gone is called, now or later. peer: whose it is, or NULL.
  */
-int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock);
+int tlr_conn_open(struct tlr_conns *conns, uv_os_sock_t sock,
+                  struct tlr_peer *peer);
 
 /* Calls on_drain, if the connection is open. */
 void tlr_conn_drain(struct tlr_conn *conn);
@@ -96,9 +97,8 @@ void tlr_conn_stop(struct tlr_conn *conn);
 /* Has its handle keep the loop alive or not, as conns->unreferenced says. */
 void tlr_conn_ref(struct tlr_conn *conn);
 
-/* tlr_port_cb and tlr_deadline_cb of a connection. */
+/* tlr_port_cb of a connection. */
 void tlr_conn_deliver(struct tlr_port_entry *entry);
-void tlr_conn_linger_passed(struct tlr_deadline *deadline);
 
 /* ---- for conn.c, reading.c, writing.c, connect.c, socket.c ------------- */
 
@@ -147,13 +147,17 @@ enum tlr_conn_flag {
     TLR_CONN_NAMED = 2,    /* it has a slot in conns->ids */
     TLR_CONN_OUTBOUND = 4, /* from tlr_connect(): no room is reserved for it */
     TLR_CONN_COUNTED = 8,  /* on_open was called */
-    TLR_CONN_HIGH = 16     /* above the high water mark, not yet at the low */
+    TLR_CONN_HIGH = 16,    /* above the high water mark, not yet at the low */
+    TLR_CONN_TIMED = 32    /* has a struct tlr_timeouts */
 };
 
 /* read_status of a completed read whose data is in the input. */
 #define TLR_READ_READY 1
 
 #define TLR_NO_CAUSE TLR_CAUSES
+
+/* Where its timeouts are, from its beginning on; 0: it has none. */
+size_t tlr_conn_timeouts_at(const struct tlr_config *config);
 
 struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns);
 
@@ -181,6 +185,12 @@ static inline void tlr_conn_complete(struct tlr_conn *conn, enum tlr_done what)
 void tlr_conn_close_handle(struct tlr_conn *conn);
 void tlr_conn_handle_closed(uv_handle_t *handle);
 void tlr_conn_set_cause(struct tlr_conn *conn, enum tlr_cause cause);
+
+/* The same, but in place of another, unless the connection is broken. */
+void tlr_conn_blame(struct tlr_conn *conn, enum tlr_cause cause);
+
+/* Both, and with RST. */
+void tlr_conn_abort(struct tlr_conn *conn, enum tlr_cause cause);
 
 /* Nothing is under way any more: on to FIN, and then to the peer's. */
 void tlr_conn_finish(struct tlr_conn *conn);
@@ -212,6 +222,9 @@ void tlr_reading_deliver(struct tlr_conn *conn);
 /* The read that is asked for will not be. */
 void tlr_reading_cancel(struct tlr_conn *conn);
 
+/* It completes with UV_ETIMEDOUT. */
+void tlr_reading_time_out(struct tlr_conn *conn);
+
 /* Reads on, only to keep what the peer still sends from becoming an RST. */
 int tlr_reading_drop(struct tlr_conn *conn);
 
@@ -221,5 +234,8 @@ bool tlr_writing_under_way(const struct tlr_conn *conn);
 
 /* connect.c: calls on_connect, and on_open if it is connected. */
 void tlr_connect_deliver(struct tlr_conn *conn);
+
+/* It was not connected in time. */
+void tlr_connect_time_out(struct tlr_conn *conn);
 
 #endif

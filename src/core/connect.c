@@ -20,6 +20,8 @@
 #include "conn.h"
 #include "handoff.h"
 #include "options.h"
+#include "timeouts.h"
+#include "watchers.h"
 
 #define ADDRESSES_MOST 64
 
@@ -111,8 +113,9 @@ static void on_connected(uv_connect_t *req, int status)
     struct tlr_port *port = &conn->conns->port;
 
     tlr_port_enter(port);
-    if (conn->state != TLR_CONN_CONNECTING) {
-        /* closed meanwhile, and told */
+    if (conn->state != TLR_CONN_CONNECTING ||
+        uv_is_closing(&conn->uv.handle)) {
+        /* closed meanwhile, and told; or given up by try_next() */
     } else if (status == 0) {
         connected(conn);
     } else {
@@ -129,9 +132,18 @@ static void try_next(struct tlr_conn *conn)
     int err = uv_tcp_connect(&conn->req.connect, &conn->uv.tcp,
                              (const struct sockaddr *)address, on_connected);
 
+    if (err == 0) {
+        err = tlr_watchers_add(&conn->uv.handle);
+    }
     if (err != 0) {
         failed(conn, err);
     }
+}
+
+void tlr_connect_time_out(struct tlr_conn *conn)
+{
+    fail(conn, UV_ETIMEDOUT);
+    conn->cause = TLR_CLOSED_BY_IDLE;
 }
 
 /* Called by the port. */
@@ -208,6 +220,9 @@ static void begin(struct tlr_conn *conn)
     TLR_CHECK(uv_tcp_init(conn->conns->loop, &conn->uv.tcp) == 0);
     tlr_conn_ref(conn);
     tlr_conn_enter_state(conn, TLR_CONN_CONNECTING);
+    if ((conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_connecting(conn);
+    }
 }
 
 static struct sockaddr_storage storage_of(const struct sockaddr *address)

@@ -9,6 +9,7 @@
 #ifndef TLR_CONNS_H
 #define TLR_CONNS_H
 
+#include "budget.h"
 #include "buffers.h"
 #include "deadlines.h"
 #include "ids.h"
@@ -26,6 +27,8 @@
  */
 struct tlr_config {
     struct tlr_server *server;
+    struct tlr_door *door; /* shared, and it does change; NULL in some tests */
+    struct tlr_budget *budget; /* likewise */
     struct tlr_handler handler;
     struct tlr_allocator allocator;
     size_t conn_data_size;
@@ -44,6 +47,7 @@ struct tlr_config {
     unsigned lifetime_grace;
     unsigned write_rate;      /* bytes a second */
     unsigned jitter;          /* percent */
+    bool held; /* workers' own listeners wait for TLR_ORDER_ACCEPT */
     char thread_name[TLR_THREAD_NAME_SIZE];
     void *user;
     void (*on_worker_start)(struct tlr_server *server, unsigned worker);
@@ -66,27 +70,41 @@ static inline void tlr_config_call(const struct tlr_config *config,
     }
 }
 
+/* Any thread: see tlr_options.on_warning. error: a UV_E* code, or 0. */
+void tlr_config_warn(const struct tlr_config *config,
+                     enum tlr_warning_kind kind, int error);
+
 struct tlr_conns;
+struct tlr_peer;
 
 typedef void (*tlr_conns_cb)(struct tlr_conns *conns);
 
-/* counted: room was reserved for it: it was accepted or adopted. */
-typedef void (*tlr_conns_gone_cb)(struct tlr_conns *conns, bool counted);
+/*
+ * counted: room was reserved for it: it was accepted or adopted. peer: whose it
+ * was, or NULL.
+ */
+typedef void (*tlr_conns_gone_cb)(struct tlr_conns *conns, bool counted,
+                                  struct tlr_peer *peer);
 
 struct tlr_conns {
     const struct tlr_config *config;
     uv_loop_t *loop;
     uintptr_t thread; /* tlr_handoff_thread_id() of the owner */
     unsigned index;   /* the worker's number */
-    unsigned handles; /* of port and lingering, not closed yet */
+    unsigned handles; /* of port, deadlines and highest, not closed yet */
     struct tlr_list all;
     struct tlr_port port;
     struct tlr_buffers buffers;
-    struct tlr_deadlines lingering;
+    struct tlr_deadlines deadlines;
     struct tlr_ids ids;
+    struct tlr_spending spending;
+    size_t timeouts_at; /* behind a connection; 0: it has none */
+    uint64_t random;    /* the last number, for their jitter */
+    uv_tcp_t highest; /* see tlr_watchers_grow(); closing from the start */
     tlr_conns_gone_cb on_gone; /* one ended, or could not be opened */
     tlr_conns_cb on_closed; /* after tlr_conns_close() */
     bool on_host;           /* the loop is the host's */
+    bool foreign;           /* the loop is not the library's own */
     bool unreferenced;      /* none of our handles keeps the loop alive */
     bool draining;          /* each that opens is told at once */
     bool stopping;          /* nothing opens any more */
@@ -101,7 +119,7 @@ struct tlr_conns {
 int tlr_conns_reserve(struct tlr_conns *conns, const struct tlr_config *config);
 void tlr_conns_unreserve(struct tlr_conns *conns);
 
-/* Then what cannot: puts two handles on the loop. */
+/* Then what cannot: puts its handles on the loop. */
 void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
                     tlr_conns_gone_cb on_gone, tlr_conns_cb on_closed);
 
@@ -136,10 +154,11 @@ bool tlr_conns_empty(const struct tlr_conns *conns);
 
 /*
  * Opens a connected socket here, and takes it; on_open is called before it
- * returns. When that fails the socket is closed and counted as refused. In
- * either case on_gone is called once, now or later.
+ * returns. When that fails the socket is closed with RST and counted as refused.
+ * In either case on_gone is called once, now or later, with `peer`.
  */
-void tlr_conns_open(struct tlr_conns *conns, uv_os_sock_t sock);
+void tlr_conns_open(struct tlr_conns *conns, uv_os_sock_t sock,
+                    struct tlr_peer *peer);
 
 /* Calls on_drain for every open connection, and for each that opens later. */
 void tlr_conns_drain(struct tlr_conns *conns);

@@ -2,7 +2,8 @@
 /*
  * The platform seam: raw sockets before libuv owns them, and the few things
  * about threads that libuv does not do. handoff_unix.c and handoff_win.c each
- * hold all of it to this contract; no other file of the library knows its OS.
+ * hold all of it to this contract; no other file of the library knows its OS, but
+ * for those of takeover.h.
  *
  * libuv accepts a connection only onto the loop that listens. A raw socket is
  * not tied to any loop, so it can be accepted here and opened on the worker
@@ -27,12 +28,16 @@
 enum tlr_accept_result {
     TLR_ACCEPT_NONE,      /* nothing is waiting */
     TLR_ACCEPT_TRANSIENT, /* that one connection is gone; the next may do */
-    TLR_ACCEPT_EXHAUSTED  /* no descriptors or memory, or unknown: wait */
+    TLR_ACCEPT_DESCRIPTORS, /* there are none: wait */
+    TLR_ACCEPT_MEMORY,      /* likewise */
+    TLR_ACCEPT_UNKNOWN      /* wait, too */
 };
 
 /* tlr_handoff_listen(): IPV6_V6ONLY on, and SO_REUSEPORT on. */
 #define TLR_HANDOFF_V6ONLY 1u
 #define TLR_HANDOFF_REUSEPORT 2u
+/* And: it is bound only, and listens once tlr_handoff_begin() is called. */
+#define TLR_HANDOFF_BOUND 4u
 
 /* Whether SO_REUSEPORT is there and shares connections out. */
 bool tlr_handoff_has_reuseport(void);
@@ -44,6 +49,17 @@ bool tlr_handoff_has_reuseport(void);
 int tlr_handoff_listen(const struct sockaddr *address, int backlog,
                        unsigned flags, uv_os_sock_t *listener);
 
+/* Has a socket listen that was bound with TLR_HANDOFF_BOUND. */
+int tlr_handoff_begin(uv_os_sock_t sock, int backlog);
+
+/*
+ * Whether this is a listening TCP socket; then accepting from it does not block,
+ * children do not inherit it, and flags are those it might have been opened with
+ * here. UV_ENOTSOCK, UV_EBADF, UV_ENOTSUP, UV_EINVAL: as for
+ * tlr_server_listen_socket(); nothing is changed then.
+ */
+int tlr_handoff_adopt_listener(uv_os_sock_t sock, unsigned *flags);
+
 /* The address a socket is bound to. */
 int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address);
 
@@ -53,21 +69,41 @@ unsigned tlr_handoff_queue_capacity(uv_os_sock_t listener);
 /*
  * Whether this is a connected TCP socket; then children do not inherit it from
  * now on. UV_ENOTSOCK, UV_EBADF, UV_ENOTSUP, UV_ENOTCONN: as for tlr_adopt().
- * inherited: whether they did, for tlr_handoff_return().
+ * inherited: whether they did, for tlr_handoff_return(). peer: its address.
  */
-int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited);
+int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited,
+                      struct sockaddr_storage *peer);
 
 /* Takes that back. */
 void tlr_handoff_return(uv_os_sock_t sock, bool inherited);
 
-/* Accepts one connection, Nagle's algorithm off. Gives the socket. */
-int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock);
+/*
+ * Accepts one connection, Nagle's algorithm off. Gives the socket, and says who
+ * the peer is.
+ */
+int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock,
+                       struct sockaddr_storage *peer);
 
 /* What a failure of tlr_handoff_accept() means. */
 enum tlr_accept_result tlr_handoff_classify(int err);
 
 /* Closes a raw socket that no libuv handle owns. */
 void tlr_handoff_close(uv_os_sock_t sock);
+
+/* The same with RST: the peer is not to take it for an end in order. */
+void tlr_handoff_reset(uv_os_sock_t sock);
+
+/*
+ * How many descriptors the process may have, and how many it has; false where
+ * there is no such limit.
+ */
+bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open);
+
+/*
+ * How many of the bytes that the kernel has taken the peer has not acknowledged
+ * yet. 0 where the system does not tell: all but Linux.
+ */
+size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp);
 
 /* Bytes to offer to one uv_try_write(). */
 extern const size_t tlr_handoff_write_at_once;

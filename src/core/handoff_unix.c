@@ -7,12 +7,18 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <linux/sockios.h>
+#endif
 
 bool tlr_handoff_has_reuseport(void)
 {
@@ -104,14 +110,24 @@ int tlr_handoff_listen(const struct sockaddr *address, int backlog,
         return err;
     }
     if (set_options(sock, address, flags) != 0 ||
-        bind(sock, address, length) != 0 ||
-        listen(sock, backlog == 0 ? INT_MAX : backlog) != 0) {
+        bind(sock, address, length) != 0) {
         err = uv_translate_sys_error(errno);
+    } else if ((flags & TLR_HANDOFF_BOUND) == 0) {
+        err = tlr_handoff_begin(sock, backlog);
+    }
+    if (err != 0) {
         close(sock);
         return err;
     }
     *listener = sock;
     return 0;
+}
+
+int tlr_handoff_begin(uv_os_sock_t sock, int backlog)
+{
+    return listen(sock, backlog == 0 ? INT_MAX : backlog) == 0
+               ? 0
+               : uv_translate_sys_error(errno);
 }
 
 int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
@@ -151,10 +167,9 @@ static int get_option(int sock, int level, int name, int *value)
                : uv_translate_sys_error(errno);
 }
 
-static int check_adopted(int sock)
+static int check_adopted(int sock, struct sockaddr_storage *peer)
 {
-    struct sockaddr_storage peer;
-    socklen_t length = sizeof(peer);
+    socklen_t length = sizeof(*peer);
     int type;
     int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
 
@@ -164,17 +179,18 @@ static int check_adopted(int sock)
     if (type != SOCK_STREAM) {
         return UV_ENOTSUP;
     }
-    if (getpeername(sock, (struct sockaddr *)&peer, &length) != 0) {
+    if (getpeername(sock, (struct sockaddr *)peer, &length) != 0) {
         return uv_translate_sys_error(errno);
     }
-    return peer.ss_family == AF_INET || peer.ss_family == AF_INET6
+    return peer->ss_family == AF_INET || peer->ss_family == AF_INET6
                ? 0
                : UV_ENOTSUP;
 }
 
-int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited)
+int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited,
+                      struct sockaddr_storage *peer)
 {
-    int err = check_adopted(sock);
+    int err = check_adopted(sock, peer);
     int flags;
 
     if (err != 0) {
@@ -195,10 +211,77 @@ void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
     }
 }
 
-int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock)
+static int check_listener(int sock, int *family)
 {
+    struct sockaddr_storage address;
+    int type;
+    int listening;
+    int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
+
+    if (err == 0) {
+        err = tlr_handoff_name(sock, &address);
+    }
+    if (err != 0) {
+        return err;
+    }
+    *family = address.ss_family;
+    if (type != SOCK_STREAM || (*family != AF_INET && *family != AF_INET6)) {
+        return UV_ENOTSUP;
+    }
+    err = get_option(sock, SOL_SOCKET, SO_ACCEPTCONN, &listening);
+    return err == 0 && !listening ? UV_EINVAL : err;
+}
+
+static int listener_flags(int sock, int family, unsigned *flags)
+{
+    int on = 0;
+    int err = 0;
+
+    *flags = 0;
+    if (family == AF_INET6) {
+        err = get_option(sock, IPPROTO_IPV6, IPV6_V6ONLY, &on);
+        *flags |= on ? TLR_HANDOFF_V6ONLY : 0;
+    }
+#if defined(SO_REUSEPORT)
+    if (err == 0) {
+        err = get_option(sock, SOL_SOCKET, SO_REUSEPORT, &on);
+        *flags |= on ? TLR_HANDOFF_REUSEPORT : 0;
+    }
+#endif
+    return err;
+}
+
+int tlr_handoff_adopt_listener(uv_os_sock_t sock, unsigned *flags)
+{
+    int family;
+    int status;
+    int err = check_listener(sock, &family);
+
+    if (err == 0) {
+        err = listener_flags(sock, family, flags);
+    }
+    if (err != 0) {
+        return err;
+    }
+    status = fcntl(sock, F_GETFL);
+    if (status == -1 || set_option(sock, IPPROTO_TCP, TCP_NODELAY, 1) != 0 ||
+        fcntl(sock, F_SETFL, status | O_NONBLOCK) == -1 ||
+        fcntl(sock, F_SETFD, FD_CLOEXEC) == -1) {
+        return uv_translate_sys_error(errno);
+    }
+    return 0;
+}
+
+int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock,
+                       struct sockaddr_storage *peer)
+{
+    socklen_t length;
+
+    peer->ss_family = AF_UNSPEC; /* some systems say nothing if it has gone */
     do {
-        *sock = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        length = sizeof(*peer);
+        *sock = accept4(listener, (struct sockaddr *)peer, &length,
+                        SOCK_NONBLOCK | SOCK_CLOEXEC);
     } while (*sock == -1 && errno == EINTR);
     return set_flags(*sock);
 }
@@ -223,8 +306,14 @@ enum tlr_accept_result tlr_handoff_classify(int err)
     case UV_ENOTSUP:
     case UV_ETIMEDOUT:
         return TLR_ACCEPT_TRANSIENT;
+    case UV_EMFILE:
+    case UV_ENFILE:
+        return TLR_ACCEPT_DESCRIPTORS;
+    case UV_ENOMEM:
+    case UV_ENOBUFS:
+        return TLR_ACCEPT_MEMORY;
     default:
-        return TLR_ACCEPT_EXHAUSTED;
+        return TLR_ACCEPT_UNKNOWN;
     }
 }
 
@@ -232,6 +321,62 @@ void tlr_handoff_close(uv_os_sock_t sock)
 {
     /* Not repeated on EINTR: on Linux the descriptor is gone by then. */
     (void)close(sock);
+}
+
+void tlr_handoff_reset(uv_os_sock_t sock)
+{
+    struct linger linger = {1, 0};
+
+    /* It fails when the peer has reset already: then there is no need. */
+    (void)setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    tlr_handoff_close(sock);
+}
+
+/*
+ * A limit of a million and more is only looked through so far: the lowest
+ * numbers are given out first.
+ */
+#define LOOKED_THROUGH 65536
+#define AT_ONCE 512 /* Linux wants no more at once than the limit */
+
+/* poll() says which are not open, without any memory or descriptor. */
+static uint64_t open_from(uint64_t first, uint64_t count)
+{
+    struct pollfd fds[AT_ONCE];
+    uint64_t open = 0;
+    uint64_t i;
+
+    for (i = 0; i < count; i++) {
+        fds[i].fd = (int)(first + i);
+        fds[i].events = 0;
+        fds[i].revents = 0;
+    }
+    if (poll(fds, (nfds_t)count, 0) < 0) {
+        return 0;
+    }
+    for (i = 0; i < count; i++) {
+        open += (fds[i].revents & POLLNVAL) == 0;
+    }
+    return open;
+}
+
+bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open)
+{
+    struct rlimit rlimit;
+    uint64_t most;
+    uint64_t i;
+
+    if (getrlimit(RLIMIT_NOFILE, &rlimit) != 0 ||
+        rlimit.rlim_cur == RLIM_INFINITY) {
+        return false;
+    }
+    *limit = rlimit.rlim_cur;
+    *open = 0;
+    most = *limit < LOOKED_THROUGH ? *limit : LOOKED_THROUGH;
+    for (i = 0; i < most; i += AT_ONCE) {
+        *open += open_from(i, most - i < AT_ONCE ? most - i : AT_ONCE);
+    }
+    return true;
 }
 
 const size_t tlr_handoff_write_at_once = SIZE_MAX;
@@ -297,6 +442,22 @@ int tlr_handoff_pending_error(const uv_tcp_t *tcp)
         return err;
     }
     return pending == EPIPE ? 0 : uv_translate_sys_error(pending);
+}
+
+size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp)
+{
+#if defined(SIOCOUTQ)
+    uv_os_fd_t fd;
+    int bytes;
+
+    if (uv_fileno((const uv_handle_t *)tcp, &fd) == 0 &&
+        ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0) {
+        return (size_t)bytes;
+    }
+#else
+    (void)tcp;
+#endif
+    return 0;
 }
 
 bool tlr_handoff_emulated(const uv_tcp_t *tcp)

@@ -55,20 +55,30 @@ int tlr_handoff_listen(const struct sockaddr *address, int backlog,
     SOCKET sock = WSASocketW(address->sa_family, SOCK_STREAM, IPPROTO_TCP,
                              NULL, 0,
                              WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-    int err;
+    int err = 0;
 
     if (sock == INVALID_SOCKET) {
         return last_error();
     }
     if (set_options(sock, address, flags) != 0 ||
-        bind(sock, address, length) != 0 ||
-        listen(sock, backlog == 0 ? SOMAXCONN : backlog) != 0) {
+        bind(sock, address, length) != 0) {
         err = last_error();
+    } else if ((flags & TLR_HANDOFF_BOUND) == 0) {
+        err = tlr_handoff_begin(sock, backlog);
+    }
+    if (err != 0) {
         closesocket(sock);
         return err;
     }
     *listener = sock;
     return 0;
+}
+
+int tlr_handoff_begin(uv_os_sock_t sock, int backlog)
+{
+    return listen(sock, backlog == 0 ? SOMAXCONN : backlog) == 0
+               ? 0
+               : last_error();
 }
 
 int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
@@ -99,10 +109,9 @@ static int get_option(SOCKET sock, int level, int name, DWORD *value)
                : last_error();
 }
 
-static int check_adopted(SOCKET sock)
+static int check_adopted(SOCKET sock, struct sockaddr_storage *peer)
 {
-    struct sockaddr_storage peer;
-    int length = sizeof(peer);
+    int length = sizeof(*peer);
     DWORD type;
     int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
 
@@ -112,17 +121,18 @@ static int check_adopted(SOCKET sock)
     if (type != SOCK_STREAM) {
         return UV_ENOTSUP;
     }
-    if (getpeername(sock, (struct sockaddr *)&peer, &length) != 0) {
+    if (getpeername(sock, (struct sockaddr *)peer, &length) != 0) {
         return last_error();
     }
-    return peer.ss_family == AF_INET || peer.ss_family == AF_INET6
+    return peer->ss_family == AF_INET || peer->ss_family == AF_INET6
                ? 0
                : UV_ENOTSUP;
 }
 
-int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited)
+int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited,
+                      struct sockaddr_storage *peer)
 {
-    int err = check_adopted(sock);
+    int err = check_adopted(sock, peer);
     DWORD flags;
 
     if (err != 0) {
@@ -144,16 +154,69 @@ void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
     }
 }
 
+static int check_listener(SOCKET sock, int *family)
+{
+    struct sockaddr_storage address;
+    DWORD type;
+    DWORD listening;
+    int err = get_option(sock, SOL_SOCKET, SO_TYPE, &type);
+
+    if (err == 0 && type != SOCK_STREAM) {
+        return UV_ENOTSUP;
+    }
+    if (err == 0) {
+        err = get_option(sock, SOL_SOCKET, SO_ACCEPTCONN, &listening);
+    }
+    if (err == 0 && !listening) {
+        return UV_EINVAL;
+    }
+    if (err == 0) {
+        err = tlr_handoff_name(sock, &address);
+    }
+    if (err != 0) {
+        return err;
+    }
+    *family = address.ss_family;
+    return *family == AF_INET || *family == AF_INET6 ? 0 : UV_ENOTSUP;
+}
+
+int tlr_handoff_adopt_listener(uv_os_sock_t sock, unsigned *flags)
+{
+    u_long non_blocking = 1;
+    DWORD only = 0;
+    int family;
+    int err = check_listener(sock, &family);
+
+    if (err == 0 && family == AF_INET6) {
+        err = get_option(sock, IPPROTO_IPV6, IPV6_V6ONLY, &only);
+    }
+    if (err != 0) {
+        return err;
+    }
+    if (ioctlsocket(sock, FIONBIO, &non_blocking) != 0) {
+        return last_error();
+    }
+    if (!SetHandleInformation((HANDLE)sock, HANDLE_FLAG_INHERIT, 0)) {
+        return uv_translate_sys_error((int)GetLastError());
+    }
+    *flags = only ? TLR_HANDOFF_V6ONLY : 0;
+    return 0;
+}
+
 /*
  * Winsock's accept() gives a socket that children inherit, and libuv 1.52 no
  * longer clears that in uv_tcp_open(). TCP_NODELAY is not passed on by the
  * listener.
  */
-int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock)
+int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock,
+                       struct sockaddr_storage *peer)
 {
-    SOCKET accepted = accept(listener, NULL, NULL);
+    int length = sizeof(*peer);
+    SOCKET accepted;
     int err;
 
+    peer->ss_family = AF_UNSPEC;
+    accepted = accept(listener, (struct sockaddr *)peer, &length);
     if (accepted == INVALID_SOCKET) {
         return last_error();
     }
@@ -177,14 +240,37 @@ enum tlr_accept_result tlr_handoff_classify(int err)
     case UV_ECONNABORTED:
     case UV_ENETDOWN:
         return TLR_ACCEPT_TRANSIENT;
+    case UV_EMFILE:
+    case UV_ENFILE:
+        return TLR_ACCEPT_DESCRIPTORS;
+    case UV_ENOMEM:
+    case UV_ENOBUFS:
+        return TLR_ACCEPT_MEMORY;
     default:
-        return TLR_ACCEPT_EXHAUSTED;
+        return TLR_ACCEPT_UNKNOWN;
     }
 }
 
 void tlr_handoff_close(uv_os_sock_t sock)
 {
     (void)closesocket(sock);
+}
+
+void tlr_handoff_reset(uv_os_sock_t sock)
+{
+    struct linger linger = {1, 0};
+
+    (void)setsockopt(sock, SOL_SOCKET, SO_LINGER, (const char *)&linger,
+                     sizeof(linger)); /* the peer may have gone */
+    tlr_handoff_close(sock);
+}
+
+/* Handles are limited by memory only. */
+bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open)
+{
+    *limit = 0;
+    *open = 0;
+    return false;
 }
 
 /*
@@ -262,6 +348,12 @@ int tlr_handoff_pending_error(const uv_tcp_t *tcp)
  * not set the loop's completion port (UV_HANDLE_EMULATE_IOCP, which is its
  * own), and only then.
  */
+size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp)
+{
+    (void)tcp;
+    return 0;
+}
+
 bool tlr_handoff_emulated(const uv_tcp_t *tcp)
 {
     return tcp->read_req.event_handle != NULL;

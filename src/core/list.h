@@ -53,4 +53,15 @@ static inline void tlr_list_remove(struct tlr_list *link)
     tlr_list_init(link);
 }
 
+/* Moves all of `from` to the empty head `to`. */
+static inline void tlr_list_move(struct tlr_list *to, struct tlr_list *from)
+{
+    if (!tlr_list_empty(from)) {
+        *to = *from;
+        to->next->prev = to;
+        to->prev->next = to;
+        tlr_list_init(from);
+    }
+}
+
 #endif

@@ -14,10 +14,11 @@
  *          PAUSED, FULL
  *
  * Failures: see tlr_handoff_classify(). A connection that is gone again is
- * skipped. No descriptors (EMFILE, ENFILE), no memory, an error nobody knows or
- * one of the poll itself, after which libuv polls no more: PAUSED for RETRY
- * milliseconds. A spare descriptor, given up to accept and close, still spun in
- * 1 run of 15; a pause never did.
+ * skipped; if BATCH in a row are it may be another kind of trouble, and it is
+ * PAUSED for a moment. No descriptors (EMFILE, ENFILE), no memory, an error
+ * nobody knows or one of the poll itself, after which libuv polls no more: PAUSED
+ * for RETRY milliseconds. A spare descriptor, given up to accept and close, still
+ * spun in 1 run of 15; a pause never did.
  */
 #include "listener.h"
 
@@ -26,6 +27,7 @@
 #include "libuv.h"
 #include "list.h"
 #include "point.h"
+#include "watchers.h"
 
 /* Accepted in one go before the loop gets its turn. */
 #define BATCH 64
@@ -33,12 +35,21 @@
 /* Milliseconds until the next attempt when the system has run out. */
 #define RETRY 50
 
+/* Likewise, after many errors that should each have been one connection's. */
+#define MOMENT 5
+
+/*
+ * Milliseconds of waiting for the accept rate: as long as the loop does not wake
+ * up for each single connection, and as short as nobody notices.
+ */
+#define WAIT_LEAST 5
+
 #define NO_SOCKET ((uv_os_sock_t)-1)
 
 enum listener_state {
     LISTENER_IDLE,     /* not started */
     LISTENER_WATCHING, /* polls for connections */
-    LISTENER_PAUSED,   /* ran out; the timer is running */
+    LISTENER_PAUSED,   /* ran out, or too soon; the timer is running */
     LISTENER_FULL,     /* the owner has no room */
     LISTENER_EMPTYING, /* takes what is queued, by the timer */
     LISTENER_CLOSING,
@@ -72,7 +83,15 @@ int tlr_listener_open(struct tlr_listener *listener,
                       const struct sockaddr *address, int backlog,
                       unsigned flags)
 {
+    listener->bound = (flags & TLR_HANDOFF_BOUND) != 0;
+    listener->backlog = backlog;
     return tlr_handoff_listen(address, backlog, flags, &listener->sock);
+}
+
+void tlr_listener_use(struct tlr_listener *listener, uv_os_sock_t sock)
+{
+    listener->bound = false;
+    listener->sock = sock;
 }
 
 void tlr_listener_abandon(struct tlr_listener *listener)
@@ -102,10 +121,12 @@ int tlr_listener_init(struct tlr_listener *listener, uv_loop_t *loop,
 
 /* Why a batch ended. */
 enum verdict {
-    MORE,     /* it was full: there may be more */
-    NO_MORE,  /* nothing is waiting */
-    NO_ROOM,  /* the owner denied it */
-    EXHAUSTED /* the system did */
+    MORE,      /* it was full: there may be more */
+    NO_MORE,   /* nothing is waiting */
+    NO_ROOM,   /* the owner denied it */
+    TOO_SOON,  /* likewise; listener->wait */
+    TROUBLED,  /* one error after the other */
+    EXHAUSTED  /* the system denied it */
 };
 
 /* One is off the queue. */
@@ -114,31 +135,59 @@ static void count_down(struct tlr_listener *listener)
     listener->left -= listener->state == LISTENER_EMPTYING;
 }
 
+static enum verdict failed(struct tlr_listener *listener, int err)
+{
+    enum tlr_accept_result result = tlr_handoff_classify(err);
+
+    if (result == TLR_ACCEPT_NONE) {
+        return NO_MORE;
+    }
+    listener->callbacks->trouble(listener, result, err);
+    if (result != TLR_ACCEPT_TRANSIENT) {
+        return EXHAUSTED;
+    }
+    count_down(listener);
+    listener->errors++;
+    if (listener->errors < BATCH) {
+        return MORE;
+    }
+    listener->errors = 0;
+    return TROUBLED;
+}
+
+static void set_wait(struct tlr_listener *listener, uint64_t nanoseconds)
+{
+    uint64_t wait = nanoseconds / 1000000 + 1;
+
+    listener->wait = wait < WAIT_LEAST ? WAIT_LEAST : wait;
+}
+
 static enum verdict accept_one(struct tlr_listener *listener)
 {
+    struct tlr_ticket ticket = {0};
+    struct sockaddr_storage peer;
     uv_os_sock_t sock;
     int err;
 
-    if (!listener->callbacks->reserve(listener)) {
+    switch (listener->callbacks->admit(listener, &ticket)) {
+    case TLR_ADMIT_NONE:
         return NO_ROOM;
+    case TLR_ADMIT_LATER:
+        set_wait(listener, ticket.wait);
+        return TOO_SOON;
+    default:
+        break;
     }
     TLR_POINT(listener_reserved);
-    err = tlr_handoff_accept(listener->sock, &sock);
-    if (err == 0) {
-        count_down(listener);
-        listener->callbacks->accepted(listener, sock);
-        return MORE;
+    err = tlr_handoff_accept(listener->sock, &sock, &peer);
+    if (err != 0) {
+        listener->callbacks->dismiss(listener, &ticket);
+        return failed(listener, err);
     }
-    listener->callbacks->unreserve(listener);
-    switch (tlr_handoff_classify(err)) {
-    case TLR_ACCEPT_NONE:
-        return NO_MORE;
-    case TLR_ACCEPT_TRANSIENT:
-        count_down(listener);
-        return MORE;
-    default:
-        return EXHAUSTED;
-    }
+    count_down(listener);
+    listener->errors = 0;
+    listener->callbacks->accepted(listener, &ticket, sock, &peer);
+    return MORE;
 }
 
 /* The owner may close the listener meanwhile. */
@@ -164,11 +213,27 @@ static void set_timer(struct tlr_listener *listener, uint64_t milliseconds)
         uv_timer_start(&listener->retry, on_timer, milliseconds, 0) == 0);
 }
 
-static void rest(struct tlr_listener *listener)
+/* How long until it goes on by itself. */
+static uint64_t pause_for(const struct tlr_listener *listener,
+                          enum verdict verdict)
+{
+    switch (verdict) {
+    case TOO_SOON:
+        return listener->wait;
+    case TROUBLED:
+        return MOMENT;
+    case EXHAUSTED:
+        return RETRY;
+    default:
+        return 0;
+    }
+}
+
+static void rest(struct tlr_listener *listener, uint64_t milliseconds)
 {
     enter_state(listener, LISTENER_PAUSED);
     (void)uv_poll_stop(&listener->poll); /* always 0 */
-    set_timer(listener, RETRY);
+    set_timer(listener, milliseconds);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -184,20 +249,52 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (verdict == NO_ROOM) {
         enter_state(listener, LISTENER_FULL);
         (void)uv_poll_stop(&listener->poll); /* always 0 */
-    } else if (verdict == EXHAUSTED || status < 0) {
-        rest(listener);
+    } else if (status < 0) {
+        listener->callbacks->trouble(listener, TLR_ACCEPT_UNKNOWN, status);
+        rest(listener, RETRY);
+    } else if (verdict != MORE && verdict != NO_MORE) {
+        rest(listener, pause_for(listener, verdict));
     }
 }
 
 static void watch(struct tlr_listener *listener)
 {
+    int err;
+
     enter_state(listener, LISTENER_WATCHING);
-    TLR_CHECK(uv_poll_start(&listener->poll, UV_READABLE, on_poll) == 0);
+    err = uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+    if (err == 0) {
+        err = tlr_watchers_add((const uv_handle_t *)&listener->poll);
+    }
+    if (err != 0) {
+        listener->callbacks->trouble(listener, TLR_ACCEPT_MEMORY, err);
+        rest(listener, RETRY);
+    }
+}
+
+bool tlr_listener_is_emptying(const struct tlr_listener *listener)
+{
+    return listener->state == LISTENER_EMPTYING;
+}
+
+/*
+ * listen() fails for want of memory, or because another user's socket has come
+ * between: accept() fails as well then, and it is tried again with that.
+ */
+static void begin_to_listen(struct tlr_listener *listener)
+{
+    if (listener->bound) {
+        listener->bound =
+            tlr_handoff_begin(listener->sock, listener->backlog) != 0;
+    }
 }
 
 void tlr_listener_start(struct tlr_listener *listener)
 {
-    watch(listener);
+    if (listener->state == LISTENER_IDLE) {
+        begin_to_listen(listener);
+        watch(listener);
+    }
 }
 
 /* ---- ending --------------------------------------------------------- */
@@ -252,10 +349,8 @@ static void empty_some(struct tlr_listener *listener)
     }
     if (verdict == NO_MORE || listener->left == 0) {
         close_handles(listener);
-    } else if (verdict == MORE) {
-        set_timer(listener, 0);
-    } else if (verdict == EXHAUSTED) {
-        set_timer(listener, RETRY);
+    } else if (verdict != NO_ROOM) {
+        set_timer(listener, pause_for(listener, verdict));
     }
 }
 
@@ -267,6 +362,7 @@ static void on_timer(uv_timer_t *timer)
     if (listener->state == LISTENER_EMPTYING) {
         empty_some(listener);
     } else {
+        begin_to_listen(listener);
         watch(listener);
     }
 }

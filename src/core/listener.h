@@ -6,25 +6,47 @@
  * It accepts raw sockets and gives each to its owner. When descriptors or
  * memory run out it stops watching for RETRY milliseconds, so that no loop
  * spins, and tries again; nothing else has to heal it. When the owner has no
- * room it stops watching until tlr_listener_resume(); peers wait in the
- * kernel's queue.
+ * room it stops watching until tlr_listener_resume(), and when it is too soon
+ * for one more, until it is time; peers wait in the kernel's queue.
  */
 #ifndef TLR_LISTENER_H
 #define TLR_LISTENER_H
 
 #include <stdbool.h>
 
-#include <uv.h>
+#include "handoff.h"
 
 struct tlr_listener;
 
+/* Whether one more connection may be accepted. */
+enum tlr_admission {
+    TLR_ADMIT_ONE,
+    TLR_ADMIT_LATER, /* not before ticket->wait nanoseconds from now */
+    TLR_ADMIT_NONE   /* not before tlr_listener_resume() */
+};
+
+/* What the owner remembers from admitting one until it is accepted. */
+struct tlr_ticket {
+    uint64_t wait; /* TLR_ADMIT_LATER */
+    void *worker;  /* where room is reserved; NULL: it is turned away */
+    uint8_t why;   /* and then: enum tlr_refusal */
+    bool token;    /* one was taken of the accept rate */
+};
+
 struct tlr_listener_callbacks {
-    /* Whether one more connection may be accepted; if so it is reserved. */
-    bool (*reserve)(struct tlr_listener *listener);
-    /* The reservation is not needed: nothing was there to accept. */
-    void (*unreserve)(struct tlr_listener *listener);
-    /* A connection, for which room was reserved. Takes the socket. */
-    void (*accepted)(struct tlr_listener *listener, uv_os_sock_t sock);
+    /* Fills in the ticket, which is all zeroes. */
+    enum tlr_admission (*admit)(struct tlr_listener *listener,
+                                struct tlr_ticket *ticket);
+    /* After TLR_ADMIT_ONE: nothing was there to accept. */
+    void (*dismiss)(struct tlr_listener *listener,
+                    const struct tlr_ticket *ticket);
+    /* Or there was. Takes the socket. */
+    void (*accepted)(struct tlr_listener *listener,
+                     const struct tlr_ticket *ticket, uv_os_sock_t sock,
+                     const struct sockaddr_storage *peer);
+    /* Accepting failed, not with TLR_ACCEPT_NONE; err: a UV_E* code. */
+    void (*trouble)(struct tlr_listener *listener,
+                    enum tlr_accept_result result, int err);
     /* Before and after a batch of those. */
     void (*enter)(struct tlr_listener *listener);
     void (*leave)(struct tlr_listener *listener);
@@ -39,6 +61,10 @@ struct tlr_listener {
     int state;        /* enum listener_state */
     unsigned handles; /* not closed yet */
     unsigned left;    /* while emptying: how many more to accept */
+    unsigned errors;  /* of accept(), that passed, in a row */
+    uint64_t wait;    /* milliseconds: of TLR_ADMIT_LATER */
+    bool bound;       /* and no more: it listens at the start */
+    int backlog;      /* for that */
     struct tlr_listener *next; /* the owner's */
     const struct tlr_listener_callbacks *callbacks;
     void *owner;
@@ -49,6 +75,9 @@ int tlr_listener_open(struct tlr_listener *listener,
                       const struct sockaddr *address, int backlog,
                       unsigned flags);
 
+/* Uses a listening socket; no handle yet. Takes it. */
+void tlr_listener_use(struct tlr_listener *listener, uv_os_sock_t sock);
+
 /* Closes the socket of a listener that was not put on a loop. */
 void tlr_listener_abandon(struct tlr_listener *listener);
 
@@ -57,7 +86,13 @@ int tlr_listener_init(struct tlr_listener *listener, uv_loop_t *loop,
                       const struct tlr_listener_callbacks *callbacks,
                       void *owner);
 
-/* Begins to accept. */
+/*
+ * Whether it takes what the kernel has queued before it closes: peers that are
+ * not to be lost, and no more come.
+ */
+bool tlr_listener_is_emptying(const struct tlr_listener *listener);
+
+/* Begins to accept. Harmless if it has begun, or has been closed. */
 void tlr_listener_start(struct tlr_listener *listener);
 
 /* There is room again. */

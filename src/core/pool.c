@@ -37,15 +37,13 @@ bool tlr_pool_reserve(struct tlr_pool *pool)
 }
 
 /* Likewise: the last loop may come meanwhile. */
-bool tlr_pool_admit(struct tlr_pool *pool)
+bool tlr_pool_is_ready(struct tlr_pool *pool)
 {
-    if (tlr_pool_is_incomplete(pool)) {
-        atomic_store(&pool->full, true);
-        if (tlr_pool_is_incomplete(pool)) {
-            return false;
-        }
+    if (!tlr_pool_is_incomplete(pool)) {
+        return true;
     }
-    return tlr_pool_reserve(pool);
+    atomic_store(&pool->full, true);
+    return !tlr_pool_is_incomplete(pool);
 }
 
 static void wake_if_full(struct tlr_pool *pool)
@@ -60,8 +58,8 @@ void tlr_pool_unreserve(struct tlr_pool *pool)
     if (pool->limit > 0) {
         atomic_fetch_sub(&pool->total, 1);
         TLR_POINT(pool_unreserved);
-        wake_if_full(pool);
     }
+    wake_if_full(pool); /* it may be the worker that had no room */
 }
 
 bool tlr_pool_is_incomplete(const struct tlr_pool *pool)
@@ -81,63 +79,101 @@ static bool is_stalled(const struct tlr_worker *worker)
     return atomic_load((_Atomic bool *)&worker->watch.stalled);
 }
 
-/* What the balance goes by: a worker that is stalled has no room at all. */
-static uint64_t load_of(const struct tlr_worker *worker)
+/* Of load_of(): the one is taken only if all are, the other one never. */
+#define STALLED (UINT64_MAX - 1)
+#define FULL UINT64_MAX
+
+/* What the balance goes by. */
+static uint64_t load_of(const struct tlr_pool *pool,
+                        const struct tlr_worker *worker)
 {
-    return is_stalled(worker)
-               ? UINT64_MAX
-               : atomic_load((_Atomic uint64_t *)&worker->load);
+    uint64_t load = atomic_load((_Atomic uint64_t *)&worker->load);
+
+    if (pool->worker_limit > 0 && load >= pool->worker_limit) {
+        return FULL;
+    }
+    if (is_stalled(worker)) {
+        return STALLED;
+    }
+    /* In turn all that turn are alike. */
+    return pool->balance == TLR_BALANCE_LEAST ? load : 0;
 }
 
-/* The first with the fewest, from the one whose turn it is. */
-static unsigned least(struct tlr_pool *pool, unsigned turn)
+/* The first with the fewest, from the one whose turn it is; or NULL. */
+static struct tlr_worker *choose(struct tlr_pool *pool)
 {
-    unsigned best = turn;
-    uint64_t fewest = load_of(&pool->workers[best]);
+    unsigned turn = atomic_load(&pool->next);
+    struct tlr_worker *best = NULL;
+    uint64_t fewest = FULL;
     unsigned i;
 
-    for (i = 1; i < pool->count && fewest > 0; i++) {
-        unsigned index = (turn + i) % pool->count;
-        uint64_t load = load_of(&pool->workers[index]);
+    for (i = 0; i < pool->count && fewest > 0; i++) {
+        struct tlr_worker *worker = &pool->workers[(turn + i) % pool->count];
+        uint64_t load = load_of(pool, worker);
 
         if (load < fewest) {
             fewest = load;
-            best = index;
+            best = worker;
         }
     }
     return best;
 }
 
-/* The first that turns, or if none does the one whose turn it is. */
-static unsigned round_robin(struct tlr_pool *pool, unsigned turn)
+/* As tlr_pool_reserve(): either this sees the room, or who makes it `full`. */
+static struct tlr_worker *choose_or_wait(struct tlr_pool *pool)
 {
-    unsigned i;
+    struct tlr_worker *worker = choose(pool);
 
-    for (i = 0; i < pool->count; i++) {
-        unsigned index = (turn + i) % pool->count;
-
-        if (!is_stalled(&pool->workers[index])) {
-            return index;
-        }
+    if (worker == NULL) {
+        atomic_store(&pool->full, true);
+        worker = choose(pool);
     }
-    return turn;
+    return worker;
 }
 
-/* Two threads at once may choose the same one: it will even out. */
-struct tlr_worker *tlr_pool_choose(struct tlr_pool *pool)
+bool tlr_pool_take_on(struct tlr_pool *pool, struct tlr_worker *worker)
 {
-    unsigned turn = atomic_load(&pool->next);
-    unsigned index = pool->balance == TLR_BALANCE_LEAST
-                         ? least(pool, turn)
-                         : round_robin(pool, turn);
-
-    atomic_store(&pool->next, index + 1 == pool->count ? 0 : index + 1);
-    return &pool->workers[index];
+    if (!tlr_pool_reserve(pool)) {
+        return false;
+    }
+    if (tlr_worker_reserve(worker, pool->worker_limit)) {
+        return true;
+    }
+    tlr_pool_unreserve(pool);
+    return false;
 }
 
-void tlr_pool_give(struct tlr_pool *pool, uv_os_sock_t sock)
+/*
+ * Room on a worker is looked for first: giving back what was reserved in all,
+ * for want of it, would wake us up again, and so on without an end. It is only
+ * done where another thread was faster.
+ */
+struct tlr_worker *tlr_pool_take(struct tlr_pool *pool)
 {
-    tlr_worker_give(tlr_pool_choose(pool), sock);
+    struct tlr_worker *worker;
+
+    do {
+        worker = choose_or_wait(pool);
+        if (worker == NULL || !tlr_pool_reserve(pool)) {
+            return NULL;
+        }
+        if (tlr_worker_reserve(worker, pool->worker_limit)) {
+            break;
+        }
+        tlr_pool_unreserve(pool);
+    } while (true);
+    return worker;
+}
+
+void tlr_pool_advance(struct tlr_pool *pool, const struct tlr_worker *worker)
+{
+    atomic_store(&pool->next, (worker->index + 1) % pool->count);
+}
+
+void tlr_pool_give_back(struct tlr_pool *pool, struct tlr_worker *worker)
+{
+    tlr_worker_unreserve(worker);
+    tlr_pool_unreserve(pool);
 }
 
 /* ---- the workers ---------------------------------------------------- */

@@ -27,6 +27,7 @@ struct tlr_pool {
     const struct tlr_config *config;
     void (*wake)(struct tlr_pool *pool); /* see tlr_pool_init() */
     uint64_t limit;                      /* connections; 0: none */
+    uint64_t worker_limit;               /* of each worker; 0: none */
     char before[TLR_CACHE_LINE];
     _Atomic uint64_t total; /* reserved; not counted without a limit */
     _Atomic bool full;      /* a reservation was denied since the last look */
@@ -74,22 +75,31 @@ void tlr_pool_shut(struct tlr_pool *pool);
  */
 void tlr_pool_end(struct tlr_pool *pool);
 
-/* Whose turn it is, by the balance. Any thread. */
-struct tlr_worker *tlr_pool_choose(struct tlr_pool *pool);
-
-/* Chooses a worker and gives it a connection, for which room is reserved. */
-void tlr_pool_give(struct tlr_pool *pool, uv_os_sock_t sock);
-
 /* tlr_worker_order() for all. */
 void tlr_pool_order(struct tlr_pool *pool, unsigned orders);
 
-/* Room for one more connection. Any thread. */
+/* Room for one more connection, in all. Any thread. */
 bool tlr_pool_reserve(struct tlr_pool *pool);
 
-/* The same for one that is to be accepted: for that all loops must be there. */
-bool tlr_pool_admit(struct tlr_pool *pool);
-
 void tlr_pool_unreserve(struct tlr_pool *pool);
+
+/*
+ * Room for one more on a worker that is chosen by the balance, or NULL. Any
+ * thread.
+ */
+struct tlr_worker *tlr_pool_take(struct tlr_pool *pool);
+
+/* It got one: the next one's turn has come. */
+void tlr_pool_advance(struct tlr_pool *pool, const struct tlr_worker *worker);
+
+/* Room on a certain one. */
+bool tlr_pool_take_on(struct tlr_pool *pool, struct tlr_worker *worker);
+
+/* That room is not needed. */
+void tlr_pool_give_back(struct tlr_pool *pool, struct tlr_worker *worker);
+
+/* Whether all loops are there; if not, tlr_pool_was_full() tells when. */
+bool tlr_pool_is_ready(struct tlr_pool *pool);
 
 /* Whether a reservation was denied since the last call, and may do now. */
 bool tlr_pool_was_full(struct tlr_pool *pool);

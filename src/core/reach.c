@@ -87,37 +87,67 @@ int tlr_resolved(struct tlr_server *server, struct tlr_id id, int status,
     return err;
 }
 
-static int adopt(struct tlr_pool *pool, unsigned worker, uv_os_sock_t sock)
+/* Room for one more on that worker, or on the next one; or NULL. */
+static struct tlr_worker *take_room(struct tlr_pool *pool, unsigned worker)
 {
-    struct tlr_worker *chosen;
+    struct tlr_worker *next;
+
+    if (worker == TLR_NEXT_WORKER) {
+        next = tlr_pool_take(pool);
+        if (next != NULL) {
+            tlr_pool_advance(pool, next);
+        }
+        return next;
+    }
+    return tlr_pool_take_on(pool, &pool->workers[worker])
+               ? &pool->workers[worker]
+               : NULL;
+}
+
+static int adopt(struct tlr_server *server, unsigned worker, uv_os_sock_t sock,
+                 const struct sockaddr_storage *address)
+{
+    struct tlr_worker *chosen = take_room(&server->pool, worker);
+    struct tlr_peer *peer;
     int err;
 
-    if (!tlr_pool_reserve(pool)) {
+    if (chosen == NULL) {
         return UV_ENOBUFS;
     }
-    chosen = worker == TLR_NEXT_WORKER ? tlr_pool_choose(pool)
-                                       : &pool->workers[worker];
-    err = tlr_worker_adopt(chosen, sock);
+    err = tlr_door_adopt(&server->door, address, &peer);
     if (err != 0) {
-        tlr_pool_unreserve(pool);
+        goto err_after_room;
     }
+    err = tlr_worker_adopt(chosen, sock, peer);
+    if (err != 0) {
+        goto err_after_peer;
+    }
+    return 0;
+
+err_after_peer:
+    tlr_door_leave(&server->door, peer);
+err_after_room:
+    tlr_pool_give_back(&server->pool, chosen);
     return err;
 }
 
 int tlr_adopt(struct tlr_server *server, unsigned worker, uv_os_sock_t sock)
 {
-    struct tlr_pool *pool = &server->pool;
+    struct sockaddr_storage address;
     bool inherited;
     int err;
 
-    if (worker != TLR_NEXT_WORKER && worker >= pool->count) {
+    if (worker != TLR_NEXT_WORKER && worker >= server->pool.count) {
         return UV_EINVAL;
     }
-    err = tlr_handoff_adopt(sock, &inherited);
+    if (!atomic_load(&server->limited)) {
+        return UV_EAGAIN; /* room must not be reserved before there are limits */
+    }
+    err = tlr_handoff_adopt(sock, &inherited, &address);
     if (err != 0) {
         return err;
     }
-    err = adopt(pool, worker, sock);
+    err = adopt(server, worker, sock, &address);
     if (err != 0) {
         tlr_handoff_return(sock, inherited);
     }
@@ -238,6 +268,9 @@ int tlr_server_counters(const struct tlr_server *server, unsigned worker,
             tlr_worker_counters(&server->pool.workers[i], &one);
             add(&sum, &one);
         }
+    }
+    if (worker == TLR_ALL_WORKERS) {
+        tlr_door_tally_read(&server->door_tally, &sum);
     }
     memcpy(counters, &sum, size < sizeof(sum) ? size : sizeof(sum));
     return 0;

@@ -14,8 +14,11 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "check.h"
 #include "handoff.h"
+#include "timeouts.h"
+#include "watchers.h"
 
 static struct tlr_input *input_of(const struct tlr_conn *conn)
 {
@@ -68,12 +71,26 @@ void tlr_reading_cancel(struct tlr_conn *conn)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
 static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
 
+/* libuv forgets a socket that has data while it is not read from. */
+static int start_reading(struct tlr_conn *conn)
+{
+    int err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
+
+    if (err == 0) {
+        err = tlr_watchers_add(&conn->uv.handle);
+        if (err != 0) {
+            (void)uv_read_stop(&conn->uv.stream); /* always 0 */
+        }
+    }
+    return err;
+}
+
 int tlr_reading_drop(struct tlr_conn *conn)
 {
     int err = 0;
 
     if (conn->reading == TLR_READ_STOPPED) {
-        err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
+        err = start_reading(conn);
     }
     if (conn->reading != TLR_READ_ENDED) {
         conn->reading = TLR_READ_DROPPED;
@@ -98,7 +115,7 @@ static void call_read(void *argument)
 }
 
 /* Not on the usual path, which has no use for the struct. */
-static void give_on_host(struct tlr_conn *conn, ssize_t nread, char *data)
+static TLR_APART void give_on_host(struct tlr_conn *conn, ssize_t nread, char *data)
 {
     struct delivery delivery = {conn, nread, data};
 
@@ -116,8 +133,8 @@ static void give(struct tlr_conn *conn, ssize_t nread, char *data)
     }
 }
 
-/* What is wanted is among what is kept. */
-static void give_kept(struct tlr_conn *conn, size_t length)
+/* What is wanted is among what is kept, and is lent from now on. */
+static char *lend_kept(struct tlr_conn *conn, size_t length)
 {
     struct tlr_buffers *buffers = &conn->conns->buffers;
     struct tlr_input *input = input_of(conn);
@@ -125,14 +142,15 @@ static void give_kept(struct tlr_conn *conn, size_t length)
 
     tlr_buffers_lend_taken(buffers, input->buffer);
     tlr_input_consume(input, buffers, length);
-    give(conn, (ssize_t)length, data);
+    return data;
 }
 
-/* Called by the port. */
+/* Called by the port; over the trampoline already, if there is one. */
 void tlr_reading_deliver(struct tlr_conn *conn)
 {
     struct tlr_conns *conns = conn->conns;
     ssize_t length;
+    char *data;
 
     if (conn->read_status != TLR_READ_READY) {
         tlr_conn_handler(conn)->on_read(conn, conn->read_status, NULL);
@@ -141,7 +159,9 @@ void tlr_reading_deliver(struct tlr_conn *conn)
     length = tlr_input_match(input_of(conn), tlr_input_data(input_of(conn)),
                              tlr_input_length(input_of(conn)));
     TLR_CHECK(length > 0); /* it did when it was asked for */
-    give_kept(conn, (size_t)length);
+    data = lend_kept(conn, (size_t)length);
+    tlr_tally_add(&conns->tally.reads, 1);
+    tlr_conn_handler(conn)->on_read(conn, length, data);
     tlr_buffers_return_lent(&conns->buffers);
 }
 
@@ -193,11 +213,16 @@ static void fail_read(struct tlr_conn *conn, int status)
 }
 
 /* Of this read only: the next one may have more luck. */
-static void failed_for_memory(struct tlr_conn *conn)
+static void stop_and_fail_read(struct tlr_conn *conn, int status)
 {
     (void)uv_read_stop(&conn->uv.stream); /* always 0; else it tries again */
     conn->reading = TLR_READ_STOPPED;
-    fail_read(conn, UV_ENOBUFS);
+    fail_read(conn, status);
+}
+
+void tlr_reading_time_out(struct tlr_conn *conn)
+{
+    stop_and_fail_read(conn, UV_ETIMEDOUT);
 }
 
 static void failed(struct tlr_conn *conn, ssize_t status)
@@ -205,7 +230,7 @@ static void failed(struct tlr_conn *conn, ssize_t status)
     enum tlr_reading before = (enum tlr_reading)conn->reading;
 
     if (status == UV_ENOBUFS && before == TLR_READ_ASKED) {
-        failed_for_memory(conn);
+        stop_and_fail_read(conn, UV_ENOBUFS);
         return;
     }
     end_of_reading(conn, status);
@@ -249,7 +274,7 @@ static void look_at_kept(struct tlr_conn *conn)
         return;
     }
     tlr_buffers_return_lent(&conn->conns->buffers);
-    give_kept(conn, (size_t)length);
+    give(conn, (ssize_t)length, lend_kept(conn, (size_t)length));
 }
 
 /* Data in the lent buffer, and nothing is kept. */
@@ -273,9 +298,18 @@ static void look_at_lent(struct tlr_conn *conn, char *data, size_t length)
 
 static void received(struct tlr_conn *conn, char *data, size_t length)
 {
-    struct tlr_input *input = input_of(conn);
+    struct tlr_input *input;
 
     tlr_tally_add(&conn->conns->tally.bytes_in, length);
+    if ((conn->flags & (TLR_CONN_EXTRA | TLR_CONN_TIMED)) == 0) {
+        conn->reading = TLR_READ_PAUSED; /* the usual case */
+        give(conn, (ssize_t)length, data);
+        return;
+    }
+    if ((conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_active(conn);
+    }
+    input = input_of(conn);
     if (input == NULL) {
         conn->reading = TLR_READ_PAUSED;
         give(conn, (ssize_t)length, data);
@@ -358,6 +392,10 @@ static void ask(struct tlr_conn *conn)
 {
     int err;
 
+    if ((conn->flags & TLR_CONN_TIMED) != 0 && !tlr_timeouts_asked(conn)) {
+        fail_read(conn, UV_ETIMEDOUT); /* once more */
+        return;
+    }
     if (complete_from_kept(conn)) {
         return;
     }
@@ -369,7 +407,7 @@ static void ask(struct tlr_conn *conn)
         tlr_input_shrink(input_of(conn), &conn->conns->buffers);
     }
     if (conn->reading == TLR_READ_STOPPED) {
-        err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
+        err = start_reading(conn);
         if (err != 0) {
             end_of_reading(conn, err);
             tlr_conn_complete(conn, TLR_DONE_READ);
@@ -397,7 +435,7 @@ int tlr_read(struct tlr_conn *conn)
 {
     if (conn->state == TLR_CONN_OPEN && conn->reading == TLR_READ_PAUSED &&
         (conn->done & TLR_DONE_READ) == 0 &&
-        (conn->flags & TLR_CONN_EXTRA) == 0) {
+        (conn->flags & (TLR_CONN_EXTRA | TLR_CONN_TIMED)) == 0) {
         tlr_conn_check_thread(conn);
         conn->reading = TLR_READ_ASKED; /* the usual case of ask() */
         return 0;

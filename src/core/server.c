@@ -42,6 +42,8 @@ static const unsigned successors[] = {
 /* Orders to the host, by its mailbox. */
 #define HOST_LOOK 1u  /* there is room again, or a worker has closed */
 #define HOST_DRAIN 2u /* another thread has called tlr_server_drain() */
+#define HOST_WARN 4u  /* there is something for on_warning */
+#define HOST_RESUME 8u /* its listeners may go on, too */
 
 static const enum tlr_phase phases[] = {
     [SERVER_NEW] = TLR_PHASE_NEW,
@@ -78,6 +80,7 @@ static void configure(struct tlr_server *server,
     struct tlr_config *config = &server->config;
 
     config->server = server;
+    config->budget = &server->budget;
     config->handler = options->handler;
     config->allocator = options->allocator;
     config->conn_data_size = options->conn_data_size;
@@ -136,9 +139,16 @@ static int init(struct tlr_server *server, uv_loop_t *host,
     int err;
 
     configure(server, options);
+    tlr_budget_init(&server->budget, options->max_queued,
+                    tlr_options_workers(options));
     server->host = host;
     server->on_stopped = options->on_stopped;
     server->on_stall = options->on_stall;
+    server->on_warning = options->on_warning;
+    server->max_connections = options->max_connections;
+    server->max_per_worker = options->max_per_worker;
+    server->max_per_peer = options->max_per_peer;
+    server->config.door = &server->door;
     server->stall_time = options->loops == TLR_LOOPS_HOST
                              ? 0
                              : options->stall_time;
@@ -149,18 +159,24 @@ static int init(struct tlr_server *server, uv_loop_t *host,
     if (err != 0) {
         return err;
     }
+    err = tlr_door_init(&server->door, &server->config.allocator, options);
+    if (err != 0) {
+        goto err_after_mailbox;
+    }
     err = tlr_pool_init(&server->pool, tlr_options_workers(options),
                         worker_kind(options), &server->config, on_wake);
     if (err != 0) {
-        tlr_mailbox_destroy(&server->mailbox);
-        return err;
+        goto err_after_door;
     }
     server->pool.balance = options->balance;
-    server->pool.limit = options->max_connections == TLR_AUTO
-                             ? 0
-                             : options->max_connections;
     pin_workers(&server->pool, options);
     return 0;
+
+err_after_door:
+    tlr_door_close(&server->door, &server->config.allocator);
+err_after_mailbox:
+    tlr_mailbox_destroy(&server->mailbox);
+    return err;
 }
 
 int tlr_server_create(struct tlr_server **server, uv_loop_t *host,
@@ -196,8 +212,11 @@ static void release(struct tlr_server *server)
 {
     struct tlr_allocator allocator = server->config.allocator;
 
+    tlr_takeover_forget(server);
+    tlr_offer_release(server);
     tlr_endpoints_abandon(server);
     tlr_pool_destroy(&server->pool);
+    tlr_door_close(&server->door, &allocator);
     tlr_mailbox_destroy(&server->mailbox);
     tlr_free(&allocator, server);
 }
@@ -235,6 +254,12 @@ static void handle_closed(struct tlr_server *server)
     stop_if_closed(server);
 }
 
+/* Those that close earlier than the mailbox and the deadline change nothing. */
+void tlr_server_handle_closed(struct tlr_server *server)
+{
+    handle_closed(server);
+}
+
 static void on_mailbox_closed(uv_handle_t *handle)
 {
     handle_closed(TLR_CONTAINER_OF(handle, struct tlr_server, mailbox.async));
@@ -249,6 +274,12 @@ static void on_watchdog_closed(uv_handle_t *handle)
 {
     handle_closed(
         TLR_CONTAINER_OF(handle, struct tlr_server, watchdog.timer));
+}
+
+static void on_warnings_closed(uv_handle_t *handle)
+{
+    handle_closed(
+        TLR_CONTAINER_OF(handle, struct tlr_server, door.warnings.timer));
 }
 
 struct delivery {
@@ -302,6 +333,9 @@ static void close_handles(struct tlr_server *server)
     if (server->stall_time > 0) {
         tlr_watchdog_close(&server->watchdog, on_watchdog_closed);
     }
+    if (server->on_warning != NULL) {
+        tlr_warnings_close(&server->door.warnings, on_warnings_closed);
+    }
 }
 
 void tlr_server_close_if_done(struct tlr_server *server)
@@ -329,14 +363,15 @@ void tlr_server_destroy(struct tlr_server *server)
 
 /* ---- starting ------------------------------------------------------- */
 
-static void look(struct tlr_server *server)
+static void look(struct tlr_server *server, unsigned orders)
 {
     if (server->state == SERVER_DRAINING) {
         tlr_pool_end_if_idle(&server->pool);
     }
     TLR_POINT(server_look);
-    if (!tlr_endpoints_are_workers(server) &&
-        tlr_pool_was_full(&server->pool)) {
+    if ((orders & HOST_RESUME) != 0 ||
+        (!tlr_endpoints_are_workers(server) &&
+         tlr_pool_was_full(&server->pool))) {
         tlr_endpoints_each(server, tlr_listener_resume);
     }
 }
@@ -353,10 +388,13 @@ static void on_async(uv_async_t *async)
     orders = receive(server);
     server->receiving = false;
     if ((orders & HOST_LOOK) != 0) {
-        look(server);
+        look(server, orders);
     }
     if ((orders & HOST_DRAIN) != 0) {
         drain(server, atomic_load(&server->asked));
+    }
+    if ((orders & HOST_WARN) != 0) {
+        tlr_warnings_tell(&server->door.warnings);
     }
     tlr_server_close_if_done(server);
 }
@@ -370,10 +408,13 @@ static void on_wake(struct tlr_pool *pool)
     struct tlr_server *server =
         TLR_CONTAINER_OF(pool, struct tlr_server, pool);
 
+    unsigned orders = HOST_LOOK;
+
     if (tlr_endpoints_are_workers(server) && tlr_pool_was_full(pool)) {
         tlr_pool_order(pool, TLR_ORDER_RESUME);
+        orders |= HOST_RESUME;
     }
-    tlr_mailbox_post_orders(&server->mailbox, HOST_LOOK);
+    tlr_mailbox_post_orders(&server->mailbox, orders);
 }
 
 static void ref_handle(const struct tlr_server *server, uv_handle_t *handle)
@@ -418,6 +459,41 @@ static void on_stall(struct tlr_watchdog *watchdog, unsigned worker,
     }
 }
 
+static void wake_to_warn(struct tlr_warnings *warnings)
+{
+    struct tlr_server *server =
+        TLR_CONTAINER_OF(warnings, struct tlr_server, door.warnings);
+
+    tlr_mailbox_post_orders(&server->mailbox, HOST_WARN);
+}
+
+struct notice {
+    struct tlr_server *server;
+    const struct tlr_warning *warning;
+};
+
+static void call_warning(void *argument)
+{
+    struct notice *notice = argument;
+
+    notice->server->on_warning(notice->server, notice->warning);
+}
+
+static void on_warning(struct tlr_warnings *warnings,
+                       const struct tlr_warning *warning)
+{
+    struct notice notice = {
+        TLR_CONTAINER_OF(warnings, struct tlr_server, door.warnings),
+        warning};
+
+    tlr_config_call(&notice.server->config, call_warning, &notice);
+}
+
+static const struct tlr_warnings_callbacks warnings_callbacks = {
+    .wake = wake_to_warn,
+    .told = on_warning,
+};
+
 static int put_handles(struct tlr_server *server)
 {
     int err = tlr_mailbox_open(&server->mailbox, server->host, on_async);
@@ -430,6 +506,11 @@ static int put_handles(struct tlr_server *server)
     if (server->stall_time > 0) {
         tlr_watchdog_init(&server->watchdog, server->host, &server->pool,
                           server->stall_time, on_stall);
+        server->handles++;
+    }
+    if (server->on_warning != NULL) {
+        tlr_warnings_init(&server->door.warnings, server->host,
+                          &warnings_callbacks);
         server->handles++;
     }
     return 0;
@@ -450,6 +531,8 @@ static void undo_start(struct tlr_server *server)
 {
     server->failed = true;
     server->orders = TLR_ORDER_STOP;
+    tlr_takeover_forget(server);
+    tlr_offer_close(server);
     tlr_endpoints_each(server, close_at_once);
     if (tlr_server_on_host(server)) {
         tlr_endpoints_order_workers(server);
@@ -467,9 +550,27 @@ static int start_all(struct tlr_server *server)
         err = tlr_endpoints_put(server);
     }
     if (err == 0) {
+        err = tlr_offer_put(server);
+    }
+    if (err == 0 && server->pool.kind == TLR_WORKER_BORROWED) {
+        err = tlr_takeover_commit(server); /* before any loop can come */
+    }
+    if (err == 0) {
+        tlr_server_set_limits(server);
         err = tlr_pool_start(&server->pool);
     }
+    if (err == 0) {
+        err = tlr_takeover_commit(server); /* what is committed stays so */
+    }
     return err;
+}
+
+static void begin_to_accept(struct tlr_server *server)
+{
+    tlr_endpoints_each(server, tlr_listener_start);
+    if (server->config.held) {
+        tlr_pool_order(&server->pool, TLR_ORDER_ACCEPT);
+    }
 }
 
 static void ref_listener(struct tlr_listener *listener)
@@ -532,15 +633,15 @@ int tlr_server_start(struct tlr_server *server)
         tlr_handoff_sigpipe_block();
     }
     enter_state(server, SERVER_RUNNING);
-    tlr_endpoints_each(server, tlr_listener_start);
+    begin_to_accept(server);
+    tlr_offer_begin(server);
     if (server->unreferenced) {
         ref_all(server);
     }
     return 0;
 }
 
-/* Whether this is the host's thread, of a server that has started. */
-static bool is_host(const struct tlr_server *server)
+bool tlr_server_is_host(const struct tlr_server *server)
 {
     return atomic_load((_Atomic uintptr_t *)&server->thread) ==
            tlr_handoff_thread_id();
@@ -560,7 +661,7 @@ int tlr_server_attach(struct tlr_server *server, unsigned worker,
     if (err == 0) {
         err = tlr_pool_attach(&server->pool, worker, loop);
     }
-    if (err == 0 && is_host(server)) {
+    if (err == 0 && tlr_server_is_host(server)) {
         server->lent_here = true;
     }
     return err;
@@ -572,7 +673,7 @@ int tlr_server_attach(struct tlr_server *server, unsigned worker,
 static void end_listening(struct tlr_server *server, unsigned orders)
 {
     /* Without all of its workers the server takes nobody. */
-    bool at_once = orders == TLR_ORDER_STOP ||
+    bool at_once = orders == TLR_ORDER_STOP || server->taken_over ||
                    tlr_pool_is_incomplete(&server->pool);
 
     server->orders = orders;
@@ -628,9 +729,13 @@ static void drain(struct tlr_server *server, uint64_t deadline)
             tlr_mailbox_shut(&server->mailbox); /* the host has closed it */
         }
         server->due = UINT64_MAX;
+        tlr_offer_close(server);
         tlr_pool_shut(&server->pool);
         if (deadline > 0) {
-            tlr_pool_order(&server->pool, TLR_ORDER_DRAIN);
+            tlr_pool_order(&server->pool,
+                           server->taken_over
+                               ? TLR_ORDER_LEAVE | TLR_ORDER_DRAIN
+                               : TLR_ORDER_DRAIN);
         }
         end_listening(server,
                       deadline == 0 ? TLR_ORDER_STOP : TLR_ORDER_FINISH);
@@ -641,6 +746,17 @@ static void drain(struct tlr_server *server, uint64_t deadline)
     if (deadline > 0 && server->state == SERVER_DRAINING) {
         set_deadline(server, deadline);
     }
+}
+
+/*
+ * Closing a listening socket resets what the kernel has queued for it, but not
+ * as long as another process has it, too: that one accepts what is queued. To
+ * empty the queue first would be to race it for connections.
+ */
+void tlr_server_leave(struct tlr_server *server, uint64_t deadline)
+{
+    server->taken_over = true;
+    drain(server, deadline);
 }
 
 static void ask_host(struct tlr_server *server, uint64_t deadline)
@@ -661,7 +777,7 @@ static void ask_host(struct tlr_server *server, uint64_t deadline)
 /* In the middle of a start it is put off until after it, by the mailbox. */
 void tlr_server_drain(struct tlr_server *server, uint64_t deadline)
 {
-    if (is_host(server) && server->state != SERVER_NEW) {
+    if (tlr_server_is_host(server) && server->state != SERVER_NEW) {
         drain(server, deadline);
     } else {
         ask_host(server, deadline);
@@ -705,7 +821,7 @@ static void wait_for_workers(struct tlr_server *server)
 
 int tlr_server_stop_wait(struct tlr_server *server, uint64_t deadline)
 {
-    if (atomic_load(&server->thread) != 0 && !is_host(server)) {
+    if (atomic_load(&server->thread) != 0 && !tlr_server_is_host(server)) {
         return UV_EINVAL;
     }
     drain(server, deadline);

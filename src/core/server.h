@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server: what server.c (its life), endpoints.c (its listening sockets) and
- * reach.c (getting at it from other threads, and at its workers) share.
+ * A server: what server.c (its life), endpoints.c (its listening sockets),
+ * takeover.c and offer.c (these, from one process to the next) and reach.c
+ * (getting at it from other threads, and at its workers) share.
  *
  * Lives on the host's thread, but for what is atomic or has a lock.
  */
@@ -10,6 +11,7 @@
 
 #include "listener.h"
 #include "pool.h"
+#include "takeover.h"
 #include "watchdog.h"
 
 enum server_state {
@@ -20,30 +22,47 @@ enum server_state {
     SERVER_STOPPED
 };
 
-/* What one call of tlr_server_listen() made. */
+/*
+ * An address: what one call of tlr_server_listen() made, or the sockets of one
+ * address from tlr_server_listen_socket().
+ */
 struct endpoint {
     struct endpoint *next;
     struct sockaddr_storage address;
-    unsigned opened;                 /* listeners with a socket */
-    struct tlr_listener listeners[]; /* one, or one for each worker */
+    unsigned flags;  /* TLR_HANDOFF_V6ONLY and _REUSEPORT of its sockets */
+    unsigned count;  /* listeners with a socket */
+    unsigned opened; /* of these, the first so many are on no loop */
+    unsigned room;   /* for so many listeners */
+    bool workers;    /* they are on the workers' loops, not the host's */
+    struct tlr_listener *listeners; /* one, or at least one for each worker */
 };
 
 struct tlr_server {
     struct tlr_config config;
+    struct tlr_budget budget;
     struct tlr_pool pool;
     uv_loop_t *host;
     struct tlr_mailbox mailbox; /* by which other threads reach the host */
     uv_timer_t deadline;
+    struct tlr_door door;
+    struct tlr_door_tally door_tally; /* of the listeners on the host's loop */
     struct tlr_watchdog watchdog; /* if stall_time > 0 */
     unsigned stall_time;          /* milliseconds; 0: no watchdog */
     struct endpoint *endpoints; /* in the order of the calls */
+    struct tlr_successor successor; /* of another process: takeover.c */
+    struct tlr_offering *offering;  /* to another process: offer.c; or NULL */
     void (*on_stopped)(struct tlr_server *server);
     void (*on_stall)(struct tlr_server *server, unsigned worker,
                      uint64_t milliseconds, int over);
+    void (*on_warning)(struct tlr_server *server,
+                       const struct tlr_warning *warning);
     int backlog;
+    unsigned max_connections; /* these three as in tlr_options */
+    unsigned max_per_worker;
+    unsigned max_per_peer;
     int state;            /* enum server_state */
     unsigned listeners;   /* on the host loop, not closed yet */
-    unsigned handles;     /* likewise, of mailbox, deadline and watchdog */
+    unsigned handles;     /* likewise, of everything else of ours */
     uint64_t due;         /* of the deadline, as uv_now() of the host loop */
     unsigned orders;      /* to the workers, when the listeners are closed */
     bool unreferenced;    /* none of our handles keeps the loop alive */
@@ -51,6 +70,8 @@ struct tlr_server {
     bool failed;          /* the start did: nobody is told about the end */
     bool lent_here;       /* a borrowed loop is run on the host's thread */
     bool destroyed;       /* and the memory goes at the end */
+    bool taken_over;      /* another process has the listening sockets */
+    _Atomic bool limited;     /* the limits are set: connections may come */
     _Atomic uintptr_t thread; /* the host's, from the start on; else 0 */
     _Atomic uint64_t asked;   /* the deadline with HOST_DRAIN */
     _Atomic uint64_t posts;   /* to TLR_HOST, that have run */
@@ -64,8 +85,46 @@ static inline bool tlr_server_on_host(const struct tlr_server *server)
     return server->pool.kind == TLR_WORKER_HOST;
 }
 
+/* limits.c: what TLR_AUTO comes to. When the loops are there, before threads. */
+void tlr_server_set_limits(struct tlr_server *server);
+
 /* Once no listener and no worker is left: closes the rest. */
 void tlr_server_close_if_done(struct tlr_server *server);
+
+/* One of the host loop's handles has closed; counts `handles` down. */
+void tlr_server_handle_closed(struct tlr_server *server);
+
+/* Whether this is the host's thread, of a server that has started. */
+bool tlr_server_is_host(const struct tlr_server *server);
+
+/* tlr_server_drain() once another process has the listening sockets. */
+void tlr_server_leave(struct tlr_server *server, uint64_t deadline);
+
+/* takeover.c */
+
+/*
+ * In the middle of a start, when nothing but this can fail any more: tells the
+ * process whose sockets these are to leave, and waits for its answer. UV_ETIMEDOUT:
+ * it has waited for too long, and goes on. 0 if there is no such process.
+ */
+int tlr_takeover_commit(struct tlr_server *server);
+
+/* That process goes on, if it has not been told to leave. */
+void tlr_takeover_forget(struct tlr_server *server);
+
+/* offer.c */
+
+/* In the middle of a start: puts the handles on the host's loop, if any. */
+int tlr_offer_put(struct tlr_server *server);
+
+/* The server has started: the path is ours from now on. */
+void tlr_offer_begin(struct tlr_server *server);
+
+/* Nobody may take over any more; asynchronously. */
+void tlr_offer_close(struct tlr_server *server);
+
+/* Releases the memory, and what a server had that never started. */
+void tlr_offer_release(struct tlr_server *server);
 
 /* endpoints.c */
 
@@ -79,11 +138,15 @@ int tlr_endpoints_put(struct tlr_server *server);
 void tlr_endpoints_each(struct tlr_server *server,
                         void (*call)(struct tlr_listener *listener));
 
-/* Whether the workers have listeners of their own instead. */
+/* Whether workers have listeners of their own. Any thread, once they do. */
 bool tlr_endpoints_are_workers(const struct tlr_server *server);
 
 /* Gives the workers their orders, if no listener on the host's loop is left. */
 void tlr_endpoints_order_workers(struct tlr_server *server);
+
+/* The listening sockets of all addresses. NULL: only says how many. */
+size_t tlr_endpoints_sockets(const struct tlr_server *server,
+                             uv_os_sock_t *socks);
 
 /* Closes the sockets that are on no loop, and releases the memory. */
 void tlr_endpoints_abandon(struct tlr_server *server);

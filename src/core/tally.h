@@ -20,6 +20,7 @@ struct tlr_tally {
     _Atomic uint64_t accepted;
     _Atomic uint64_t closed[TLR_CAUSES];
     _Atomic uint64_t refused;
+    _Atomic uint64_t refused_memory; /* of these */
     _Atomic uint64_t reads;
     _Atomic uint64_t writes;
     _Atomic uint64_t bytes_in;
@@ -27,6 +28,8 @@ struct tlr_tally {
     _Atomic uint64_t emulated;
     _Atomic uint64_t connected;
     _Atomic uint64_t posts;
+    _Atomic uint64_t queued; /* falls, too */
+    _Atomic uint64_t queue_refused;
     char after[TLR_CACHE_LINE];
 };
 

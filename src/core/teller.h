@@ -209,7 +209,8 @@ struct tlr_handler {
      * nread > 0: that many bytes are at `data`. Otherwise there is no data and
      * nread says why: UV_EOF (the peer has half-closed: it sends no more, and
      * is still owed whatever you write), UV_ECANCELED (closed meanwhile),
-     * UV_EMSGSIZE (see tlr_read_until()), UV_ENOBUFS (no memory for a read
+     * UV_EMSGSIZE (see tlr_read_until()), UV_ETIMEDOUT (see idle_timeout and
+     * read_timeout of tlr_options), UV_ENOBUFS (no memory for a read
      * buffer: close, or read again, better after a while than at once), or an
      * error of the connection, such as UV_ECONNRESET, or UV_ENOMEM if there was
      * none to keep what had come, after which only tlr_close() or tlr_reset()
@@ -226,7 +227,9 @@ struct tlr_handler {
     /**
      * A tlr_write() or tlr_writev() completed; its memory is yours again.
      * status: 0, all of it was given to the kernel; UV_ECANCELED (closed
-     * meanwhile), or the error of the connection (UV_EPIPE, UV_ECONNRESET, …).
+     * meanwhile), UV_ENOBUFS (tlr_options.max_queued is reached: only
+     * tlr_close() or tlr_reset() is left to call, and both send RST), or the
+     * error of the connection (UV_EPIPE, UV_ECONNRESET, …).
      * Also called, with such an error, when something is lost that tlr_send()
      * had queued. May be NULL, if none of these calls is used, or errors are
      * left to be told by the next read.
@@ -242,6 +245,9 @@ struct tlr_handler {
      * after on_open for those that the kernel had queued; not when the server
      * stops at once. May be NULL: then the connection goes on until it ends
      * by itself or the deadline passes.
+     *
+     * Also called when tlr_options.max_lifetime has passed, if it was not
+     * before: tlr_server_progress() tells which it is.
      */
     void (*on_drain)(struct tlr_conn *conn);
 
@@ -383,9 +389,9 @@ struct tlr_options {
      * Most connections open at a time, over all workers, those included that
      * are still closing; 0: no limit. What happens to further peers: see
      * at_limit. TLR_AUTO, the default: as many as the process may have
-     * descriptors, less those that are open at the start, and less a 32nd, or
-     * 8 if that is more, for the program; where there is no such limit
-     * (Windows), none.
+     * descriptors, less those that are open at the start (of the lowest 65536),
+     * and less a 32nd, or 8 if that is more, for the program; where there is no
+     * such limit (Windows), none.
      */
     unsigned max_connections;
 
@@ -499,8 +505,12 @@ struct tlr_options {
      * Most connections open at a time from one peer address; 0: no limit. A
      * further one is closed at once with RST, whatever at_limit says: in the
      * kernel's queue it would hold up the others. TLR_AUTO, the default: 7/8
-     * of max_connections, so that no one address takes all; less is better
-     * where peers do not come through a proxy.
+     * of max_connections if that is 1000 or more, so that no one address takes
+     * all, else no limit; and none for loopback addresses, from which a proxy
+     * brings everybody. Less is better where peers come from their own
+     * addresses. IPv4 peers of an IPv6 socket (::ffff:a.b.c.d) are IPv4. An
+     * address costs 40 bytes while it has connections, and they cost 8 bytes
+     * each on loops that are not the library's.
      */
     unsigned max_per_peer;
 
@@ -511,13 +521,16 @@ struct tlr_options {
 
     /**
      * Most connections that are accepted in a second (a token bucket), over
-     * all listening sockets; 0: no limit; default 50000.
+     * all listening sockets; 0: no limit; default 50000. Those that are closed
+     * at once are not counted, and a drain accepts what the kernel has queued
+     * without regard to it: it would be reset else.
      */
     unsigned accept_rate;
 
     /**
      * How many may be accepted at once after a quiet time (the size of that
-     * bucket); 0, the default: accept_rate, a second's worth.
+     * bucket); 0, the default: accept_rate, a second's worth. It is at least a
+     * 20th of accept_rate, and 2: timers are not so fine that less would do.
      */
     unsigned accept_burst;
 
@@ -529,11 +542,22 @@ struct tlr_options {
 
     /**
      * Bytes of output that all connections together may have queued: those of
-     * tlr_conn_queued(), and the whole of read buffers that writes keep. What
-     * the kernel does not take beyond that is refused: tlr_send() says
-     * UV_ENOBUFS, a tlr_write() completes with it, after which the connection
-     * is closed with RST. SIZE_MAX: no limit. 0, the default: an eighth of the
-     * memory that the process may use.
+     * tlr_conn_queued(), and the whole of read buffers that writes keep. SIZE_MAX:
+     * no limit. 0, the default: an eighth of the memory that the process may
+     * use.
+     *
+     * When more would be queued it is refused, so that peers that do not read
+     * cannot take all memory: to the connections that have more than an even
+     * share of it (max_queued by the connections that have some queued), and
+     * beyond twice the limit to all. So a peer that is slow in a moment does not
+     * pay for a few that take much; against many that take little there are
+     * max_per_peer and write_timeout. What the kernel takes at once is never
+     * refused.
+     *
+     * A tlr_write() that is refused completes with UV_ENOBUFS, and as a part of
+     * it may have gone nothing more can follow: the connection is closed with
+     * RST (TLR_CLOSED_BY_QUEUED). See tlr_send() for what is said there. The sum
+     * over the workers may be wrong by a 16th of the limit.
      */
     size_t max_queued;
 
@@ -550,10 +574,23 @@ struct tlr_options {
 
     /**
      * Milliseconds without a byte read from the peer, or taken by the kernel,
-     * after which a connection is closed; 0, the default: none. Time in which
-     * the program asks for no read counts, too. When it passes on_read gets
-     * UV_ETIMEDOUT if a read is asked for, else the connection is reset; with
-     * on_close comes TLR_CLOSED_BY_IDLE either way.
+     * after which a connection is ended; 0, the default: none. Time in which
+     * the program asks for no read counts, too, and so does that after
+     * tlr_close(), as long as the peer is owed something.
+     *
+     * When it passes on_read gets UV_ETIMEDOUT if a read is asked for. A last
+     * word may be written then, and tlr_close() or tlr_reset() is to be called:
+     * further reads complete with UV_ETIMEDOUT, too, and if the connection is not
+     * closed in as long again it is reset. Where no read is asked for it is reset
+     * at once. on_close gets TLR_CLOSED_BY_IDLE, whoever has closed it then.
+     *
+     * A connection that connects (tlr_connect()) may take as long for that:
+     * on_connect gets UV_ETIMEDOUT.
+     *
+     * Of all timeouts: none passes early; each may pass some 20 ms late, or more
+     * on a worker that is busy. tlr_conn_set_timeout() changes those of one
+     * connection. If all four are 0 (idle, read, write, lifetime) a connection
+     * needs no memory for them, else about 140 bytes.
      */
     unsigned idle_timeout;
 
@@ -561,31 +598,38 @@ struct tlr_options {
      * Milliseconds that one read may take, from the call that asks for it until
      * it completes: for tlr_read_exactly() and tlr_read_until() the whole of
      * it. 0, the default: none. When it passes on_read gets UV_ETIMEDOUT, and
-     * only tlr_close() or tlr_reset() is left to call: TLR_CLOSED_BY_READ.
+     * what follows is as for idle_timeout: TLR_CLOSED_BY_READ.
      */
     unsigned read_timeout;
 
     /**
-     * Milliseconds in which a peer that is owed output has to take some:
-     * write_rate bytes for each second of them, at least one. Else it is reset:
-     * TLR_CLOSED_BY_WRITE. Goes on after tlr_close(), as long as something is
-     * queued. 0, the default: none.
+     * Milliseconds in which a peer that has output queued for it has to take
+     * some: write_rate bytes for each second of them, or all it was owed at
+     * their beginning if that is less, at least one. Else it is reset:
+     * TLR_CLOSED_BY_WRITE. Then the next such time begins, as long as something
+     * is queued, after tlr_close(), too. 0, the default: none.
+     *
+     * What the peer has acknowledged counts where the system tells (Linux), else
+     * what the kernel has taken of what was queued. Windows takes each write as a
+     * whole, when it is done: there the timeout has to be long enough for the
+     * largest.
      */
     unsigned write_timeout;
     unsigned write_rate; /**< bytes a second, see write_timeout; default 1 */
 
     /**
      * Milliseconds after on_open when a connection that is still open is
-     * ended: on_drain is called, and after lifetime_grace it is reset if it
-     * has not closed: TLR_CLOSED_BY_LIFETIME. 0, the default: none.
+     * ended: on_drain is called (unless it was before), and after
+     * lifetime_grace it is reset if it has not closed: TLR_CLOSED_BY_LIFETIME,
+     * whoever closes it in between. 0, the default: none.
      */
     unsigned max_lifetime;
     unsigned lifetime_grace; /**< milliseconds; default 5000 */
 
     /**
-     * By how much of it max_lifetime and idle_timeout are shortened, in
-     * percent, 0 to 100, at random for each connection, so that those that came
-     * together do not all go together; default 10.
+     * By how much of them max_lifetime and idle_timeout are shortened at most,
+     * in percent, 0 to 100, at random for each connection, so that those that
+     * came together do not all go together; default 10.
      */
     unsigned jitter;
 
@@ -619,6 +663,17 @@ struct tlr_options {
  * program knows it. Any thread.
  */
 TLR_EXTERN void tlr_options_init(struct tlr_options *options, size_t size);
+
+/**
+ * Makes a rule of text: an IPv4 or IPv6 address, such as "192.0.2.7" or "::1",
+ * or a network, such as "10.0.0.0/8" or "2001:db8::/32". IPv4 as IPv6 sockets
+ * see it ("::ffff:10.0.0.0/104") becomes IPv4. allow: 1 or 0, see
+ * tlr_access_rule. Any thread.
+ * UV_EINVAL: it is none, or an address with bits set beyond the prefix; then
+ * *rule is unchanged.
+ */
+TLR_EXTERN int tlr_access_parse(const char *network, int allow,
+                                struct tlr_access_rule *rule);
 
 /**
  * @name The life of a server
@@ -661,12 +716,35 @@ TLR_EXTERN int tlr_server_listen(struct tlr_server *server,
                                  const struct sockaddr *address,
                                  unsigned flags);
 
-/** How many addresses tlr_server_listen() has added. */
+/**
+ * Listens on a listening TCP socket that the program has from elsewhere:
+ * inherited (systemd's socket activation, say), or passed on by another process.
+ * Makes it non-blocking (for all who share it) and non-inheritable. Takes it,
+ * unless it fails: then it is still the caller's. Before tlr_server_start(), and
+ * several times, as tlr_server_listen(); sockets of the same address count as
+ * one address.
+ *
+ * With TLR_BALANCE_REUSEPORT the sockets of an address are shared out over the
+ * workers. If they are fewer than workers and SO_REUSEPORT is on, what is missing
+ * is opened by tlr_server_start(). If that is not on, or the socket is another
+ * user's so that the system says no, the address is accepted on by the host
+ * loop, as with TLR_BALANCE_LEAST.
+ *
+ * UV_EINVAL: it does not listen; UV_ENOTSUP: not a stream over IPv4 or IPv6;
+ * UV_ENOTSOCK, UV_EBADF: no socket; UV_EBUSY: already started; UV_ENOMEM.
+ */
+TLR_EXTERN int tlr_server_listen_socket(struct tlr_server *server,
+                                        uv_os_sock_t sock);
+
+/**
+ * How many addresses tlr_server_listen(), tlr_server_listen_socket() and
+ * tlr_server_take_over() have added.
+ */
 TLR_EXTERN unsigned tlr_server_addresses(const struct tlr_server *server);
 
 /**
- * The address number `index` (in the order of the calls of
- * tlr_server_listen()) as bound: with the port that the system chose.
+ * The address number `index` (in the order in which they were added) as bound:
+ * with the port that the system chose.
  * UV_EINVAL: there is no such index.
  */
 TLR_EXTERN int tlr_server_address(const struct tlr_server *server,
@@ -674,12 +752,123 @@ TLR_EXTERN int tlr_server_address(const struct tlr_server *server,
                                   struct sockaddr_storage *address);
 
 /**
+ * The listening sockets of address number `index`, for passing them on. *count
+ * is the room in `socks`, and becomes how many there are: one, or one for each
+ * worker with TLR_BALANCE_REUSEPORT, or more if more were given. They are
+ * borrowed, until the server drains: duplicate them. As long as any process has
+ * one, connections that the kernel has queued for it are safe.
+ *
+ * UV_EINVAL: there is no such index; UV_ENOBUFS: there is less room than that;
+ * UV_ECANCELED: the server drains or has stopped, or its start has failed.
+ */
+TLR_EXTERN int tlr_server_sockets(const struct tlr_server *server,
+                                  unsigned index, uv_os_sock_t *socks,
+                                  size_t *count);
+
+/** The longest time limit of tlr_server_take_over() and of an offer, an hour. */
+#define TLR_TAKEOVER_TIMEOUT_MOST 3600000u
+/** Bytes that the path of an offer may have. */
+#define TLR_TAKEOVER_PATH_MOST 94
+
+/**
+ * Takes the listening sockets over from the process that offers them at `path`
+ * (tlr_server_offer()), usually an older version of the same program: in place
+ * of tlr_server_listen(). The other process goes on to serve. Once
+ * tlr_server_start() can fail no more it tells the other one, which then accepts
+ * no more and drains, and this server begins to accept: no connection is refused
+ * or reset. If the start fails, or this process ends before, the other one has
+ * lost nothing and can be taken over by the next.
+ *
+ * Blocks, up to `timeout` milliseconds (1 to TLR_TAKEOVER_TIMEOUT_MOST), and so
+ * does tlr_server_start() once more, while it waits for the other one's answer.
+ * If another process is just taking over this one waits for how that ends. *pid
+ * becomes the other process's id, as it says; NULL: it is not wanted.
+ *
+ * The server must have no address yet, and has none if it fails: UV_ENOENT or
+ * UV_ECONNREFUSED say that nobody offers anything there, and tlr_server_listen()
+ * is the thing to do. UV_EPERM: it is a process of another user, who is not root
+ * (root may take over from anybody: it shall choose a path where only the right
+ * ones may write); UV_EACCES: likewise, by the file's mode; UV_ECONNRESET: it
+ * went away meanwhile, or another process was faster; UV_ETIMEDOUT;
+ * UV_EPROTONOSUPPORT, UV_EPROTO: it is another version of the library, or
+ * something else; UV_EMFILE: no descriptors for so many sockets;
+ * UV_ENAMETOOLONG; UV_EBUSY: started already; UV_EINVAL: there are addresses, or
+ * no such timeout; UV_ENOTSUP: Windows; UV_ENOMEM.
+ *
+ * tlr_server_start() can then fail with UV_ETIMEDOUT, too: the other one had
+ * given up waiting, and goes on.
+ */
+TLR_EXTERN int tlr_server_take_over(struct tlr_server *server,
+                                    const char *path, uint64_t timeout,
+                                    int64_t *pid);
+
+/** Default of tlr_offer.timeout. */
+#define TLR_OFFER_TIMEOUT 30000u
+
+/** How a server is to be taken over; fill with tlr_offer_init() first. */
+struct tlr_offer {
+    size_t size; /**< sizeof(struct tlr_offer), set by tlr_offer_init() */
+
+    /**
+     * Where: a UNIX socket, of 1 to TLR_TAKEOVER_PATH_MOST bytes, in a folder
+     * that is there, and where nobody else may write. Copied. Required.
+     */
+    const char *path;
+
+    /**
+     * Milliseconds that a new process may take from when it has the sockets
+     * until it is ready, 1 to TLR_TAKEOVER_TIMEOUT_MOST. Then it is refused.
+     */
+    unsigned timeout;
+
+    /**
+     * Milliseconds, as for tlr_server_drain(), which is called once another
+     * process has taken over. Default: TLR_NO_DEADLINE.
+     */
+    uint64_t deadline;
+
+    /**
+     * On the host loop's thread: process `pid` (as it says) has taken over, and
+     * the drain has begun; tlr_server_drain() can bring the deadline forward.
+     * May be NULL.
+     */
+    void (*on_taken_over)(struct tlr_server *server, int64_t pid);
+};
+
+/**
+ * Sets the defaults. size: sizeof(*offer), as the program knows it. Any thread.
+ */
+TLR_EXTERN void tlr_offer_init(struct tlr_offer *offer, size_t size);
+
+/**
+ * Offers the listening sockets at a path, to a process that calls
+ * tlr_server_take_over() there: of the same user, or of root. From the start on,
+ * if it is called before; then a path that will not do is told before anything
+ * else happens. Until the server drains; it then removes the socket's file if it
+ * is still its own. A file that a process has left there which is no more is
+ * replaced. Once in a server's life.
+ *
+ * With `timeout` the time is bounded in which one process can keep the others
+ * from taking over. The host loop never blocks.
+ *
+ * UV_EADDRINUSE: another process offers something at the path, and it is not the
+ * one that this server takes over from; UV_EEXIST: there is something that is no
+ * socket; UV_ENAMETOOLONG; UV_EINVAL: no path, or no such timeout; UV_E2BIG:
+ * members that this version of the library does not know; UV_EBUSY: it offers
+ * already; UV_ECANCELED: it drains, has stopped, or its start has failed;
+ * UV_ENOTSUP: Windows; UV_ENOMEM, or whatever socket(), bind() and chmod() say.
+ */
+TLR_EXTERN int tlr_server_offer(struct tlr_server *server,
+                                const struct tlr_offer *offer);
+
+/**
  * Starts the workers and begins to accept. When it fails everything that had
  * been started is taken back, on_stopped is not called, and
  * tlr_server_destroy() is all that is left to call (it may be at once).
  *
  * UV_EINVAL: started before; UV_EBADF: the host loop has been closed;
- * UV_ENOMEM, UV_EMFILE, UV_EAGAIN (no thread), or whatever libuv says.
+ * UV_ENOMEM, UV_EMFILE, UV_EAGAIN (no thread), or whatever libuv says; and see
+ * tlr_server_take_over().
  */
 TLR_EXTERN int tlr_server_start(struct tlr_server *server);
 
@@ -795,7 +984,11 @@ struct tlr_counters {
     uint64_t reads;     /**< reads completed with data */
     uint64_t writes;    /**< writes completed without an error */
     uint64_t bytes_in;  /**< that reads have brought */
-    uint64_t bytes_out; /**< that the kernel has taken */
+    /**
+     * That the kernel has taken: of a write what it took at once, and the rest
+     * when all of it is done. Of one that fails the rest is not counted.
+     */
+    uint64_t bytes_out;
     /**
      * Windows: closed connections whose socket libuv could not put on the
      * worker's own completion port, and emulated one for. Always 0, or
@@ -811,17 +1004,26 @@ struct tlr_counters {
     uint64_t refused_limit;   /**< of `refused`: by max_connections, or _worker */
     uint64_t refused_rate;    /**< of `refused`: by accept_rate */
     uint64_t refused_memory;  /**< of `refused`: no memory */
-    uint64_t accept_errors;   /**< accept() failed, and went on at once */
+    uint64_t accept_errors;   /**< accept() or the poll failed otherwise than
+                                   for the next two */
     uint64_t out_of_descriptors; /**< times that accepting paused for that */
     uint64_t out_of_memory;      /**< likewise */
     uint64_t waited_limit; /**< times that accepting waited for room */
     uint64_t waited_rate;  /**< times that it waited for accept_rate */
-    uint64_t queued;       /**< bytes queued now, see max_queued; may fall */
+    /**
+     * Bytes of writes and sends that wait for the kernel now; each write counts
+     * until all of it is taken. Falls, too.
+     */
+    uint64_t queued;
     uint64_t queue_refused; /**< writes and sends refused by max_queued */
     uint64_t stalls;       /**< times that a worker's loop stalled */
 };
 
-/** For tlr_server_counters(): the sum over all workers. */
+/**
+ * For tlr_server_counters(): the sum over all workers, and what the listeners on
+ * the host's loop have counted (whom they refused, and when they waited, in
+ * refused and in refused_access to waited_rate), which is no worker's.
+ */
 #define TLR_ALL_WORKERS UINT32_MAX
 
 /**
@@ -893,7 +1095,8 @@ TLR_EXTERN int tlr_post_conn(struct tlr_server *server, struct tlr_id id,
  *
  * UV_EINVAL: no such worker; UV_ENOTSOCK, UV_EBADF: no socket; UV_ENOTSUP: not
  * a stream over IPv4 or IPv6; UV_ENOTCONN: not connected; UV_ENOBUFS:
- * max_connections; UV_EAGAIN, UV_ECANCELED, UV_ENOMEM: as for tlr_post().
+ * max_connections, max_per_worker or max_per_peer; UV_EAGAIN, UV_ECANCELED,
+ * UV_ENOMEM: as for tlr_post().
  */
 TLR_EXTERN int tlr_adopt(struct tlr_server *server, unsigned worker,
                          uv_os_sock_t sock);
@@ -945,8 +1148,9 @@ TLR_EXTERN uv_loop_t *tlr_server_loop(const struct tlr_server *server,
  * tlr_close(), tlr_reset() and the tlr_conn_...() functions may be called on
  * it. Then it is a connection like any other, and stays on this worker.
  * handler: whose callbacks are called, borrowed until on_close has returned;
- * NULL: tlr_options.handler. There is no time limit but the system's: a timer of
- * the program's own and tlr_reset() make one. max_connections does not count it.
+ * NULL: tlr_options.handler. It may take as long as tlr_options.idle_timeout says,
+ * or tlr_conn_set_timeout(), called on *conn right after this; without both there
+ * is no limit but the system's. max_connections does not count it.
  *
  * UV_EINVAL: no such worker, another address family, or a required callback is
  * missing; UV_EAGAIN: it has no loop yet; UV_ECANCELED: it stops; UV_ENOMEM.
@@ -1050,9 +1254,12 @@ TLR_EXTERN int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers,
  * keeps up. If what was queued is lost to an error, on_write says so, once.
  *
  * UV_ENOBUFS: more than tlr_options.send_queue bytes would be queued, and there
- * are some already: the peer does not read; nothing of `data` was sent. UV_EPIPE,
- * UV_EBADF: as for tlr_write(). UV_ENOMEM, or an error of the connection: it is
- * not known how much was sent; what is left to do is tlr_close() or tlr_reset().
+ * are some already: the peer does not read; or max_queued is reached, and the
+ * kernel has taken none of them. Nothing of `data` was sent. UV_EPIPE, UV_EBADF:
+ * as for tlr_write(). UV_ENOMEM (also when the kernel has taken some, and
+ * max_queued does not let the rest be queued), or an error of the connection: it
+ * is not known how much was sent; what is left to do is tlr_close() or
+ * tlr_reset().
  */
 TLR_EXTERN int tlr_send(struct tlr_conn *conn, const void *data, size_t size);
 
@@ -1073,7 +1280,8 @@ TLR_EXTERN int tlr_shutdown(struct tlr_conn *conn);
  * with RST, and RST takes from the peer what it has not read yet (RFC 1122,
  * 4.2.2.13). A read asked for completes with UV_ECANCELED. Then on_close. A
  * peer that does not read what it was written holds the connection open:
- * tlr_reset() ends that. May be called again, and after tlr_reset().
+ * tlr_options.write_timeout or idle_timeout, or tlr_reset(), ends that. May be
+ * called again, and after tlr_reset().
  */
 TLR_EXTERN void tlr_close(struct tlr_conn *conn);
 
@@ -1119,6 +1327,28 @@ TLR_EXTERN int tlr_conn_peer(const struct tlr_conn *conn,
 /** Our own address. Errors: those of getsockname(); as for tlr_conn_peer(). */
 TLR_EXTERN int tlr_conn_local(const struct tlr_conn *conn,
                               struct sockaddr_storage *address);
+
+/** A connection's timeouts that tlr_conn_set_timeout() sets. */
+enum tlr_timeout {
+    TLR_TIMEOUT_IDLE = 0, /**< as tlr_options.idle_timeout, without jitter */
+    TLR_TIMEOUT_READ,     /**< as tlr_options.read_timeout */
+    TLR_TIMEOUT_WRITE,    /**< as tlr_options.write_timeout */
+    TLR_TIMEOUT_LIFETIME  /**< as tlr_options.max_lifetime, from now on */
+};
+
+/**
+ * Sets a timeout of this one connection, in milliseconds, 0: none: a shorter
+ * read_timeout until the peer has said who it is, say. It counts at once, for a
+ * read that is under way from when that was asked for; and while the connection
+ * connects, where TLR_TIMEOUT_IDLE is a limit for that.
+ *
+ * UV_ENOTSUP: all four of these timeouts are 0 in the options: connections have
+ * no memory for them (UINT32_MAX, 49 days, gets it); UV_EINVAL: no such timeout;
+ * UV_EBADF: closed.
+ */
+TLR_EXTERN int tlr_conn_set_timeout(struct tlr_conn *conn,
+                                    enum tlr_timeout which,
+                                    unsigned milliseconds);
 
 /** The options of a socket that can be set and read. */
 enum tlr_socket_option {

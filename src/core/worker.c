@@ -17,6 +17,8 @@
  */
 #include "worker.h"
 
+#include <string.h>
+
 #include "check.h"
 #include "connect.h"
 #include "handoff.h"
@@ -51,25 +53,34 @@ static void enter_state(struct tlr_worker *worker, enum worker_state next)
 
 /* ---- ending --------------------------------------------------------- */
 
-static void unload(struct tlr_worker *worker)
+static void resume(struct tlr_worker *worker);
+
+static void unload(struct tlr_worker *worker, struct tlr_peer *peer)
 {
+    tlr_door_leave(worker->config->door, peer);
     atomic_fetch_sub(&worker->load, 1);
     worker->callbacks->unreserve(worker);
+    if (worker->waiting) {
+        worker->waiting = false;
+        resume(worker);
+    }
 }
 
-static void refuse(struct tlr_worker *worker, uv_os_sock_t sock)
+static void refuse(struct tlr_worker *worker, uv_os_sock_t sock,
+                   struct tlr_peer *peer)
 {
     tlr_handoff_close(sock);
     tlr_tally_add(&worker->conns.tally.refused, 1);
-    unload(worker);
+    unload(worker, peer);
 }
 
-static void take(struct tlr_worker *worker, uv_os_sock_t sock)
+static void take(struct tlr_worker *worker, uv_os_sock_t sock,
+                 struct tlr_peer *peer)
 {
     if (worker->state >= WORKER_STOPPING) {
-        refuse(worker, sock);
+        refuse(worker, sock, peer);
     } else {
-        tlr_conns_open(&worker->conns, sock);
+        tlr_conns_open(&worker->conns, sock, peer);
     }
 }
 
@@ -110,7 +121,7 @@ static void deliver(struct tlr_worker *worker,
 
     switch (message->kind) {
     case TLR_MESSAGE_SOCKET:
-        take(worker, message->to.sock);
+        take(worker, message->to.sock, message->data);
         break;
     case TLR_MESSAGE_RESOLVED:
         tlr_resolution_arrived(&worker->conns, find(worker, message),
@@ -215,13 +226,14 @@ static void end_if_empty(struct tlr_worker *worker)
     }
 }
 
-static void on_conn_gone(struct tlr_conns *conns, bool counted)
+static void on_conn_gone(struct tlr_conns *conns, bool counted,
+                         struct tlr_peer *peer)
 {
     struct tlr_worker *worker =
         TLR_CONTAINER_OF(conns, struct tlr_worker, conns);
 
     if (counted) {
-        unload(worker);
+        unload(worker, peer);
     }
     if (!worker->receiving) { /* else on_wake() looks, when it is through */
         end_if_empty(worker);
@@ -230,26 +242,71 @@ static void on_conn_gone(struct tlr_conns *conns, bool counted)
 
 /* ---- its own listeners ---------------------------------------------- */
 
-static bool own_reserve(struct tlr_listener *listener)
+/*
+ * Whoever has room again will say so: we ourselves, or the pool. (Without
+ * tlr_worker_unreserve(), which would wake us to try again, and so on.)
+ */
+static bool own_reserve(struct tlr_worker *worker)
 {
-    struct tlr_worker *worker = listener->owner;
-
-    return worker->callbacks->reserve(worker);
+    if (!tlr_worker_reserve(worker, worker->limit)) {
+        worker->waiting = true;
+        return false;
+    }
+    if (!worker->callbacks->reserve(worker)) {
+        atomic_fetch_sub(&worker->load, 1);
+        return false;
+    }
+    return true;
 }
 
-static void own_unreserve(struct tlr_listener *listener)
+static enum tlr_admission own_admit(struct tlr_listener *listener,
+                                    struct tlr_ticket *ticket)
 {
     struct tlr_worker *worker = listener->owner;
+    enum tlr_admission admission;
+    bool reserved = own_reserve(worker);
 
-    worker->callbacks->unreserve(worker);
+    ticket->worker = reserved ? worker : NULL;
+    admission = tlr_door_admit(worker->config->door, &worker->door, ticket,
+                               tlr_listener_is_emptying(listener));
+    if (reserved && ticket->worker == NULL) {
+        unload(worker, NULL);
+    }
+    return admission;
 }
 
-static void own_accepted(struct tlr_listener *listener, uv_os_sock_t sock)
+static void own_dismiss(struct tlr_listener *listener,
+                        const struct tlr_ticket *ticket)
 {
     struct tlr_worker *worker = listener->owner;
 
-    atomic_fetch_add(&worker->load, 1);
-    take(worker, sock);
+    tlr_door_dismiss(worker->config->door, ticket);
+    if (ticket->worker != NULL) {
+        unload(worker, NULL);
+    }
+}
+
+static void own_accepted(struct tlr_listener *listener,
+                         const struct tlr_ticket *ticket, uv_os_sock_t sock,
+                         const struct sockaddr_storage *address)
+{
+    struct tlr_worker *worker = listener->owner;
+    struct tlr_peer *peer;
+
+    if (tlr_door_enter(worker->config->door, &worker->door, ticket, sock,
+                       address, &peer)) {
+        take(worker, sock, peer);
+    } else if (ticket->worker != NULL) {
+        unload(worker, NULL);
+    }
+}
+
+static void own_trouble(struct tlr_listener *listener,
+                        enum tlr_accept_result result, int err)
+{
+    struct tlr_worker *worker = listener->owner;
+
+    tlr_door_trouble(worker->config->door, &worker->door, result, err);
 }
 
 static void own_enter(struct tlr_listener *listener)
@@ -279,9 +336,10 @@ static void own_closed(struct tlr_listener *listener)
 }
 
 static const struct tlr_listener_callbacks own_listener = {
-    .reserve = own_reserve,
-    .unreserve = own_unreserve,
+    .admit = own_admit,
+    .dismiss = own_dismiss,
     .accepted = own_accepted,
+    .trouble = own_trouble,
     .enter = own_enter,
     .leave = own_leave,
     .closed = own_closed,
@@ -319,6 +377,16 @@ static void resume(struct tlr_worker *worker)
     for (listener = worker->listeners; listener != NULL;
          listener = listener->next) {
         tlr_listener_resume(listener);
+    }
+}
+
+static void accept_from_now_on(struct tlr_worker *worker)
+{
+    struct tlr_listener *listener;
+
+    for (listener = worker->listeners; listener != NULL;
+         listener = listener->next) {
+        tlr_listener_start(listener);
     }
 }
 
@@ -367,8 +435,14 @@ static void obey(struct tlr_worker *worker, unsigned orders)
     if ((orders & TLR_ORDER_TURN) != 0) {
         answer(worker);
     }
+    if ((orders & TLR_ORDER_ACCEPT) != 0) {
+        accept_from_now_on(worker);
+    }
     if ((orders & TLR_ORDER_RESUME) != 0) {
         resume(worker);
+    }
+    if ((orders & TLR_ORDER_LEAVE) != 0) {
+        close_listeners(worker, false);
     }
     if ((orders & TLR_ORDER_DRAIN) != 0) {
         drain(worker);
@@ -480,6 +554,7 @@ int tlr_worker_init(struct tlr_worker *worker, uv_loop_t *loop)
     tlr_conns_init(&worker->conns, worker->loop, worker->index, on_conn_gone,
                    on_conns_closed);
     worker->conns.on_host = worker->kind == TLR_WORKER_HOST;
+    worker->conns.foreign = worker->kind != TLR_WORKER_OWN;
     return 0;
 
 err_after_reserve:
@@ -499,17 +574,14 @@ static void call_start(void *argument)
 /* On the thread of the loop. */
 static void begin(struct tlr_worker *worker)
 {
-    struct tlr_listener *listener;
-
     worker->conns.thread = tlr_handoff_thread_id();
     worker->started = true;
     atomic_store(&worker->watch.watched, worker->kind != TLR_WORKER_HOST);
     if (worker->config->on_worker_start != NULL) {
         tlr_conns_call(&worker->conns, call_start, worker);
     }
-    for (listener = worker->listeners; listener != NULL;
-         listener = listener->next) {
-        tlr_listener_start(listener);
+    if (!worker->config->held) {
+        accept_from_now_on(worker);
     }
 }
 
@@ -598,28 +670,55 @@ void tlr_worker_destroy(struct tlr_worker *worker)
 
 /* ---- from elsewhere ------------------------------------------------- */
 
-int tlr_worker_adopt(struct tlr_worker *worker, uv_os_sock_t sock)
+bool tlr_worker_reserve(struct tlr_worker *worker, uint64_t limit)
 {
-    struct tlr_message message = {.kind = TLR_MESSAGE_SOCKET};
-    int err;
+    uint64_t load = atomic_load(&worker->load);
 
-    message.to.sock = sock;
-    atomic_fetch_add(&worker->load, 1);
-    err = tlr_mailbox_post(&worker->mailbox, &message);
-    if (err != 0) {
-        atomic_fetch_sub(&worker->load, 1);
-    }
-    return err;
+    do {
+        if (limit > 0 && load >= limit) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&worker->load, &load, load + 1));
+    return true;
 }
 
-void tlr_worker_give(struct tlr_worker *worker, uv_os_sock_t sock)
+/* Its own listeners may have been denied that room, on their thread. */
+void tlr_worker_unreserve(struct tlr_worker *worker)
 {
+    atomic_fetch_sub(&worker->load, 1);
+    if (worker->limit > 0) {
+        tlr_worker_order(worker, TLR_ORDER_RESUME);
+    }
+}
+
+int tlr_worker_adopt(struct tlr_worker *worker, uv_os_sock_t sock,
+                     struct tlr_peer *peer)
+{
+    struct tlr_message message = {.kind = TLR_MESSAGE_SOCKET, .data = peer};
+
+    message.to.sock = sock;
+    return tlr_mailbox_post(&worker->mailbox, &message);
+}
+
+void tlr_worker_give(struct tlr_worker *worker, uv_os_sock_t sock,
+                     struct tlr_peer *peer)
+{
+    int err;
+
     if (worker->kind == TLR_WORKER_HOST) {
-        atomic_fetch_add(&worker->load, 1);
-        take(worker, sock);
-    } else if (tlr_worker_adopt(worker, sock) != 0) {
-        tlr_handoff_close(sock);
+        take(worker, sock, peer);
+        return;
+    }
+    err = tlr_worker_adopt(worker, sock, peer);
+    if (err != 0) {
+        tlr_handoff_reset(sock);
         tlr_tally_add(&worker->refused, 1);
+        if (err == UV_ENOMEM) {
+            tlr_tally_add(&worker->refused_memory, 1);
+            tlr_config_warn(worker->config, TLR_WARNING_MEMORY, err);
+        }
+        tlr_door_leave(worker->config->door, peer);
+        tlr_worker_unreserve(worker);
         worker->callbacks->unreserve(worker);
     }
 }
@@ -636,6 +735,7 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     uint64_t all_closed = 0;
     int i;
 
+    memset(counters, 0, sizeof(*counters));
     /* Closed before accepted: the difference cannot fall below 0. */
     for (i = 0; i < TLR_CAUSES; i++) {
         counters->closed[i] = tlr_tally_get(&tally->closed[i]);
@@ -645,6 +745,8 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     counters->open = counters->accepted - all_closed;
     counters->refused =
         tlr_tally_get(&tally->refused) + tlr_tally_get(&worker->refused);
+    counters->refused_memory = tlr_tally_get(&tally->refused_memory) +
+                               tlr_tally_get(&worker->refused_memory);
     counters->reads = tlr_tally_get(&tally->reads);
     counters->writes = tlr_tally_get(&tally->writes);
     counters->bytes_in = tlr_tally_get(&tally->bytes_in);
@@ -652,6 +754,9 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     counters->emulated = tlr_tally_get(&tally->emulated);
     counters->connected = tlr_tally_get(&tally->connected);
     counters->posts = tlr_tally_get(&tally->posts);
+    counters->queued = tlr_tally_get(&tally->queued);
+    counters->queue_refused = tlr_tally_get(&tally->queue_refused);
     counters->posts_refused = tlr_tally_get(&worker->mailbox.denied);
     counters->stalls = tlr_tally_get(&worker->watch.stalls);
+    tlr_door_tally_read(&worker->door, counters);
 }

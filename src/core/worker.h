@@ -11,6 +11,7 @@
 #define TLR_WORKER_H
 
 #include "conns.h"
+#include "door.h"
 #include "listener.h"
 #include "mailbox.h"
 
@@ -21,6 +22,8 @@
 #define TLR_ORDER_RESUME 8u /* there is room again: own listeners go on */
 #define TLR_ORDER_END 16u   /* after FINISH: end, once it is empty */
 #define TLR_ORDER_TURN 32u  /* say that the loop turns: see watchdog.h */
+#define TLR_ORDER_ACCEPT 64u /* own listeners begin, if config->held */
+#define TLR_ORDER_LEAVE 128u /* own listeners close, whatever is queued */
 
 struct tlr_worker;
 
@@ -64,6 +67,8 @@ struct tlr_worker {
     bool idle;                      /* and the callback for that */
     bool ending;                    /* it had the order to end */
     bool receiving;                 /* messages are being worked through */
+    bool waiting; /* its own listeners do, for room on this worker */
+    uint64_t limit; /* of `load`, if it has listeners of its own; 0: none */
     const struct tlr_worker_callbacks *callbacks;
     void *owner;
     /*
@@ -72,9 +77,11 @@ struct tlr_worker {
      */
     char before[TLR_CACHE_LINE];
     _Atomic uint64_t load;
-    _Atomic uint64_t refused; /* by the host: the mailbox had no memory */
+    _Atomic uint64_t refused; /* by the host: the mailbox did not take it */
+    _Atomic uint64_t refused_memory; /* of these: there was none */
     struct tlr_watch watch;
     char after[TLR_CACHE_LINE];
+    struct tlr_door_tally door; /* of its own listeners */
 };
 
 /*
@@ -119,16 +126,27 @@ void tlr_worker_ref(struct tlr_worker *worker, bool ref);
 void tlr_worker_destroy(struct tlr_worker *worker);
 
 /*
- * From the host's thread: gives it a connection that was accepted, and for which
- * room is reserved. Takes the socket.
+ * From any thread: room for one more connection, if it has less than `limit`
+ * (0: none).
  */
-void tlr_worker_give(struct tlr_worker *worker, uv_os_sock_t sock);
+bool tlr_worker_reserve(struct tlr_worker *worker, uint64_t limit);
+
+/* The room is not needed. */
+void tlr_worker_unreserve(struct tlr_worker *worker);
 
 /*
- * From any thread: the same, but as a message always. When it fails the socket
- * and the reservation are the caller's. Errors: tlr_mailbox_post().
+ * From the host's thread: gives it a connection that was accepted, and for which
+ * room is reserved, of a peer that is counted. Takes all three.
  */
-int tlr_worker_adopt(struct tlr_worker *worker, uv_os_sock_t sock);
+void tlr_worker_give(struct tlr_worker *worker, uv_os_sock_t sock,
+                     struct tlr_peer *peer);
+
+/*
+ * From any thread: the same, but as a message always. When it fails they are the
+ * caller's. Errors: tlr_mailbox_post().
+ */
+int tlr_worker_adopt(struct tlr_worker *worker, uv_os_sock_t sock,
+                     struct tlr_peer *peer);
 
 /* From any thread. */
 void tlr_worker_order(struct tlr_worker *worker, unsigned orders);

@@ -2,6 +2,7 @@
 /* See options.h. */
 #include "options.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/parse.h"
@@ -10,6 +11,8 @@
 #define DEFAULT_DRAIN 10000
 #define YEAR_MS (365ull * 24 * 3600 * 1000)
 #define LOOPS_MOST 1024
+#define RULES_MOST 65536
+#define NETWORK_LENGTH 64 /* longer than any that makes sense */
 
 /* In the order of enum tlr_balance. */
 static const char *const balances[] = {"least", "rr", "reuseport", NULL};
@@ -61,6 +64,79 @@ static int apply_loops(const struct tlr_cli_option *option, const char *value,
     return 0;
 }
 
+static int add_rule(struct tlr_echo_rules *rules,
+                    const struct tlr_access_rule *rule,
+                    struct tlr_cli_text *complaint)
+{
+    struct tlr_access_rule *items;
+
+    if (rules->count == RULES_MOST) {
+        tlr_cli_text_add(complaint, "takes no more than %d networks",
+                         RULES_MOST);
+        return UV_EINVAL;
+    }
+    if ((rules->count & (rules->count - 1)) == 0) { /* 0, 1, 2, 4, 8 … */
+        items = realloc(rules->items, (rules->count == 0 ? 1 : rules->count) *
+                                          2 * sizeof(*items));
+        if (items == NULL) {
+            tlr_cli_text_add(complaint, "takes more memory than there is");
+            return UV_EINVAL;
+        }
+        rules->items = items;
+    }
+    rules->items[rules->count++] = *rule;
+    return 0;
+}
+
+/* One of a list, which ends at a comma or with the text. */
+static int apply_network(struct tlr_echo_rules *rules, int allow,
+                         const char *text, size_t length,
+                         struct tlr_cli_text *complaint)
+{
+    struct tlr_access_rule rule;
+    char network[NETWORK_LENGTH];
+
+    if (length < sizeof(network)) {
+        memcpy(network, text, length);
+        network[length] = '\0';
+        if (tlr_access_parse(network, allow, &rule) == 0) {
+            return add_rule(rules, &rule, complaint);
+        }
+    }
+    tlr_cli_text_add(complaint,
+                     "wants addresses, or networks without bits beyond the "
+                     "prefix, such as 10.0.0.0/8,2001:db8::/32, not \"%.*s\"",
+                     (int)length, text);
+    return UV_EINVAL;
+}
+
+static int apply_networks(const struct tlr_cli_option *option, int allow,
+                          const char *value, struct tlr_cli_text *complaint)
+{
+    size_t length = strcspn(value, ",");
+    int err =
+        apply_network(option->target, allow, value, length, complaint);
+
+    while (err == 0 && value[length] == ',') {
+        value += length + 1;
+        length = strcspn(value, ",");
+        err = apply_network(option->target, allow, value, length, complaint);
+    }
+    return err;
+}
+
+static int apply_allow(const struct tlr_cli_option *option, const char *value,
+                       struct tlr_cli_text *complaint)
+{
+    return apply_networks(option, 1, value, complaint);
+}
+
+static int apply_deny(const struct tlr_cli_option *option, const char *value,
+                      struct tlr_cli_text *complaint)
+{
+    return apply_networks(option, 0, value, complaint);
+}
+
 static bool parse(struct tlr_echo_options *options, int argc,
                   char *const *argv, int *status)
 {
@@ -96,7 +172,7 @@ static bool parse(struct tlr_echo_options *options, int argc,
         {.name = "--max-per-peer", .argument = "N|auto",
          .help = "connections open at a time from one IPv4 address, or one "
                  "IPv6 /64; further ones are closed; 0 for no limit; auto for "
-                 "7/8 of --max-connections (auto)",
+                 "7/8 of --max-connections from 1000 on, but loopback (auto)",
          .apply = apply_limit, .target = &options->max_per_peer},
         {.name = "--accept-rate", .argument = "N",
          .help = "connections accepted in a second; 0 for no limit (50000)",
@@ -112,6 +188,14 @@ static bool parse(struct tlr_echo_options *options, int argc,
                  "queue, or is closed (wait)",
          .apply = tlr_cli_apply_choice, .target = &options->at_limit,
          .choices = at_limits},
+        {.name = "--allow", .argument = "NETWORK",
+         .help = "who may connect, as in 10.0.0.0/8 or 2001:db8::/32,::1; "
+                 "nobody else then may; the smallest network decides that an "
+                 "address is in; may be given several times",
+         .apply = apply_allow, .target = &options->access, .repeats = true},
+        {.name = "--deny", .argument = "NETWORK",
+         .help = "who may not; written and decided in the same way",
+         .apply = apply_deny, .target = &options->access, .repeats = true},
         {.name = "--max-queued", .argument = "SIZE",
          .help = "output that all connections together may have waiting; 0 "
                  "for an eighth of the memory (0)",
@@ -144,6 +228,20 @@ static bool parse(struct tlr_echo_options *options, int argc,
                  "to finish before they are closed (10)",
          .apply = tlr_cli_apply_seconds, .target = &options->drain,
          .max = YEAR_MS},
+        {.name = "--stall-time", .argument = "SECONDS",
+         .help = "say so, and give it no connections, when a loop has not "
+                 "turned for so long; 0 not to look (1)",
+         .apply = tlr_cli_apply_seconds, .target = &options->stall_time,
+         .max = UINT32_MAX},
+        {.name = "--takeover", .argument = "PATH",
+         .help = "take the listening sockets over from the teller-echo that "
+                 "offers them at this path, which then drains; if there is "
+                 "none, --listen; and offer them there to the next one (not "
+                 "on Windows)",
+         .apply = tlr_cli_apply_string, .target = &options->takeover},
+        {.name = "--user", .argument = "NAME[:GROUP]",
+         .help = "as root: become this user once it listens (not on Windows)",
+         .apply = tlr_cli_apply_string, .target = &options->user},
         {.name = "--stats", .argument = "SECONDS",
          .help = "print a line of figures this often; 0 for never (0)",
          .apply = tlr_cli_apply_seconds, .target = &options->stats,
@@ -187,13 +285,20 @@ bool tlr_echo_options_read(struct tlr_echo_options *options,
     options->max_per_peer = defaults.max_per_peer;
     options->accept_rate = defaults.accept_rate;
     options->write_rate = defaults.write_rate;
+    options->stall_time = defaults.stall_time;
     options->read_buffer = defaults.read_buffer;
     options->drain = DEFAULT_DRAIN;
-    if (!parse(options, argc, argv, status)) {
-        return false;
-    }
+    return parse(options, argc, argv, status);
+}
+
+void tlr_echo_options_default_listen(struct tlr_echo_options *options)
+{
     if (options->listen.count == 0) {
         options->listen.items[options->listen.count++] = DEFAULT_LISTEN;
     }
-    return true;
+}
+
+void tlr_echo_options_free(struct tlr_echo_options *options)
+{
+    free(options->access.items);
 }

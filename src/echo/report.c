@@ -175,6 +175,50 @@ void tlr_echo_report_listening(struct tlr_echo_report *report, int loops)
     print(&text);
 }
 
+void tlr_echo_report_took_over(struct tlr_echo_report *report, int64_t pid)
+{
+    unsigned addresses = tlr_server_addresses(report->server);
+    struct tlr_cli_text text = {0};
+    struct tlr_cli_json json = {.text = &text};
+
+    if (report->quiet) {
+        return;
+    }
+    if (report->json) {
+        tlr_cli_json_open(&json, NULL, '{');
+        tlr_cli_json_string(&json, "event", "took over");
+        tlr_cli_json_u64(&json, "addresses", addresses);
+        tlr_cli_json_u64(&json, "pid", (uint64_t)pid);
+        tlr_cli_json_close(&json);
+        tlr_cli_text_add(&text, "\n");
+    } else {
+        tlr_cli_text_add(&text,
+                         "took over %u address%s from process %" PRId64 "\n",
+                         addresses, addresses == 1 ? "" : "es", pid);
+    }
+    print(&text);
+}
+
+void tlr_echo_report_taken_over(struct tlr_echo_report *report, int64_t pid)
+{
+    struct tlr_cli_text text = {0};
+    struct tlr_cli_json json = {.text = &text};
+
+    if (report->quiet) {
+        return;
+    }
+    if (report->json) {
+        tlr_cli_json_open(&json, NULL, '{');
+        tlr_cli_json_string(&json, "event", "taken over");
+        tlr_cli_json_u64(&json, "pid", (uint64_t)pid);
+        tlr_cli_json_close(&json);
+        tlr_cli_text_add(&text, "\n");
+    } else {
+        tlr_cli_text_add(&text, "process %" PRId64 " has taken over\n", pid);
+    }
+    print(&text);
+}
+
 /* ---- figures -------------------------------------------------------- */
 
 static void counters_json(struct tlr_cli_json *json,
@@ -358,6 +402,71 @@ void tlr_echo_report_stall(struct tlr_echo_report *report, unsigned worker,
                       worker, (double)ms / 1e3);
     } else if (!report->quiet) {
         stall_json(worker, ms, over, &text);
+        print(&text);
+    }
+}
+
+/* In JSON, and for people. */
+static const char *const warnings[TLR_WARNINGS][2] = {
+    [TLR_WARNING_DESCRIPTORS] = {"descriptors", "out of descriptors"},
+    [TLR_WARNING_MEMORY] = {"memory", "out of memory"},
+    [TLR_WARNING_ACCEPT] = {"accept", "accepting failed"},
+    [TLR_WARNING_CONNECTIONS] = {"connections",
+                                 "the limit of connections is reached"},
+    [TLR_WARNING_PEER] = {"peer", "too many connections from one peer"},
+    [TLR_WARNING_RATE] = {"rate", "connections come faster than the accept "
+                                  "rate"},
+    [TLR_WARNING_QUEUED] = {"queued", "too much output is queued"},
+};
+
+/* seconds: since the last one of its kind; 0: it is the first. */
+static void warning_json(const struct tlr_warning *warning, double seconds,
+                         struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+
+    tlr_cli_json_open(&json, NULL, '{');
+    tlr_cli_json_string(&json, "event", "warning");
+    tlr_cli_json_string(&json, "kind", warnings[warning->kind][0]);
+    if (warning->error != 0) {
+        tlr_cli_json_string(&json, "error", uv_err_name(warning->error));
+    }
+    tlr_cli_json_u64(&json, "times", warning->times);
+    tlr_cli_json_double(&json, "seconds", seconds, 3);
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
+static void warning_text(const struct tlr_warning *warning, double seconds,
+                         struct tlr_cli_text *text)
+{
+    tlr_cli_text_add(text, "teller-echo: %s", warnings[warning->kind][1]);
+    if (warning->error != 0) {
+        tlr_cli_text_add(text, " (%s)", uv_err_name(warning->error));
+    }
+    tlr_cli_text_add(text, ", %" PRIu64 " time%s", warning->times,
+                     warning->times == 1 ? "" : "s");
+    if (seconds > 0) {
+        tlr_cli_text_add(text, " in %.1f s", seconds);
+    }
+    tlr_cli_text_add(text, "\n");
+}
+
+/* For people it is on stderr, with the errors. */
+void tlr_echo_report_warning(struct tlr_echo_report *report,
+                             const struct tlr_warning *warning)
+{
+    uint64_t *last = &report->warned[warning->kind];
+    double seconds = *last == 0 ? 0 : seconds_since(*last);
+    struct tlr_cli_text text = {0};
+
+    *last = uv_hrtime();
+    if (!report->json) {
+        warning_text(warning, seconds, &text);
+        (void)tlr_cli_text_print(&text, stderr); /* there is nobody else */
+        tlr_cli_text_free(&text);
+    } else if (!report->quiet) {
+        warning_json(warning, seconds, &text);
         print(&text);
     }
 }

@@ -17,6 +17,7 @@ struct tlr_echo_report {
     uint64_t started;             /* uv_hrtime() */
     uint64_t last;                /* uv_hrtime() of the line before */
     struct tlr_counters last_sum; /* and its figures */
+    uint64_t warned[TLR_WARNINGS]; /* uv_hrtime() of the last of a kind */
 };
 
 /* Borrows the server for as long as it is used. */
@@ -26,6 +27,12 @@ void tlr_echo_report_init(struct tlr_echo_report *report,
 
 /* The server has started; `loops` as in tlr_options. */
 void tlr_echo_report_listening(struct tlr_echo_report *report, int loops);
+
+/* And before that has taken over from process `pid`. */
+void tlr_echo_report_took_over(struct tlr_echo_report *report, int64_t pid);
+
+/* Process `pid` has taken over. */
+void tlr_echo_report_taken_over(struct tlr_echo_report *report, int64_t pid);
 
 /* The figures since the last of these lines. */
 void tlr_echo_report_figures(struct tlr_echo_report *report);
@@ -39,6 +46,10 @@ void tlr_echo_report_progress(struct tlr_echo_report *report);
 /* A loop has not turned for so many milliseconds; over: it turns again. */
 void tlr_echo_report_stall(struct tlr_echo_report *report, unsigned worker,
                            uint64_t ms, bool over);
+
+/* Something runs out, or a limit is reached. */
+void tlr_echo_report_warning(struct tlr_echo_report *report,
+                             const struct tlr_warning *warning);
 
 /* It has stopped. */
 void tlr_echo_report_summary(struct tlr_echo_report *report);

@@ -174,6 +174,17 @@ check_headers_only() { # TREE
   ok "$1: links no libuv, and leaves its functions to the host"
 }
 
+# The flags that make teller hard to attack are not forced on who takes it in.
+check_flags() { # TREE
+  commands=$out/$1/compile_commands.json
+  hard='fstack-protector-strong|fPIE|_FORTIFY_SOURCE|fcf-protection'
+  grep '"command".*server\.c' "$commands" | grep -qE "$hard" ||
+    die "$1: teller is not compiled with the flags of TellerHardening.cmake"
+  ! grep '"command".*host\.c' "$commands" | grep -E "$hard" ||
+    die "$1: its own files are compiled with flags of teller's"
+  ok "$1: hardening flags for teller, none for its host"
+}
+
 # Two libuvs in a program crash it: this is refused, and says what to do.
 two_libuvs() {
   if cmake -S "$hosts/own-libuv" -B "$out/own-libuv" "-DTELLER_SOURCE=$root" \
@@ -270,7 +281,9 @@ check_programs shared
 build_host package-shared cmake-package "-DCMAKE_PREFIX_PATH=$out/shared/prefix"
 pkg_config_host pkg-config-shared shared
 
-build_host subdirectory-static subdirectory "-DTELLER_SOURCE=$root"
+build_host subdirectory-static subdirectory "-DTELLER_SOURCE=$root" \
+  -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+check_flags subdirectory-static
 build_host subdirectory-shared subdirectory "-DTELLER_SOURCE=$root" \
   -DBUILD_SHARED_LIBS=ON
 

@@ -20,8 +20,8 @@
  * woken once more. Where another lock is taken under the pool's mutex that is
  * modelled as a lock.
  *
- * Left out are memory that runs out, listeners of the workers' own, the order
- * of messages, TLR_LOOPS_HOST, where all is on one thread, and time: a deadline
+ * Left out are memory that runs out, limits but max_connections, listeners of
+ * the workers' own, the order of messages, TLR_LOOPS_HOST, where all is on one thread, and time: a deadline
  * may pass whenever it is set.
  */
 
@@ -275,11 +275,10 @@ inline wake_if_full() {
 /* pool.c:tlr_pool_unreserve */
 inline pool_unreserve() {
     if
-    :: limit > 0 ->
-        d_step { touch(); assert(total > 0); total-- };
-        wake_if_full() /* point pool_unreserved */
+    :: limit > 0 -> d_step { touch(); assert(total > 0); total-- }
     :: else
-    fi
+    fi;
+    wake_if_full() /* point pool_unreserved */
 }
 
 /* pool.c:tlr_pool_order */
