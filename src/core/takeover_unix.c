@@ -105,7 +105,7 @@ static int look_at(const char *path)
 /* Full queues are somebody's, too. */
 static bool is_in_use(const struct sockaddr_un *address)
 {
-    int sock;
+    int sock = -1;
     bool used;
 
     if (open_socket(&sock) != 0) {
@@ -247,7 +247,7 @@ static int peer_user(int link, uid_t *user)
 
 static int check_peer(int link)
 {
-    uid_t user;
+    uid_t user = (uid_t)-1;
     int err = peer_user(link, &user);
 
     if (err != 0) {
@@ -348,12 +348,13 @@ int tlr_takeover_send(uv_os_sock_t link,
                       const struct tlr_takeover_message *message,
                       const uv_os_sock_t *socks)
 {
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): not const, and only read */
     struct iovec bytes = {(void *)(uintptr_t)message, sizeof(*message)};
     struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
     union control control;
     ssize_t sent;
 
-    if (message->count > 0) {
+    if (socks != NULL && message->count > 0) {
         attach(&header, &control, socks, message->count);
     }
     do {

@@ -33,7 +33,7 @@ void tlr_warnings_note(struct tlr_warnings *warnings,
     }
 }
 
-static void tell(struct tlr_warnings *warnings, enum tlr_warning_kind kind,
+static void tell_of(struct tlr_warnings *warnings, enum tlr_warning_kind kind,
                  uint64_t now)
 {
     struct tlr_warning warning = {.kind = kind};
@@ -67,7 +67,7 @@ void tlr_warnings_tell(struct tlr_warnings *warnings)
             continue;
         }
         if (warnings->told[kind] == 0 || due <= now) {
-            tell(warnings, (enum tlr_warning_kind)kind, now);
+            tell_of(warnings, (enum tlr_warning_kind)kind, now);
         } else if (due - now < wait) {
             wait = due - now;
         }
