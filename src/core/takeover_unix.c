@@ -336,7 +336,7 @@ static void attach(struct msghdr *header, union control *control,
     memset(control, 0, sizeof(*control));
     header->msg_control = control->bytes;
     header->msg_controllen = CMSG_SPACE(count * sizeof(int));
-    part = CMSG_FIRSTHDR(header);
+    part = &control->header; /* the first */
     part->cmsg_level = SOL_SOCKET;
     part->cmsg_type = SCM_RIGHTS;
     part->cmsg_len = CMSG_LEN(count * sizeof(int));
