@@ -29,8 +29,13 @@ tool_clang() {
 # mingw's gcc 12 believes that what GetProcAddress() returned is uninitialized.
 tool_gcc() {
   local cc=(gcc "${flags[@]}")
-  case $1 in *_win.c) cc=(x86_64-w64-mingw32-gcc "${windows[@]}"
-    -Wno-analyzer-use-of-uninitialized-value) ;; esac
+  case $1 in
+    *_win.c)
+      cc=(x86_64-w64-mingw32-gcc "${windows[@]}"
+        -Wno-analyzer-use-of-uninitialized-value) ;;
+    # gcc 12 loses sight of what realloc() has moved, two callers up.
+    src/echo/options.c) cc+=(-Wno-analyzer-malloc-leak) ;;
+  esac
   "${cc[@]}" -O0 -fanalyzer -Werror -c -o /dev/null "$1"
 }
 
