@@ -38,9 +38,15 @@ INSTRUCTIONS = {      # per round trip, in user space: teller's, and all
     "64 B x 50": (350, 900),
     "64 B x 50, depth 16": (30, 90),
     "16 KiB x 50": (350, 900),
+    "64 B x 50, timeouts": (470, 1020),
 }
 
 # --- what is measured ---------------------------------------------------------
+
+# The watchdog wakes each loop four times a second, however much there is to do:
+# under strace and valgrind, which are slow, that would look like a cost of each
+# round trip.
+UNWATCHED = ("--stall-time", "0")
 
 CASES = {  # size x connections
     "64 B x 1": {"connections": 1, "size": 64, "depth": 1},
@@ -48,6 +54,8 @@ CASES = {  # size x connections
     "64 B x 50, depth 16": {"connections": 50, "size": 64, "depth": 16},
     "16 KiB x 50": {"connections": 50, "size": 16384, "depth": 1},
 }
+TIMEOUTS = ("--idle-timeout", "60", "--write-timeout", "30", "--max-lifetime",
+            "3600")
 SHORT = 2000          # round trips of a short run over all connections, times
                       # the depth, so that there are about as many reads
 LONG = 52000          # and of a long one: accepting 50 connections may take 150
@@ -90,13 +98,14 @@ class Report:
                                f"the budget is {budget:.6g}")
 
 
-def runs(folder, case, long, **how):
+def runs(folder, case, long, options=(), **how):
     """A short and a long run, each with a server of its own.
 
     Yields the round trips of each once its server has stopped.
     """
     for total in (SHORT, long):
-        with Echo(folder, "--loops", "1", **how) as echo:
+        with Echo(folder, "--loops", "1", *UNWATCHED, *options,
+                  **how) as echo:
             each = total * case["depth"] // case["connections"]
             done = load(folder, echo.address, round_trips=each, **case)
             summary = echo.stop()
@@ -266,7 +275,8 @@ def idle_costs(folder, loops, speak_every, scratch):
     counted = Allocations(folder, scratch)
     first = None
     costs = []
-    with Echo(folder, "--loops", str(loops), env=counted.env) as echo:
+    with Echo(folder, "--loops", str(loops), *UNWATCHED,
+              env=counted.env) as echo:
         for held in hold(echo.address, IDLE, speak_every):
             now = counted.now()
             now["resident"] = resident(echo.pid)
@@ -321,8 +331,10 @@ def instructions(folder, report, long, scratch):
     modules = ("teller", "libuv", "libc")
     report.row("", [*modules, "others", "sum", "teller may", "all may"])
     costs = {}
-    for name, case in CASES.items():
-        costs[name] = count_instructions(folder, case, long, scratch)
+    variants = [(name, case, ()) for name, case in CASES.items()]
+    variants.append((f"{TOP_OF}, timeouts", CASES[TOP_OF], TIMEOUTS))
+    for name, case, options in variants:
+        costs[name] = count_instructions(folder, case, long, scratch, options)
         total = sum(costs[name].values())
         shares = dict.fromkeys(modules, 0)
         for (module, _), count in costs[name].items():
@@ -342,12 +354,12 @@ def instructions(folder, report, long, scratch):
     top_functions(report, costs[TOP_OF])
 
 
-def count_instructions(folder, case, long, scratch):
+def count_instructions(folder, case, long, scratch, options=()):
     file = scratch / "callgrind"
     measured = []
     tool = ["valgrind", "--quiet", "--tool=callgrind",
             f"--callgrind-out-file={file}"]
-    for trips in runs(folder, case, long, prefix=tool):
+    for trips in runs(folder, case, long, options, prefix=tool):
         costs = Counter()
         for (module, function), count in callgrind.self_costs(file).items():
             costs[whose(module, function), function] += count

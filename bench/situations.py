@@ -145,21 +145,27 @@ def node():
         program, str(PEERS / "node_echo.js"), str(port)], version)
 
 
-def kinds(folder, scratch):
-    yield teller(folder)
-    for name, peer in (
-            ("libevent", compiled(
-                "libevent", "libevent_echo.c", ["cc"], ["-levent"],
-                "#include <event2/event-config.h>\nEVENT__VERSION\n",
-                scratch)),
-            ("asio", compiled(
-                "asio", "asio_echo.cpp", ["c++", "-xc++"], ["-lpthread"],
-                "#include <asio/version.hpp>\nASIO_VERSION\n", scratch)),
-            ("node", node())):
-        if peer is None:
-            say(f"{name} is not here, and left out")
-        else:
-            yield peer
+def libevent(scratch):
+    return compiled("libevent", "libevent_echo.c", ["cc"], ["-levent"],
+                    "#include <event2/event-config.h>\nEVENT__VERSION\n",
+                    scratch)
+
+
+def asio(scratch):
+    return compiled("asio", "asio_echo.cpp", ["c++", "-xc++"], ["-lpthread"],
+                    "#include <asio/version.hpp>\nASIO_VERSION\n", scratch)
+
+
+def kinds(only, folder, scratch):
+    for name, make in (("teller", lambda: teller(folder)),
+                       ("libevent", lambda: libevent(scratch)),
+                       ("asio", lambda: asio(scratch)), ("node", node)):
+        if only in (None, name):
+            kind = make()
+            if kind is None:
+                say(f"{name} is not here, and left out")
+            else:
+                yield kind
 
 
 # --- clients ------------------------------------------------------------------
@@ -420,9 +426,7 @@ SITUATIONS = {
 
 
 def run(options, folder, results, scratch):
-    for kind in kinds(folder, scratch):
-        if options.server not in (None, kind.name):
-            continue
+    for kind in kinds(options.server, folder, scratch):
         for name, (situation, _) in SITUATIONS.items():
             if options.only not in (None, name):
                 continue

@@ -65,6 +65,7 @@ missing() {
       certificates)
         [ -e /etc/ssl/certs/ca-certificates.crt ] || ! old_libuv ;;
       mingw) has x86_64-w64-mingw32-gcc ;;
+      libfuzzer) has_libfuzzer ;;
       wine) has wine64 || has /usr/lib/wine/wine64 || has wine ;;
       node) has node || has nodejs ;;
       node-headers) [ -e /usr/include/node/node_api.h ] ;;
@@ -74,6 +75,11 @@ missing() {
       *) has "$need" ;;
     esac || printf '%s ' "$need"
   done
+}
+
+has_libfuzzer() {
+  has clang && echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+    clang -fsanitize=fuzzer -xc - -o /dev/null >/dev/null 2>&1
 }
 
 # A libuv is here, and older than 1.44: CMake then clones a newer one.
@@ -96,11 +102,12 @@ manager() {
 packages() {
   case $1 in
     apt-get) names='ninja=ninja-build cc=gcc c++=g++ libc=libc6-dev libuv=libuv1-dev
+      libfuzzer=libclang-rt-dev
       cmocka=libcmocka-dev llvm-cov=llvm certificates=ca-certificates
       dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
       wine=wine64 node=nodejs node-headers=libnode-dev
       luajit-headers=libluajit-5.1-dev redis-cli=redis-tools luv=lua-luv nvim=neovim
-      uvloop=python3-uvloop ip=iproute2 tc=iproute2 ss=iproute2 nft=nftables' ;;
+      uvloop=python3-uvloop ip=iproute2 tc=iproute2 ss=iproute2 nft=nftables systemd-analyze=systemd' ;;
     dnf) names='ninja=ninja-build cc=gcc c++=gcc-c++ libc=glibc-devel
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel
       certificates=ca-certificates' ;;

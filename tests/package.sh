@@ -70,7 +70,9 @@ dpkg-deb --contents "$deb" >"$out/contents"
 for file in bin/teller-echo bin/teller-load include/teller.h \
   'lib/.*libteller\.so' 'lib/.*/tellerConfig\.cmake' 'lib/.*/teller\.pc' \
   share/man/man1/teller-echo.1 share/man/man1/teller-load.1 \
-  share/man/man3/teller.3 share/doc/teller/LICENSE; do
+  share/man/man3/teller.3 share/doc/teller/LICENSE \
+  'lib/systemd/system/teller-echo\.service' \
+  'lib/systemd/system/teller-echo\.socket'; do
   grep -qE " \./usr/$file( |$)" "$out/contents" ||
     die "$deb has no $file"
 done

@@ -71,6 +71,17 @@ static void on_client_read(
     }
 }
 
+void client_stop_reading(struct client *client)
+{
+    (void)uv_read_stop((uv_stream_t *)&client->tcp); /* always 0 */
+}
+
+void client_read_on(struct client *client)
+{
+    assert_int_equal(uv_read_start((uv_stream_t *)&client->tcp, on_alloc,
+        on_client_read), 0);
+}
+
 /* One may be connected to oneself, by a port that is free and was chosen for
  * our side too: that is nobody listening. */
 static bool is_self(const uv_tcp_t *tcp)

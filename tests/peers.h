@@ -45,6 +45,10 @@ void client_echo(struct client *client, size_t size);
 /* Half-closes behind what was sent, and waits for the rest and UV_EOF. */
 void client_finish(struct client *client);
 
+/* Does not read from now on; and reads again. */
+void client_stop_reading(struct client *client);
+void client_read_on(struct client *client);
+
 /* Waits until the other side has ended it; returns UV_EOF or the error. */
 int client_wait_end(struct client *client);
 

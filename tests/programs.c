@@ -60,14 +60,17 @@ int program_try(struct scene *scene, const char *const *args,
 {
     struct program *program = scene_alloc(scene, sizeof(*program));
     uv_process_options_t options = *more;
-    uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE}};
+    uv_stdio_container_t stdio[3 + EXTRA_MOST] = {{.flags = UV_IGNORE}};
+    for (int i = 3; i < more->stdio_count; i++) {
+        stdio[i] = more->stdio[i];
+    }
     stdio[1] = open_pipe(scene, &program->out);
     stdio[2] = open_pipe(scene, &program->err);
     options.file = args[0];
     options.args = (char **)(uintptr_t)args; /* libuv does not write there */
     options.exit_cb = on_exited;
     options.stdio = stdio;
-    options.stdio_count = 3;
+    options.stdio_count = more->stdio_count > 3 ? more->stdio_count : 3;
     /* A console of its own, without a window: see programs_win.c. */
     options.flags |= UV_PROCESS_WINDOWS_HIDE;
     program->scene = scene;

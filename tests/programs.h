@@ -129,7 +129,11 @@ int programs_make_public_folder(char *path, size_t size);
 /* Whether uv_spawn may well succeed if tried again after this error. */
 bool programs_may_start_after(int err);
 
-/* program_start with more options; those set by it are overwritten. */
+/* What a program may inherit beside its standard streams. */
+enum { EXTRA_MOST = 4 };
+
+/* program_start with more options; those set by it are overwritten, but of
+ * stdio from 3 on. */
 int program_try(struct scene *scene, const char *const *args,
     const uv_process_options_t *more, struct program **program);
 

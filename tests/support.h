@@ -235,6 +235,9 @@ unsigned accepts_to_fail(void);
 void thread_name(char *name, size_t size);
 size_t thread_stack_size(void);
 
+/* Whether a write shows how far it has got, and not only when it is done. */
+bool writes_show_progress(void);
+
 /*
  * Whether a read tells a reset that came before it. Wine 8's says the stream
  * has ended (its server reads the error off the socket, and so loses it).

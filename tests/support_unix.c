@@ -106,6 +106,11 @@ bool limit_descriptors(size_t more)
     return true;
 }
 
+bool writes_show_progress(void)
+{
+    return true;
+}
+
 bool late_resets_are_told(void)
 {
     return true;

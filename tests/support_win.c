@@ -88,6 +88,11 @@ bool limit_descriptors(size_t more)
     return false;
 }
 
+bool writes_show_progress(void)
+{
+    return false;
+}
+
 bool late_resets_are_told(void)
 {
     HMODULE ntdll = GetModuleHandleA("ntdll.dll");

@@ -955,6 +955,41 @@ static void with_the_host_loop_all_of_them_do(void **state)
     client_close(f, &client);
 }
 
+static void split_open(struct tlr_conn *conn)
+{
+    must_be_inside(true);
+    atomic_fetch_add(&opened, 1);
+    (void)tlr_read_exactly(conn, 1); /* cannot fail here */
+}
+
+static void split_read(struct tlr_conn *conn, ssize_t nread, char *data)
+{
+    must_be_inside(true);
+    if (nread < 0 || tlr_send(conn, data, (size_t)nread) != 0 ||
+        tlr_read(conn) != 0) {
+        tlr_close(conn);
+    }
+}
+
+/* What is left over from a read comes by another way than what is received. */
+static void the_rest_of_a_read_goes_over_it_once(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    prepare_trampoline(f);
+    f->options.loops = TLR_LOOPS_HOST;
+    f->options.handler.on_open = split_open;
+    f->options.handler.on_read = split_read;
+    start_server(f);
+    client_connect(f, &client);
+    client_send(&client, "abc", 3);
+    client_wait(f, &client, 3);
+    assert_int_equal(counters_of(f, TLR_ALL_WORKERS).reads, 2);
+    assert_int_equal(atomic_load(&wrong), 0); /* it was not inside already */
+    client_close(f, &client);
+}
+
 /* ---- borrowed loops --------------------------------------------------------- */
 
 struct lender {
@@ -1555,6 +1590,7 @@ int main(void)
         TEST(a_cpu_that_is_not_there_fails_the_start),
 #endif
         TEST(the_hosts_callbacks_go_over_the_trampoline),
+        TEST(the_rest_of_a_read_goes_over_it_once),
         TEST(with_the_host_loop_all_of_them_do),
         TEST(borrowed_loops_serve_once_all_are_there),
         TEST(borrowed_loops_are_waited_for_by_a_blocking_stop),

@@ -113,6 +113,32 @@ static void which_is_not_the_other_peers_business(void **state)
     client_close(f, &refused);
 }
 
+/* By the defaults one address may have all of a small server. */
+static void unless_it_is_asked_for_they_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct client clients[12];
+    size_t i;
+
+    f->options.max_connections = 8;
+    start(f);
+    for (i = 0; i < 8; i++) {
+        client_connect(f, &clients[i]);
+        client_exchange(f, &clients[i]);
+    }
+    for (i = 8; i < COUNT(clients); i++) {
+        client_connect(f, &clients[i]);
+    }
+    for (i = 0; i < 8; i++) {
+        client_close(f, &clients[i]);
+    }
+    for (i = 8; i < COUNT(clients); i++) {
+        client_exchange(f, &clients[i]);
+        client_close(f, &clients[i]);
+    }
+    assert_int_equal(counters(f).refused, 0);
+}
+
 /* A peer is counted until the last byte it is owed is gone, not longer. */
 static void thousands_leave_no_trace_of_a_peer(void **state)
 {
@@ -499,9 +525,17 @@ static void the_limits_follow_the_descriptors(void **state)
     assert_int_equal(f->server->pool.worker_limit,
                      f->options.loops == 2 ? limit - taken - 8
                                            : 2 * (limit - taken - 8));
-    assert_in_range(f->server->door.peers.most,
-                    f->server->pool.limit * 7 / 8,
-                    f->server->pool.limit * 7 / 8 + 1);
+    assert_int_equal(f->server->door.peers.most, 0); /* they are few */
+}
+
+static void one_peer_cannot_have_all_of_many(void **state)
+{
+    struct fixture *f = *state;
+
+    f->options.max_connections = 1000;
+    start(f);
+    assert_int_equal(f->server->door.peers.most, 875);
+    assert_true(f->server->door.peers.but_loopback);
 }
 
 /* With them the last descriptor is never reached. */
@@ -529,18 +563,34 @@ static void and_so_the_server_does_not_run_out(void **state)
 
 /* ---- running out ------------------------------------------------------- */
 
+static void wait_here(struct tlr_server *server, unsigned worker, void *sem)
+{
+    (void)server;
+    (void)worker;
+    uv_sem_wait(sem);
+}
+
+/* Nobody accepts before there is nothing to accept with. */
 static void no_descriptors_are_counted_and_over_when_they_are(void **state)
 {
     struct fixture *f = *state;
     struct client clients[10];
+    uv_sem_t limited;
     size_t i;
 
     if (!limit_descriptors(SIZE_MAX)) {
         skip();
     }
+    assert_int_equal(uv_sem_init(&limited, 0), 0);
     start(f);
+    for (i = 0; i < tlr_server_workers(f->server); i++) {
+        assert_int_equal(tlr_post(f->server, i, wait_here, &limited), 0);
+    }
     dial_all(f, clients, COUNT(clients));
     (void)limit_descriptors(0);
+    for (i = 0; i < tlr_server_workers(f->server); i++) {
+        uv_sem_post(&limited);
+    }
     wait_for(f, out_of_descriptors, 3);
     assert_int_equal(counters(f).out_of_memory, 0);
     (void)limit_descriptors(SIZE_MAX);
@@ -549,6 +599,7 @@ static void no_descriptors_are_counted_and_over_when_they_are(void **state)
     }
     assert_int_equal(counters(f).refused, 0);
     close_all(f, clients, COUNT(clients));
+    uv_sem_destroy(&limited);
 }
 
 static void no_memory_of_the_kernels_is_another_figure(void **state)
@@ -822,6 +873,8 @@ int main(void)
         TEST_IN(a_peer_has_so_many_connections_and_no_more, host),
         TEST_IN(a_peer_has_so_many_connections_and_no_more, reuseport),
         TEST(which_is_not_the_other_peers_business),
+        TEST_IN(unless_it_is_asked_for_they_wait, threads),
+        TEST_IN(unless_it_is_asked_for_they_wait, host),
         TEST_IN(thousands_leave_no_trace_of_a_peer, threads),
         TEST_IN(thousands_leave_no_trace_of_a_peer, host),
         TEST_IN(thousands_leave_no_trace_of_a_peer, reuseport),
@@ -850,6 +903,7 @@ int main(void)
         TEST(ipv4_on_an_ipv6_socket_is_seen_as_ipv4),
         TEST(rules_have_to_make_sense),
         TEST_IN(the_limits_follow_the_descriptors, threads),
+        TEST(one_peer_cannot_have_all_of_many),
         TEST_IN(the_limits_follow_the_descriptors, host),
         TEST_IN(and_so_the_server_does_not_run_out, threads),
         TEST_IN(and_so_the_server_does_not_run_out, reuseport),

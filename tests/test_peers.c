@@ -62,6 +62,26 @@ static void expect_full(struct tlr_number address)
     assert_null(peer);
 }
 
+static void loopback_is_not_counted_if_it_is_left_out(void **state)
+{
+    struct tlr_peer *peer[2];
+    int i;
+
+    (void)state;
+    peers.but_loopback = true;
+    for (i = 0; i < 5; i++) {
+        assert_null(add(ipv4(0x7f000001)));
+        assert_null(add(ipv4(0x7fffffff)));
+        assert_null(add(ipv6(0, 1)));
+    }
+    for (i = 0; i < 2; i++) { /* 128.0.0.1, which is not one */
+        peer[i] = add(ipv4(0x80000001));
+    }
+    expect_full(ipv4(0x80000001));
+    tlr_peers_release(&peers, peer[0]);
+    tlr_peers_release(&peers, peer[1]);
+}
+
 static void each_peer_has_so_many(void **state)
 {
     struct tlr_peer *first = add(ipv4(1));
@@ -271,6 +291,7 @@ static void threads_come_and_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(loopback_is_not_counted_if_it_is_left_out),
         TEST(each_peer_has_so_many),
         TEST(an_ipv6_peer_is_a_network),
         TEST(an_ipv4_peer_may_be_one),

@@ -424,6 +424,76 @@ static void a_connection_in_the_middle_may_finish_while_draining(void **state)
     json_expect(event(echo, "summary"), "total.bytes_out", 201000);
 }
 
+/* ---- timeouts and the limit of what is queued ---- */
+
+static void expect_closed(struct program *echo, const char *cause)
+{
+    char path[64];
+    program_stop(echo);
+    (void)snprintf(path, sizeof(path), "total.closed.%s", cause);
+    json_expect(event(echo, "summary"), path, 1);
+}
+
+static void an_idle_client_is_closed(void **state)
+{
+    struct program *echo = program_start(
+        *state, SERVE(ANYWHERE, "--idle-timeout", "0.3", "--json"));
+    struct client *idle = client_connect(*state, json_address(echo));
+    client_echo(idle, 10);
+    assert_int_equal(client_wait_end(idle), UV_EOF);
+    expect_closed(echo, "idle");
+}
+
+/* More than the kernels of both sides hold, and it reads nothing of it. */
+static struct client *stuff(struct scene *scene, struct program *echo)
+{
+    struct client *client = client_connect(scene, json_address(echo));
+    client_echo(client, 10);
+    client_stop_reading(client);
+    client_send(client, 30 * 1024 * 1024);
+    return client;
+}
+
+static void expect_reset(struct program *echo, struct client *client,
+    const char *cause)
+{
+    wait_until_open(echo, 0);
+    client_read_on(client); /* its write has met with the reset already */
+    (void)client_wait_end(client);
+    assert_true(client->received < client->sent);
+    expect_closed(echo, cause);
+}
+
+static void a_client_that_does_not_read_is_reset(void **state)
+{
+    struct program *echo = program_start(*state,
+        SERVE(ANYWHERE, "--write-timeout", "0.5", "--write-rate", "100",
+            "--stats", "0.2", "--json"));
+    expect_reset(echo, stuff(*state, echo), "write");
+}
+
+static void a_connection_has_a_longest_life(void **state)
+{
+    struct program *echo = program_start(
+        *state, SERVE(ANYWHERE, "--max-lifetime", "0.5", "--json"));
+    struct client *client = client_connect(*state, json_address(echo));
+    client_echo(client, 10);
+    assert_int_equal(client_wait_end(client), UV_EOF);
+    expect_closed(echo, "lifetime");
+}
+
+static void what_may_be_queued_is_limited(void **state)
+{
+    struct program *echo = program_start(*state,
+        SERVE(ANYWHERE, "--max-queued", "1000", "--stats", "0.2", "--json"));
+    struct client *greedy = stuff(*state, echo);
+    struct client *honest = client_connect(*state, json_address(echo));
+    client_echo(honest, 10);
+    client_finish(honest);
+    expect_reset(echo, greedy, "queued");
+    json_expect(event(echo, "summary"), "total.queue_refused", 1);
+}
+
 /* The listeners close a moment after it has said that it drains, and who comes
  * right then is reset. */
 static void new_connections_are_refused_while_draining(void **state)
@@ -759,6 +829,10 @@ int main(void)
         scene_test(one_byte_of_read_buffer_still_echoes),
         scene_test(an_idle_connection_is_closed_at_the_deadline),
         scene_test(a_connection_in_the_middle_may_finish_while_draining),
+        scene_test(an_idle_client_is_closed),
+        scene_test(a_client_that_does_not_read_is_reset),
+        scene_test(a_connection_has_a_longest_life),
+        scene_test(what_may_be_queued_is_limited),
         scene_test(new_connections_are_refused_while_draining),
         scene_test(asked_a_second_time_it_stops_at_once),
         scene_test(without_a_drain_the_first_time_stops_at_once),

@@ -117,6 +117,11 @@ static void probes_measure_round_trips(void **state)
     assert_true(half > 1);
     assert_true(json_number_at(soak, "round_trip_us.p99") >= half);
     assert_true(json_number_at(soak, "first_answer_us.p50") >= 1);
+    soak = run_soak(*state, 0,
+        SOAK(address, "--connections", "4", "--duration", "0.3", "--mix",
+            "probe=1", "--every", "5ms", "--probes", "0", "--strict"));
+    json_expect(soak, "all.whole", 4); /* one goes on until the end */
+    assert_true(json_number_at(soak, "round_trip_us.count") >= 4);
     (void)stop_echo(echo);
 }
 

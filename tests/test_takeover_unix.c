@@ -319,6 +319,42 @@ static void who_waits_in_the_kernels_queue_is_served_by_the_next(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* Nor does it once it has room: the next one has none yet, and they wait. */
+static void the_old_one_takes_none_of_them_any_more(void **state)
+{
+    struct fixture *f = *state;
+    struct client old;
+    struct client queued[5];
+    struct next next;
+    unsigned i;
+
+    f->options.max_connections = 1;
+    start_offering(f);
+    client_connect(f, &old);
+    client_exchange(f, &old);
+    for (i = 0; i < COUNT(queued); i++) {
+        client_connect(f, &queued[i]);
+    }
+    next_init(f, &next);
+    assert_int_equal(next_take_over(&next), 0);
+    assert_int_equal(next_do(&next, START), 0);
+    client_close(f, &old);
+    run_until(&f->loop, is_stopped, f);
+    assert_int_equal(accepted_by(f->server), 1);
+    for (i = 0; i < COUNT(queued); i++) { /* whoever is first */
+        client_send(&queued[i], "x", 1);
+        client_half_close(&queued[i]);
+    }
+    for (i = 0; i < COUNT(queued); i++) {
+        client_wait_end(f, &queued[i]);
+        assert_int_equal(queued[i].received, 1);
+        client_close(f, &queued[i]);
+    }
+    assert_int_equal(accepted_by(next.server), COUNT(queued));
+    next_stop(&next);
+    assert_int_equal(unlink(path), 0);
+}
+
 /* From each way of sharing out to each other one. */
 static void the_balance_may_change(void **state)
 {
@@ -491,6 +527,50 @@ static void one_that_takes_too_long_is_refused(void **state)
     assert_int_equal(f->stopped, 0);
     assert_int_equal(taken_by, 0);
     exchange_some(f);
+}
+
+/*
+ * Its workers run when it hears that; they must not have accepted anybody. The
+ * queue is full of peers, so that they would have had to do.
+ */
+static void one_that_is_refused_late_has_accepted_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct client first;
+    struct client queued[10];
+    unsigned i;
+
+    f->options.max_connections = 1;
+    create_server(f);
+    listen_on(f, "127.0.0.1", 0);
+    assert_int_equal(offer_with(f, 5), 0);
+    start_created(f);
+    client_connect(f, &first);
+    client_exchange(f, &first);
+    for (i = 0; i < COUNT(queued); i++) {
+        client_connect(f, &queued[i]);
+    }
+    for (i = 0; i < 10; i++) {
+        struct next next;
+
+        next_init(f, &next);
+        next.options.loops = 32; /* starting them takes a while */
+        next.options.max_connections = 0;
+        assert_int_equal(next_take_over(&next), 0);
+        run_for(&f->loop, 20);
+        assert_int_equal(next_do(&next, START), UV_ETIMEDOUT);
+        next_end(&next);
+    }
+    client_close(f, &first);
+    for (i = 0; i < COUNT(queued); i++) {
+        client_send(&queued[i], "x", 1);
+        client_half_close(&queued[i]);
+    }
+    for (i = 0; i < COUNT(queued); i++) {
+        client_wait_end(f, &queued[i]);
+        assert_int_equal(queued[i].received, 1);
+        client_close(f, &queued[i]);
+    }
 }
 
 static void the_second_waits_and_has_its_turn_if_the_first_fails(void **state)
@@ -1061,6 +1141,8 @@ static void fake_main(void *arg)
     (void)close(link);
 }
 
+static int three[3];
+
 /* The error of taking over from somebody who acts like that. */
 static int from(struct fixture *f, void (*act)(int link))
 {
@@ -1076,8 +1158,10 @@ static int from(struct fixture *f, void (*act)(int link))
     assert_int_equal(uv_thread_create(&fake.thread, fake_main, &fake), 0);
     err = tlr_server_take_over(f->server, path, PATIENCE, NULL);
     assert_int_equal(uv_thread_join(&fake.thread), 0);
+    assert_true(limit_descriptors(SIZE_MAX)); /* or they cannot be counted */
     assert_int_equal(tlr_server_addresses(f->server), 0);
-    assert_int_equal(count_descriptors(), before);
+    assert_int_equal(count_descriptors(),
+                     before + (f->data == NULL ? 0 : COUNT(three)));
     (void)close(fake.sock);
     assert_int_equal(unlink(path), 0);
     return err;
@@ -1228,24 +1312,31 @@ static void what_strangers_send_is_refused_and_closed(void **state)
     assert_int_equal(from(f, says_taken_at_once), UV_EPROTO);
 }
 
+/* They stay open meanwhile: else there were room for them. */
 static void sends_three(int link)
 {
-    int socks[3] = {open_listener(), open_listener(), open_listener()};
+    unsigned i;
 
+    for (i = 0; i < COUNT(three); i++) {
+        three[i] = open_listener();
+    }
     assert_true(limit_descriptors(1));
-    send_sockets(link, 3, 3, 3, socks);
-    (void)close(socks[0]);
-    (void)close(socks[1]);
-    (void)close(socks[2]);
+    send_sockets(link, 3, 3, 3, three);
+    (void)shutdown(link, SHUT_WR);
+    (void)recv(link, &link, sizeof(link), 0); /* until it has gone */
 }
 
 static void sockets_for_which_there_are_no_descriptors_are_closed(void **state)
 {
     struct fixture *f = *state;
+    unsigned i;
 
     create_server(f);
+    f->data = three; /* these it leaves open */
     assert_int_equal(from(f, sends_three), UV_EMFILE);
-    assert_true(limit_descriptors(SIZE_MAX));
+    for (i = 0; i < COUNT(three); i++) {
+        (void)close(three[i]);
+    }
 }
 
 static struct mode least = {2, TLR_BALANCE_LEAST};
@@ -1266,6 +1357,9 @@ int main(void)
         WITH(who_waits_in_the_kernels_queue_is_served_by_the_next, least),
         WITH(who_waits_in_the_kernels_queue_is_served_by_the_next, host),
         WITH(who_waits_in_the_kernels_queue_is_served_by_the_next, reuseport),
+        WITH(the_old_one_takes_none_of_them_any_more, least),
+        WITH(the_old_one_takes_none_of_them_any_more, host),
+        WITH(the_old_one_takes_none_of_them_any_more, reuseport),
         WITH(the_balance_may_change, least),
         WITH(the_balance_may_change, reuseport),
         WITH(more_sockets_than_one_message_holds, host),
@@ -1276,6 +1370,8 @@ int main(void)
         WITH(a_start_that_fails_has_changed_nothing, least),
         WITH(a_start_that_fails_has_changed_nothing, reuseport),
         WITH(one_that_takes_too_long_is_refused, least),
+        WITH(one_that_is_refused_late_has_accepted_nobody, least),
+        WITH(one_that_is_refused_late_has_accepted_nobody, reuseport),
         WITH(the_second_waits_and_has_its_turn_if_the_first_fails, least),
         WITH(the_second_is_refused_if_the_first_succeeds, least),
         WITH(the_second_waits_no_longer_than_it_wants, least),

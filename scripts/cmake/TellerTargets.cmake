@@ -13,6 +13,10 @@ function(teller_target name)
     target_compile_options(${name} PRIVATE -Wall -Wextra -Wshadow -Wpedantic
       -Wstrict-prototypes -Wmissing-prototypes -Wvla)
   endif()
+  if(TELLER_FUZZ) # our code's coverage leads the fuzzers, not libuv's
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
   if(TELLER_WERROR)
     target_compile_options(${name} PRIVATE
       $<IF:$<C_COMPILER_ID:MSVC>,/WX,-Werror>)

@@ -17,6 +17,7 @@ int tlr_buffers_init(struct tlr_buffers *buffers,
     buffers->free = NULL;
     buffers->free_count = 0;
     buffers->lent = NULL;
+    buffers->kept = 0;
     first = tlr_buffers_lend(buffers);
     if (first == NULL) {
         return UV_ENOMEM;
@@ -29,7 +30,7 @@ void tlr_buffers_close(struct tlr_buffers *buffers)
 {
     TLR_CHECK(buffers->lent == NULL);
     while (buffers->free != NULL) {
-        struct tlr_buffer *next = buffers->free->next;
+        struct tlr_buffer *next = buffers->free->is.next;
 
         tlr_free(buffers->allocator, buffers->free);
         buffers->free = next;
@@ -42,6 +43,7 @@ struct tlr_buffer *tlr_buffers_take(struct tlr_buffers *buffers, size_t size)
         tlr_malloc(buffers->allocator, sizeof(struct tlr_buffer) + size);
 
     if (buffer != NULL) {
+        buffer->is.writes = 0;
         buffer->users = 1;
         buffer->size = (uint32_t)size;
     }
@@ -61,9 +63,10 @@ struct tlr_buffer *tlr_buffers_lend(struct tlr_buffers *buffers)
     TLR_CHECK(buffers->lent == NULL);
     if (buffers->free != NULL) {
         buffers->lent = buffers->free;
-        buffers->lent->users = 1;
-        buffers->free = buffers->free->next;
+        buffers->free = buffers->lent->is.next;
         buffers->free_count--;
+        buffers->lent->is.writes = 0;
+        buffers->lent->users = 1;
     } else {
         buffers->lent = tlr_buffers_take(buffers, buffers->size);
     }
@@ -91,7 +94,20 @@ struct tlr_buffer *tlr_buffers_share(struct tlr_buffers *buffers,
         return NULL;
     }
     lent->users++;
+    if (lent->is.writes++ == 0) {
+        buffers->kept += lent->size;
+    }
     return lent;
+}
+
+void tlr_buffers_unshare(struct tlr_buffers *buffers,
+                         struct tlr_buffer *buffer)
+{
+    buffer->is.writes--;
+    if (buffer->is.writes == 0) {
+        buffers->kept -= buffer->size;
+    }
+    tlr_buffers_put(buffers, buffer);
 }
 
 void tlr_buffers_put(struct tlr_buffers *buffers, struct tlr_buffer *buffer)
@@ -104,7 +120,7 @@ void tlr_buffers_put(struct tlr_buffers *buffers, struct tlr_buffer *buffer)
         tlr_free(buffers->allocator, buffer);
         return;
     }
-    buffer->next = buffers->free;
+    buffer->is.next = buffers->free;
     buffers->free = buffer;
     buffers->free_count++;
 }

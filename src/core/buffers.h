@@ -16,7 +16,10 @@
 #include "memory.h"
 
 struct tlr_buffer {
-    struct tlr_buffer *next; /* in the list of free ones */
+    union {
+        struct tlr_buffer *next; /* in the list of free ones */
+        uint64_t writes;         /* that share it */
+    } is;
     unsigned users;          /* the read that it is lent to, and writes */
     uint32_t size;           /* bytes of data */
     char data[];
@@ -28,6 +31,7 @@ struct tlr_buffers {
     struct tlr_buffer *free;  /* singly linked */
     unsigned free_count;
     struct tlr_buffer *lent;  /* to the read being delivered, or NULL */
+    uint64_t kept;            /* bytes in those that writes share */
 };
 
 /* Allocates the first buffer, so that one loop's first read cannot fail. */
@@ -58,6 +62,10 @@ struct tlr_buffer *tlr_buffers_share(struct tlr_buffers *buffers,
                                      const void *data);
 
 /* Puts back what was shared. */
+void tlr_buffers_unshare(struct tlr_buffers *buffers,
+                         struct tlr_buffer *buffer);
+
+/* Puts back what was taken. */
 void tlr_buffers_put(struct tlr_buffers *buffers, struct tlr_buffer *buffer);
 
 #endif

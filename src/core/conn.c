@@ -206,7 +206,8 @@ int tlr_conn_id(struct tlr_conn *conn, struct tlr_id *id)
 
 static bool broken(const struct tlr_conn *conn)
 {
-    return conn->cause == TLR_CLOSED_BY_ERROR;
+    return conn->cause == TLR_CLOSED_BY_ERROR ||
+           conn->cause == TLR_CLOSED_BY_QUEUED;
 }
 
 void tlr_conn_handle_closed(uv_handle_t *handle)
@@ -367,6 +368,8 @@ void tlr_conn_stop(struct tlr_conn *conn)
     if (conn->writing == TLR_WRITE_QUEUED ||
         conn->writing == TLR_WRITE_QUEUED_FIN) {
         conn->cause = TLR_CLOSED_OWING; /* whoever has closed it before */
+        abort_handle(conn);
+    } else if (conn->cause == TLR_CLOSED_BY_QUEUED) { /* some is lost */
         abort_handle(conn);
     } else {
         tlr_handoff_send_fin(&conn->uv.tcp);

@@ -21,6 +21,7 @@
 #include "handoff.h"
 #include "options.h"
 #include "timeouts.h"
+#include "watchers.h"
 
 #define ADDRESSES_MOST 64
 
@@ -112,8 +113,9 @@ static void on_connected(uv_connect_t *req, int status)
     struct tlr_port *port = &conn->conns->port;
 
     tlr_port_enter(port);
-    if (conn->state != TLR_CONN_CONNECTING) {
-        /* closed meanwhile, and told */
+    if (conn->state != TLR_CONN_CONNECTING ||
+        uv_is_closing(&conn->uv.handle)) {
+        /* closed meanwhile, and told; or given up by try_next() */
     } else if (status == 0) {
         connected(conn);
     } else {
@@ -130,6 +132,9 @@ static void try_next(struct tlr_conn *conn)
     int err = uv_tcp_connect(&conn->req.connect, &conn->uv.tcp,
                              (const struct sockaddr *)address, on_connected);
 
+    if (err == 0) {
+        err = tlr_watchers_add(&conn->uv.handle);
+    }
     if (err != 0) {
         failed(conn, err);
     }

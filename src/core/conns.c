@@ -6,6 +6,7 @@
 #include "conn.h"
 #include "door.h"
 #include "handoff.h"
+#include "watchers.h"
 
 int tlr_conns_reserve(struct tlr_conns *conns, const struct tlr_config *config)
 {
@@ -19,6 +20,8 @@ void tlr_conns_unreserve(struct tlr_conns *conns)
 {
     tlr_buffers_close(&conns->buffers);
 }
+
+static void on_highest_closed(uv_handle_t *handle);
 
 void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
                     tlr_conns_gone_cb on_gone, tlr_conns_cb on_closed)
@@ -34,6 +37,8 @@ void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
     tlr_deadlines_init(&conns->deadlines, loop);
     tlr_ids_init(&conns->ids, &conns->config->allocator,
                  conns->config->first_serial);
+    conns->handles +=
+        tlr_watchers_grow(loop, &conns->highest, on_highest_closed);
 }
 
 static void handle_closed(struct tlr_conns *conns)
@@ -54,6 +59,11 @@ static void on_idle_closed(uv_handle_t *handle)
 static void on_timer_closed(uv_handle_t *handle)
 {
     handle_closed(TLR_CONTAINER_OF(handle, struct tlr_conns, deadlines.timer));
+}
+
+static void on_highest_closed(uv_handle_t *handle)
+{
+    handle_closed(TLR_CONTAINER_OF(handle, struct tlr_conns, highest));
 }
 
 void tlr_conns_close(struct tlr_conns *conns)

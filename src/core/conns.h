@@ -9,6 +9,7 @@
 #ifndef TLR_CONNS_H
 #define TLR_CONNS_H
 
+#include "budget.h"
 #include "buffers.h"
 #include "deadlines.h"
 #include "ids.h"
@@ -27,6 +28,7 @@
 struct tlr_config {
     struct tlr_server *server;
     struct tlr_door *door; /* shared, and it does change; NULL in some tests */
+    struct tlr_budget *budget; /* likewise */
     struct tlr_handler handler;
     struct tlr_allocator allocator;
     size_t conn_data_size;
@@ -89,14 +91,16 @@ struct tlr_conns {
     uv_loop_t *loop;
     uintptr_t thread; /* tlr_handoff_thread_id() of the owner */
     unsigned index;   /* the worker's number */
-    unsigned handles; /* of port and deadlines, not closed yet */
+    unsigned handles; /* of port, deadlines and highest, not closed yet */
     struct tlr_list all;
     struct tlr_port port;
     struct tlr_buffers buffers;
     struct tlr_deadlines deadlines;
     struct tlr_ids ids;
+    struct tlr_spending spending;
     size_t timeouts_at; /* behind a connection; 0: it has none */
     uint64_t random;    /* the last number, for their jitter */
+    uv_tcp_t highest; /* see tlr_watchers_grow(); closing from the start */
     tlr_conns_gone_cb on_gone; /* one ended, or could not be opened */
     tlr_conns_cb on_closed; /* after tlr_conns_close() */
     bool on_host;           /* the loop is the host's */
@@ -115,7 +119,7 @@ struct tlr_conns {
 int tlr_conns_reserve(struct tlr_conns *conns, const struct tlr_config *config);
 void tlr_conns_unreserve(struct tlr_conns *conns);
 
-/* Then what cannot: puts two handles on the loop. */
+/* Then what cannot: puts its handles on the loop. */
 void tlr_conns_init(struct tlr_conns *conns, uv_loop_t *loop, unsigned index,
                     tlr_conns_gone_cb on_gone, tlr_conns_cb on_closed);
 

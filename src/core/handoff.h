@@ -89,11 +89,6 @@ enum tlr_accept_result tlr_handoff_classify(int err);
 /* Closes a raw socket that no libuv handle owns. */
 void tlr_handoff_close(uv_os_sock_t sock);
 
-/*
- * How many of the bytes that the kernel has taken the peer has not acknowledged
- * yet. 0 where the system does not tell: all but Linux.
- */
-size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp);
 /* The same with RST: the peer is not to take it for an end in order. */
 void tlr_handoff_reset(uv_os_sock_t sock);
 
@@ -102,6 +97,12 @@ void tlr_handoff_reset(uv_os_sock_t sock);
  * there is no such limit.
  */
 bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open);
+
+/*
+ * How many of the bytes that the kernel has taken the peer has not acknowledged
+ * yet. 0 where the system does not tell: all but Linux.
+ */
+size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp);
 
 /* Bytes to offer to one uv_try_write(). */
 extern const size_t tlr_handoff_write_at_once;

@@ -8,6 +8,9 @@
 #define PROGRAMS_PART 32
 #define PROGRAMS_LEAST 8
 
+/* TLR_AUTO limits a peer's connections where there may be so many in all. */
+#define PEERS_FROM 1000
+
 /* As many as there can be descriptors for; 0: there is no limit. */
 static unsigned connections_at_most(void)
 {
@@ -30,10 +33,23 @@ static uint64_t share(uint64_t connections, unsigned workers)
     return (2 * connections + workers - 1) / workers;
 }
 
-/* 7/8, rounded up: one peer alone may be all that a small server has. */
+/*
+ * What the limit for a peer is for is a server that many share. With few
+ * connections an eighth is nothing, and whoever is alone there should wait like
+ * others at max_connections, and not be reset.
+ */
 static unsigned most_of(unsigned connections)
 {
-    return connections - connections / 8;
+    return connections < PEERS_FROM ? 0 : connections - connections / 8;
+}
+
+static void set_peers_limit(struct tlr_server *server, unsigned connections)
+{
+    struct tlr_peers *peers = &server->door.peers;
+
+    peers->but_loopback = server->max_per_peer == TLR_AUTO;
+    peers->most = server->max_per_peer == TLR_AUTO ? most_of(connections)
+                                                   : server->max_per_peer;
 }
 
 void tlr_server_set_limits(struct tlr_server *server)
@@ -49,9 +65,7 @@ void tlr_server_set_limits(struct tlr_server *server)
     pool->worker_limit = server->max_per_worker == TLR_AUTO
                              ? share(connections, pool->count)
                              : server->max_per_worker;
-    server->door.peers.most = server->max_per_peer == TLR_AUTO
-                                  ? most_of(connections)
-                                  : server->max_per_peer;
+    set_peers_limit(server, connections);
     for (i = 0; tlr_endpoints_are_workers(server) && i < pool->count; i++) {
         pool->workers[i].limit = pool->worker_limit;
     }

@@ -26,6 +26,8 @@
 #include "handoff.h"
 #include "libuv.h"
 #include "list.h"
+#include "point.h"
+#include "watchers.h"
 
 /* Accepted in one go before the loop gets its turn. */
 #define BATCH 64
@@ -176,6 +178,7 @@ static enum verdict accept_one(struct tlr_listener *listener)
     default:
         break;
     }
+    TLR_POINT(listener_reserved);
     err = tlr_handoff_accept(listener->sock, &sock, &peer);
     if (err != 0) {
         listener->callbacks->dismiss(listener, &ticket);
@@ -256,8 +259,17 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 static void watch(struct tlr_listener *listener)
 {
+    int err;
+
     enter_state(listener, LISTENER_WATCHING);
-    TLR_CHECK(uv_poll_start(&listener->poll, UV_READABLE, on_poll) == 0);
+    err = uv_poll_start(&listener->poll, UV_READABLE, on_poll);
+    if (err == 0) {
+        err = tlr_watchers_add((const uv_handle_t *)&listener->poll);
+    }
+    if (err != 0) {
+        listener->callbacks->trouble(listener, TLR_ACCEPT_MEMORY, err);
+        rest(listener, RETRY);
+    }
 }
 
 bool tlr_listener_is_emptying(const struct tlr_listener *listener)

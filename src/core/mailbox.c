@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "libuv.h"
+#include "point.h"
 
 #define FIRST_CAPACITY 64
 
@@ -87,6 +88,7 @@ int tlr_mailbox_post(struct tlr_mailbox *mailbox,
 {
     int err;
 
+    TLR_POINT(mailbox_post);
     uv_mutex_lock(&mailbox->mutex);
     err = admit(mailbox, message);
     if (err == 0) {
@@ -100,6 +102,7 @@ int tlr_mailbox_post(struct tlr_mailbox *mailbox,
 
 void tlr_mailbox_post_orders(struct tlr_mailbox *mailbox, unsigned orders)
 {
+    TLR_POINT(mailbox_order);
     uv_mutex_lock(&mailbox->mutex);
     if (mailbox->state == TLR_MAILBOX_OPEN) {
         mailbox->orders |= orders;
@@ -126,6 +129,7 @@ unsigned tlr_mailbox_receive(struct tlr_mailbox *mailbox,
     unsigned orders;
 
     trim(mailbox, &emptied);
+    TLR_POINT(mailbox_receive);
     uv_mutex_lock(&mailbox->mutex);
     mailbox->emptying = mailbox->filling;
     mailbox->filling = emptied;
@@ -147,6 +151,7 @@ void tlr_mailbox_shut(struct tlr_mailbox *mailbox)
 void tlr_mailbox_close(struct tlr_mailbox *mailbox, uv_close_cb cb)
 {
     tlr_mailbox_shut(mailbox);
+    TLR_POINT(mailbox_shut);
     tlr_libuv_close((uv_handle_t *)&mailbox->async, cb);
 }
 

@@ -216,13 +216,21 @@ static int add(struct tlr_peers *peers, struct tlr_number network,
     return 0;
 }
 
+/* 127.0.0.0/8, ::1 */
+static bool is_loopback(struct tlr_number address)
+{
+    return tlr_number_is_ipv4(address)
+               ? ((address.low >> 24) & 0xff) == 127
+               : address.high == 0 && address.low == 1;
+}
+
 int tlr_peers_add(struct tlr_peers *peers, struct tlr_number address,
                   struct tlr_peer **peer)
 {
     int err;
 
     *peer = NULL;
-    if (peers->most == 0) {
+    if (peers->most == 0 || (peers->but_loopback && is_loopback(address))) {
         return 0;
     }
     uv_mutex_lock(&peers->mutex);

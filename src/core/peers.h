@@ -17,6 +17,7 @@ struct tlr_peer;
 struct tlr_peers {
     const struct tlr_allocator *allocator;
     unsigned most;        /* connections of one peer; 0: not counted */
+    bool but_loopback;    /* this machine's own addresses are not counted */
     unsigned prefix_ipv4; /* how many bits of an address make a peer */
     unsigned prefix_ipv6;
     uint64_t key[2];      /* of the hash: peers cannot choose their bucket */

@@ -2,6 +2,8 @@
 /* See pool.h. */
 #include "pool.h"
 
+#include "point.h"
+
 /* ---- room ----------------------------------------------------------- */
 
 static bool try_reserve(struct tlr_pool *pool)
@@ -30,6 +32,7 @@ bool tlr_pool_reserve(struct tlr_pool *pool)
         return true;
     }
     atomic_store(&pool->full, true);
+    TLR_POINT(pool_full);
     return try_reserve(pool);
 }
 
@@ -54,6 +57,7 @@ void tlr_pool_unreserve(struct tlr_pool *pool)
 {
     if (pool->limit > 0) {
         atomic_fetch_sub(&pool->total, 1);
+        TLR_POINT(pool_unreserved);
     }
     wake_if_full(pool); /* it may be the worker that had no room */
 }
@@ -192,6 +196,7 @@ static void on_idle(struct tlr_worker *worker)
     atomic_fetch_add(&pool->idle, 1);
     uv_cond_signal(&pool->cond);
     uv_mutex_unlock(&pool->mutex);
+    TLR_POINT(pool_said_idle);
     pool->wake(pool);
 }
 
@@ -208,6 +213,7 @@ static void on_closed(struct tlr_worker *worker)
     uv_cond_signal(&pool->cond);
     uv_mutex_unlock(&pool->mutex);
     pool->wake(pool);
+    TLR_POINT(pool_closing);
     atomic_fetch_add(&pool->closed, 1);
 }
 
@@ -445,6 +451,7 @@ bool tlr_pool_wait(struct tlr_pool *pool, uint64_t milliseconds)
     end_if_idle(pool);
     while (atomic_load(&pool->closing) != pool->made && past < left &&
            !pool->nudged) {
+        TLR_POINT(pool_wait);
         if (left == UINT64_MAX) {
             uv_cond_wait(&pool->cond, &pool->mutex);
         } else {

@@ -18,6 +18,7 @@
 #include "check.h"
 #include "handoff.h"
 #include "timeouts.h"
+#include "watchers.h"
 
 static struct tlr_input *input_of(const struct tlr_conn *conn)
 {
@@ -70,12 +71,26 @@ void tlr_reading_cancel(struct tlr_conn *conn)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
 static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
 
+/* libuv forgets a socket that has data while it is not read from. */
+static int start_reading(struct tlr_conn *conn)
+{
+    int err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
+
+    if (err == 0) {
+        err = tlr_watchers_add(&conn->uv.handle);
+        if (err != 0) {
+            (void)uv_read_stop(&conn->uv.stream); /* always 0 */
+        }
+    }
+    return err;
+}
+
 int tlr_reading_drop(struct tlr_conn *conn)
 {
     int err = 0;
 
     if (conn->reading == TLR_READ_STOPPED) {
-        err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
+        err = start_reading(conn);
     }
     if (conn->reading != TLR_READ_ENDED) {
         conn->reading = TLR_READ_DROPPED;
@@ -118,8 +133,8 @@ static void give(struct tlr_conn *conn, ssize_t nread, char *data)
     }
 }
 
-/* What is wanted is among what is kept. */
-static void give_kept(struct tlr_conn *conn, size_t length)
+/* What is wanted is among what is kept, and is lent from now on. */
+static char *lend_kept(struct tlr_conn *conn, size_t length)
 {
     struct tlr_buffers *buffers = &conn->conns->buffers;
     struct tlr_input *input = input_of(conn);
@@ -127,14 +142,15 @@ static void give_kept(struct tlr_conn *conn, size_t length)
 
     tlr_buffers_lend_taken(buffers, input->buffer);
     tlr_input_consume(input, buffers, length);
-    give(conn, (ssize_t)length, data);
+    return data;
 }
 
-/* Called by the port. */
+/* Called by the port; over the trampoline already, if there is one. */
 void tlr_reading_deliver(struct tlr_conn *conn)
 {
     struct tlr_conns *conns = conn->conns;
     ssize_t length;
+    char *data;
 
     if (conn->read_status != TLR_READ_READY) {
         tlr_conn_handler(conn)->on_read(conn, conn->read_status, NULL);
@@ -143,7 +159,9 @@ void tlr_reading_deliver(struct tlr_conn *conn)
     length = tlr_input_match(input_of(conn), tlr_input_data(input_of(conn)),
                              tlr_input_length(input_of(conn)));
     TLR_CHECK(length > 0); /* it did when it was asked for */
-    give_kept(conn, (size_t)length);
+    data = lend_kept(conn, (size_t)length);
+    tlr_tally_add(&conns->tally.reads, 1);
+    tlr_conn_handler(conn)->on_read(conn, length, data);
     tlr_buffers_return_lent(&conns->buffers);
 }
 
@@ -256,7 +274,7 @@ static void look_at_kept(struct tlr_conn *conn)
         return;
     }
     tlr_buffers_return_lent(&conn->conns->buffers);
-    give_kept(conn, (size_t)length);
+    give(conn, (ssize_t)length, lend_kept(conn, (size_t)length));
 }
 
 /* Data in the lent buffer, and nothing is kept. */
@@ -389,7 +407,7 @@ static void ask(struct tlr_conn *conn)
         tlr_input_shrink(input_of(conn), &conn->conns->buffers);
     }
     if (conn->reading == TLR_READ_STOPPED) {
-        err = uv_read_start(&conn->uv.stream, on_alloc, on_data);
+        err = start_reading(conn);
         if (err != 0) {
             end_of_reading(conn, err);
             tlr_conn_complete(conn, TLR_DONE_READ);

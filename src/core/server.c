@@ -26,6 +26,7 @@
 #include "handoff.h"
 #include "libuv.h"
 #include "options.h"
+#include "point.h"
 
 #define TO(state) (1u << (state))
 
@@ -79,6 +80,7 @@ static void configure(struct tlr_server *server,
     struct tlr_config *config = &server->config;
 
     config->server = server;
+    config->budget = &server->budget;
     config->handler = options->handler;
     config->allocator = options->allocator;
     config->conn_data_size = options->conn_data_size;
@@ -137,6 +139,8 @@ static int init(struct tlr_server *server, uv_loop_t *host,
     int err;
 
     configure(server, options);
+    tlr_budget_init(&server->budget, options->max_queued,
+                    tlr_options_workers(options));
     server->host = host;
     server->on_stopped = options->on_stopped;
     server->on_stall = options->on_stall;
@@ -322,6 +326,7 @@ static void close_handles(struct tlr_server *server)
     tlr_pool_join(&server->pool);
     enter_state(server, SERVER_CLOSING);
     tlr_mailbox_shut(&server->mailbox);
+    TLR_POINT(server_ending);
     (void)receive(server); /* orders have no meaning any more */
     tlr_mailbox_close(&server->mailbox, on_mailbox_closed);
     tlr_libuv_close((uv_handle_t *)&server->deadline, on_deadline_closed);
@@ -363,6 +368,7 @@ static void look(struct tlr_server *server, unsigned orders)
     if (server->state == SERVER_DRAINING) {
         tlr_pool_end_if_idle(&server->pool);
     }
+    TLR_POINT(server_look);
     if ((orders & HOST_RESUME) != 0 ||
         (!tlr_endpoints_are_workers(server) &&
          tlr_pool_was_full(&server->pool))) {
@@ -617,6 +623,7 @@ int tlr_server_start(struct tlr_server *server)
     }
     /* Behind the mailbox, or a deadline could be kept and its order lost. */
     atomic_store(&server->thread, tlr_handoff_thread_id());
+    TLR_POINT(server_known);
     err = start_all(server);
     if (err != 0) {
         undo_start(server);
@@ -762,6 +769,7 @@ static void ask_host(struct tlr_server *server, uint64_t deadline)
     while (deadline < asked && !atomic_compare_exchange_weak(
                                    &server->asked, &asked, deadline)) {
     }
+    TLR_POINT(server_asked);
     tlr_mailbox_post_orders(&server->mailbox, HOST_DRAIN);
     tlr_pool_nudge(&server->pool); /* tlr_server_stop_wait() */
 }

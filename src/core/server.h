@@ -38,6 +38,7 @@ struct endpoint {
 
 struct tlr_server {
     struct tlr_config config;
+    struct tlr_budget budget;
     struct tlr_pool pool;
     uv_loop_t *host;
     struct tlr_mailbox mailbox; /* by which other threads reach the host */

@@ -28,6 +28,8 @@ struct tlr_tally {
     _Atomic uint64_t emulated;
     _Atomic uint64_t connected;
     _Atomic uint64_t posts;
+    _Atomic uint64_t queued; /* falls, too */
+    _Atomic uint64_t queue_refused;
     char after[TLR_CACHE_LINE];
 };
 

@@ -209,7 +209,8 @@ struct tlr_handler {
      * nread > 0: that many bytes are at `data`. Otherwise there is no data and
      * nread says why: UV_EOF (the peer has half-closed: it sends no more, and
      * is still owed whatever you write), UV_ECANCELED (closed meanwhile),
-     * UV_EMSGSIZE (see tlr_read_until()), UV_ENOBUFS (no memory for a read
+     * UV_EMSGSIZE (see tlr_read_until()), UV_ETIMEDOUT (see idle_timeout and
+     * read_timeout of tlr_options), UV_ENOBUFS (no memory for a read
      * buffer: close, or read again, better after a while than at once), or an
      * error of the connection, such as UV_ECONNRESET, or UV_ENOMEM if there was
      * none to keep what had come, after which only tlr_close() or tlr_reset()
@@ -226,7 +227,9 @@ struct tlr_handler {
     /**
      * A tlr_write() or tlr_writev() completed; its memory is yours again.
      * status: 0, all of it was given to the kernel; UV_ECANCELED (closed
-     * meanwhile), or the error of the connection (UV_EPIPE, UV_ECONNRESET, …).
+     * meanwhile), UV_ENOBUFS (tlr_options.max_queued is reached: only
+     * tlr_close() or tlr_reset() is left to call, and both send RST), or the
+     * error of the connection (UV_EPIPE, UV_ECONNRESET, …).
      * Also called, with such an error, when something is lost that tlr_send()
      * had queued. May be NULL, if none of these calls is used, or errors are
      * left to be told by the next read.
@@ -242,6 +245,9 @@ struct tlr_handler {
      * after on_open for those that the kernel had queued; not when the server
      * stops at once. May be NULL: then the connection goes on until it ends
      * by itself or the deadline passes.
+     *
+     * Also called when tlr_options.max_lifetime has passed, if it was not
+     * before: tlr_server_progress() tells which it is.
      */
     void (*on_drain)(struct tlr_conn *conn);
 
@@ -383,9 +389,9 @@ struct tlr_options {
      * Most connections open at a time, over all workers, those included that
      * are still closing; 0: no limit. What happens to further peers: see
      * at_limit. TLR_AUTO, the default: as many as the process may have
-     * descriptors, less those that are open at the start, and less a 32nd, or
-     * 8 if that is more, for the program; where there is no such limit
-     * (Windows), none.
+     * descriptors, less those that are open at the start (of the lowest 65536),
+     * and less a 32nd, or 8 if that is more, for the program; where there is no
+     * such limit (Windows), none.
      */
     unsigned max_connections;
 
@@ -499,8 +505,12 @@ struct tlr_options {
      * Most connections open at a time from one peer address; 0: no limit. A
      * further one is closed at once with RST, whatever at_limit says: in the
      * kernel's queue it would hold up the others. TLR_AUTO, the default: 7/8
-     * of max_connections, so that no one address takes all; less is better
-     * where peers do not come through a proxy.
+     * of max_connections if that is 1000 or more, so that no one address takes
+     * all, else no limit; and none for loopback addresses, from which a proxy
+     * brings everybody. Less is better where peers come from their own
+     * addresses. IPv4 peers of an IPv6 socket (::ffff:a.b.c.d) are IPv4. An
+     * address costs 40 bytes while it has connections, and they cost 8 bytes
+     * each on loops that are not the library's.
      */
     unsigned max_per_peer;
 
@@ -511,7 +521,9 @@ struct tlr_options {
 
     /**
      * Most connections that are accepted in a second (a token bucket), over
-     * all listening sockets; 0: no limit; default 50000.
+     * all listening sockets; 0: no limit; default 50000. Those that are closed
+     * at once are not counted, and a drain accepts what the kernel has queued
+     * without regard to it: it would be reset else.
      */
     unsigned accept_rate;
 
@@ -530,11 +542,22 @@ struct tlr_options {
 
     /**
      * Bytes of output that all connections together may have queued: those of
-     * tlr_conn_queued(), and the whole of read buffers that writes keep. What
-     * the kernel does not take beyond that is refused: tlr_send() says
-     * UV_ENOBUFS, a tlr_write() completes with it, after which the connection
-     * is closed with RST. SIZE_MAX: no limit. 0, the default: an eighth of the
-     * memory that the process may use.
+     * tlr_conn_queued(), and the whole of read buffers that writes keep. SIZE_MAX:
+     * no limit. 0, the default: an eighth of the memory that the process may
+     * use.
+     *
+     * When more would be queued it is refused, so that peers that do not read
+     * cannot take all memory: to the connections that have more than an even
+     * share of it (max_queued by the connections that have some queued), and
+     * beyond twice the limit to all. So a peer that is slow in a moment does not
+     * pay for a few that take much; against many that take little there are
+     * max_per_peer and write_timeout. What the kernel takes at once is never
+     * refused.
+     *
+     * A tlr_write() that is refused completes with UV_ENOBUFS, and as a part of
+     * it may have gone nothing more can follow: the connection is closed with
+     * RST (TLR_CLOSED_BY_QUEUED). See tlr_send() for what is said there. The sum
+     * over the workers may be wrong by a 16th of the limit.
      */
     size_t max_queued;
 
@@ -551,10 +574,23 @@ struct tlr_options {
 
     /**
      * Milliseconds without a byte read from the peer, or taken by the kernel,
-     * after which a connection is closed; 0, the default: none. Time in which
-     * the program asks for no read counts, too. When it passes on_read gets
-     * UV_ETIMEDOUT if a read is asked for, else the connection is reset; with
-     * on_close comes TLR_CLOSED_BY_IDLE either way.
+     * after which a connection is ended; 0, the default: none. Time in which
+     * the program asks for no read counts, too, and so does that after
+     * tlr_close(), as long as the peer is owed something.
+     *
+     * When it passes on_read gets UV_ETIMEDOUT if a read is asked for. A last
+     * word may be written then, and tlr_close() or tlr_reset() is to be called:
+     * further reads complete with UV_ETIMEDOUT, too, and if the connection is not
+     * closed in as long again it is reset. Where no read is asked for it is reset
+     * at once. on_close gets TLR_CLOSED_BY_IDLE, whoever has closed it then.
+     *
+     * A connection that connects (tlr_connect()) may take as long for that:
+     * on_connect gets UV_ETIMEDOUT.
+     *
+     * Of all timeouts: none passes early; each may pass some 20 ms late, or more
+     * on a worker that is busy. tlr_conn_set_timeout() changes those of one
+     * connection. If all four are 0 (idle, read, write, lifetime) a connection
+     * needs no memory for them, else about 140 bytes.
      */
     unsigned idle_timeout;
 
@@ -562,31 +598,38 @@ struct tlr_options {
      * Milliseconds that one read may take, from the call that asks for it until
      * it completes: for tlr_read_exactly() and tlr_read_until() the whole of
      * it. 0, the default: none. When it passes on_read gets UV_ETIMEDOUT, and
-     * only tlr_close() or tlr_reset() is left to call: TLR_CLOSED_BY_READ.
+     * what follows is as for idle_timeout: TLR_CLOSED_BY_READ.
      */
     unsigned read_timeout;
 
     /**
-     * Milliseconds in which a peer that is owed output has to take some:
-     * write_rate bytes for each second of them, at least one. Else it is reset:
-     * TLR_CLOSED_BY_WRITE. Goes on after tlr_close(), as long as something is
-     * queued. 0, the default: none.
+     * Milliseconds in which a peer that has output queued for it has to take
+     * some: write_rate bytes for each second of them, or all it was owed at
+     * their beginning if that is less, at least one. Else it is reset:
+     * TLR_CLOSED_BY_WRITE. Then the next such time begins, as long as something
+     * is queued, after tlr_close(), too. 0, the default: none.
+     *
+     * What the peer has acknowledged counts where the system tells (Linux), else
+     * what the kernel has taken of what was queued. Windows takes each write as a
+     * whole, when it is done: there the timeout has to be long enough for the
+     * largest.
      */
     unsigned write_timeout;
     unsigned write_rate; /**< bytes a second, see write_timeout; default 1 */
 
     /**
      * Milliseconds after on_open when a connection that is still open is
-     * ended: on_drain is called, and after lifetime_grace it is reset if it
-     * has not closed: TLR_CLOSED_BY_LIFETIME. 0, the default: none.
+     * ended: on_drain is called (unless it was before), and after
+     * lifetime_grace it is reset if it has not closed: TLR_CLOSED_BY_LIFETIME,
+     * whoever closes it in between. 0, the default: none.
      */
     unsigned max_lifetime;
     unsigned lifetime_grace; /**< milliseconds; default 5000 */
 
     /**
-     * By how much of it max_lifetime and idle_timeout are shortened, in
-     * percent, 0 to 100, at random for each connection, so that those that came
-     * together do not all go together; default 10.
+     * By how much of them max_lifetime and idle_timeout are shortened at most,
+     * in percent, 0 to 100, at random for each connection, so that those that
+     * came together do not all go together; default 10.
      */
     unsigned jitter;
 
@@ -941,7 +984,11 @@ struct tlr_counters {
     uint64_t reads;     /**< reads completed with data */
     uint64_t writes;    /**< writes completed without an error */
     uint64_t bytes_in;  /**< that reads have brought */
-    uint64_t bytes_out; /**< that the kernel has taken */
+    /**
+     * That the kernel has taken: of a write what it took at once, and the rest
+     * when all of it is done. Of one that fails the rest is not counted.
+     */
+    uint64_t bytes_out;
     /**
      * Windows: closed connections whose socket libuv could not put on the
      * worker's own completion port, and emulated one for. Always 0, or
@@ -957,17 +1004,26 @@ struct tlr_counters {
     uint64_t refused_limit;   /**< of `refused`: by max_connections, or _worker */
     uint64_t refused_rate;    /**< of `refused`: by accept_rate */
     uint64_t refused_memory;  /**< of `refused`: no memory */
-    uint64_t accept_errors;   /**< accept() failed, and went on at once */
+    uint64_t accept_errors;   /**< accept() or the poll failed otherwise than
+                                   for the next two */
     uint64_t out_of_descriptors; /**< times that accepting paused for that */
     uint64_t out_of_memory;      /**< likewise */
     uint64_t waited_limit; /**< times that accepting waited for room */
     uint64_t waited_rate;  /**< times that it waited for accept_rate */
-    uint64_t queued;       /**< bytes queued now, see max_queued; may fall */
+    /**
+     * Bytes of writes and sends that wait for the kernel now; each write counts
+     * until all of it is taken. Falls, too.
+     */
+    uint64_t queued;
     uint64_t queue_refused; /**< writes and sends refused by max_queued */
     uint64_t stalls;       /**< times that a worker's loop stalled */
 };
 
-/** For tlr_server_counters(): the sum over all workers. */
+/**
+ * For tlr_server_counters(): the sum over all workers, and what the listeners on
+ * the host's loop have counted (whom they refused, and when they waited, in
+ * refused and in refused_access to waited_rate), which is no worker's.
+ */
 #define TLR_ALL_WORKERS UINT32_MAX
 
 /**
@@ -1039,7 +1095,8 @@ TLR_EXTERN int tlr_post_conn(struct tlr_server *server, struct tlr_id id,
  *
  * UV_EINVAL: no such worker; UV_ENOTSOCK, UV_EBADF: no socket; UV_ENOTSUP: not
  * a stream over IPv4 or IPv6; UV_ENOTCONN: not connected; UV_ENOBUFS:
- * max_connections; UV_EAGAIN, UV_ECANCELED, UV_ENOMEM: as for tlr_post().
+ * max_connections, max_per_worker or max_per_peer; UV_EAGAIN, UV_ECANCELED,
+ * UV_ENOMEM: as for tlr_post().
  */
 TLR_EXTERN int tlr_adopt(struct tlr_server *server, unsigned worker,
                          uv_os_sock_t sock);
@@ -1091,8 +1148,9 @@ TLR_EXTERN uv_loop_t *tlr_server_loop(const struct tlr_server *server,
  * tlr_close(), tlr_reset() and the tlr_conn_...() functions may be called on
  * it. Then it is a connection like any other, and stays on this worker.
  * handler: whose callbacks are called, borrowed until on_close has returned;
- * NULL: tlr_options.handler. There is no time limit but the system's: a timer of
- * the program's own and tlr_reset() make one. max_connections does not count it.
+ * NULL: tlr_options.handler. It may take as long as tlr_options.idle_timeout says,
+ * or tlr_conn_set_timeout(), called on *conn right after this; without both there
+ * is no limit but the system's. max_connections does not count it.
  *
  * UV_EINVAL: no such worker, another address family, or a required callback is
  * missing; UV_EAGAIN: it has no loop yet; UV_ECANCELED: it stops; UV_ENOMEM.
@@ -1196,9 +1254,12 @@ TLR_EXTERN int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers,
  * keeps up. If what was queued is lost to an error, on_write says so, once.
  *
  * UV_ENOBUFS: more than tlr_options.send_queue bytes would be queued, and there
- * are some already: the peer does not read; nothing of `data` was sent. UV_EPIPE,
- * UV_EBADF: as for tlr_write(). UV_ENOMEM, or an error of the connection: it is
- * not known how much was sent; what is left to do is tlr_close() or tlr_reset().
+ * are some already: the peer does not read; or max_queued is reached, and the
+ * kernel has taken none of them. Nothing of `data` was sent. UV_EPIPE, UV_EBADF:
+ * as for tlr_write(). UV_ENOMEM (also when the kernel has taken some, and
+ * max_queued does not let the rest be queued), or an error of the connection: it
+ * is not known how much was sent; what is left to do is tlr_close() or
+ * tlr_reset().
  */
 TLR_EXTERN int tlr_send(struct tlr_conn *conn, const void *data, size_t size);
 
@@ -1219,7 +1280,8 @@ TLR_EXTERN int tlr_shutdown(struct tlr_conn *conn);
  * with RST, and RST takes from the peer what it has not read yet (RFC 1122,
  * 4.2.2.13). A read asked for completes with UV_ECANCELED. Then on_close. A
  * peer that does not read what it was written holds the connection open:
- * tlr_reset() ends that. May be called again, and after tlr_reset().
+ * tlr_options.write_timeout or idle_timeout, or tlr_reset(), ends that. May be
+ * called again, and after tlr_reset().
  */
 TLR_EXTERN void tlr_close(struct tlr_conn *conn);
 

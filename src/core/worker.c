@@ -23,6 +23,7 @@
 #include "connect.h"
 #include "handoff.h"
 #include "libuv.h"
+#include "point.h"
 
 enum worker_state {
     WORKER_RUNNING,
@@ -199,6 +200,7 @@ static void end(struct tlr_worker *worker)
     atomic_store(&worker->watch.watched, false);
     worker->conns.stopping = true;
     tlr_mailbox_shut(&worker->mailbox);
+    TLR_POINT(worker_ending);
     (void)receive(worker); /* orders have no meaning any more */
     if (worker->started && worker->config->on_worker_end != NULL) {
         tlr_conns_call(&worker->conns, call_end, worker);
@@ -752,6 +754,8 @@ void tlr_worker_counters(const struct tlr_worker *worker,
     counters->emulated = tlr_tally_get(&tally->emulated);
     counters->connected = tlr_tally_get(&tally->connected);
     counters->posts = tlr_tally_get(&tally->posts);
+    counters->queued = tlr_tally_get(&tally->queued);
+    counters->queue_refused = tlr_tally_get(&tally->queue_refused);
     counters->posts_refused = tlr_tally_get(&worker->mailbox.denied);
     counters->stalls = tlr_tally_get(&worker->watch.stalls);
     tlr_door_tally_read(&worker->door, counters);

@@ -17,6 +17,7 @@
 #include "check.h"
 #include "handoff.h"
 #include "timeouts.h"
+#include "watchers.h"
 
 /* Where a queued write has the buffer that it shares. */
 static struct tlr_buffer *take_shared(struct tlr_conn *conn)
@@ -91,23 +92,68 @@ static void check_water(struct tlr_conn *conn)
     }
 }
 
-/* ---- timeouts ------------------------------------------------------- */
+/* ---- what is queued ------------------------------------------------- */
+
+static bool may_queue(struct tlr_conn *conn, size_t size)
+{
+    struct tlr_conns *conns = conn->conns;
+    const struct tlr_config *config = conns->config;
+
+    if (config->budget == NULL ||
+        tlr_budget_allows(config->budget, &conns->spending, queued(conn),
+                          size)) {
+        return true;
+    }
+    tlr_tally_add(&conns->tally.queue_refused, 1);
+    tlr_config_warn(config, TLR_WARNING_QUEUED, 0);
+    return false;
+}
+
+/* The connections of the loop have so many bytes more. */
+static void count_queued(struct tlr_conns *conns, size_t more)
+{
+    tlr_tally_add(&conns->tally.queued, more);
+    if (conns->config->budget != NULL) {
+        tlr_budget_update(conns->config->budget, &conns->spending,
+                          tlr_tally_get(&conns->tally.queued) +
+                              conns->buffers.kept,
+                          conns->spending.holders);
+    }
+}
+
+/* What comes behind bytes that are missing would be taken for them. */
+static void lose_write(struct tlr_conn *conn)
+{
+    conn->cause = TLR_CLOSED_BY_QUEUED;
+    if (conn->writing == TLR_WRITE_IDLE) {
+        conn->writing = TLR_WRITE_ENDED;
+    } /* else after_writes() does, and check_open() looks at the cause */
+}
 
 /* A request is under way. */
 static void begin_queue(struct tlr_conn *conn)
 {
     conn->writing = TLR_WRITE_QUEUED;
+    conn->conns->spending.holders++;
     if ((conn->flags & TLR_CONN_TIMED) != 0) {
         tlr_timeouts_queued(conn);
+    }
+}
+
+static void end_window(struct tlr_conn *conn)
+{
+    if ((conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_flushed(conn);
     }
 }
 
 /* None is any more. */
 static void end_queue(struct tlr_conn *conn)
 {
-    if ((conn->flags & TLR_CONN_TIMED) != 0) {
-        tlr_timeouts_flushed(conn);
-    }
+    conn->conns->spending.holders--;
+    end_window(conn);
+    conn->writing = conn->cause == TLR_CLOSED_BY_QUEUED ? TLR_WRITE_ENDED
+                                                        : TLR_WRITE_IDLE;
 }
 
 /* ---- completing ----------------------------------------------------- */
@@ -141,7 +187,7 @@ static void on_fin_sent(uv_shutdown_t *req, int status)
         complete_shutdown(conn, status);
     }
     conn->writing = TLR_WRITE_ENDED;
-    end_queue(conn);
+    end_window(conn);
     if (conn->state == TLR_CONN_FLUSHING ||
         conn->state == TLR_CONN_FINISHING) {
         if (status == 0) {
@@ -181,6 +227,9 @@ int tlr_shutdown(struct tlr_conn *conn)
     if (conn->state != TLR_CONN_OPEN) {
         return UV_EBADF;
     }
+    if (conn->cause == TLR_CLOSED_BY_QUEUED) {
+        return UV_EPIPE;
+    }
     if (conn->writing == TLR_WRITE_QUEUED) {
         conn->writing = TLR_WRITE_QUEUED_FIN;
         return 0;
@@ -204,7 +253,6 @@ static void after_writes(struct tlr_conn *conn, int status)
 {
     enum tlr_writing was = (enum tlr_writing)conn->writing;
 
-    conn->writing = TLR_WRITE_IDLE;
     end_queue(conn);
     if (was == TLR_WRITE_QUEUED_FIN) {
         if (status == 0) {
@@ -227,16 +275,35 @@ static void shift(struct tlr_conn *conn, struct tlr_output *output, int status)
 {
     struct tlr_conns *conns = conn->conns;
     struct tlr_buffer *shared = output->first->shared;
+    size_t size = output->first->size;
     bool borrowed = tlr_output_shift(output, &conns->config->allocator);
 
+    tlr_tally_add(&conns->tally.queued, 0 - (uint64_t)size);
     if (shared != NULL) {
-        tlr_buffers_put(&conns->buffers, shared);
+        tlr_buffers_unshare(&conns->buffers, shared);
     }
     if (borrowed || status != 0) {
         complete_write(conn, status);
     } else {
         tlr_tally_add(&conn->conns->tally.writes, 1);
     }
+}
+
+/* If it is not read from, the kernel may not know it, or not any more. */
+static int start_request(struct tlr_conn *conn, const uv_buf_t *buffers,
+                         unsigned count)
+{
+    int err = 0;
+
+    if (conn->reading == TLR_READ_STOPPED) {
+        err = tlr_watchers_add_stream(&conn->uv.stream);
+    } else if (conn->reading == TLR_READ_ENDED &&
+               conn->cause != TLR_CLOSED_BY_ERROR) {
+        err = tlr_watchers_add(&conn->uv.handle);
+    }
+    return err != 0 ? err
+                    : uv_write(&conn->req.write, &conn->uv.stream, buffers,
+                               count, on_written);
 }
 
 static int start_next(struct tlr_conn *conn, struct tlr_output *output)
@@ -257,8 +324,7 @@ static int start_next(struct tlr_conn *conn, struct tlr_output *output)
         }
     }
     conn->rest = (uint32_t)tlr_output_start(output, chunks);
-    return uv_write(&conn->req.write, &conn->uv.stream, buffers, count,
-                    on_written);
+    return start_request(conn, buffers, count);
 }
 
 /* The request is done; the chunks that it was made of, and what is next. */
@@ -292,17 +358,19 @@ static void on_written(uv_write_t *req, int status)
         }
     }
     if (direct) {
+        tlr_tally_add(&conns->tally.queued, 0 - (uint64_t)conn->rest);
         complete_write(conn, status);
     }
     if (output != NULL) {
         status = go_on(conn, output, status);
     }
     if (shared != NULL) {
-        tlr_buffers_put(&conns->buffers, shared);
+        tlr_buffers_unshare(&conns->buffers, shared);
     }
     if (output == NULL || output->first == NULL) {
         after_writes(conn, status);
     }
+    count_queued(conns, 0);
     check_water(conn);
     tlr_port_leave(&conns->port);
 }
@@ -315,8 +383,9 @@ static int check_open(const struct tlr_conn *conn)
     if (conn->state != TLR_CONN_OPEN) {
         return UV_EBADF;
     }
-    return conn->writing != TLR_WRITE_IDLE &&
-                   conn->writing != TLR_WRITE_QUEUED
+    return (conn->writing != TLR_WRITE_IDLE &&
+            conn->writing != TLR_WRITE_QUEUED) ||
+                   conn->cause == TLR_CLOSED_BY_QUEUED
                ? UV_EPIPE
                : 0;
 }
@@ -432,6 +501,28 @@ static struct tlr_buffer *share(struct tlr_conn *conn, const uv_buf_t *buffers,
     return shared;
 }
 
+static void stop_sharing(struct tlr_conn *conn, struct tlr_buffer *shared)
+{
+    if (shared != NULL) {
+        tlr_buffers_unshare(&conn->conns->buffers, shared);
+        count_queued(conn->conns, 0);
+    }
+}
+
+/* Whether so many bytes may be queued, which keep `shared`. If not it is lost. */
+static bool admit_write(struct tlr_conn *conn, struct tlr_buffer *shared,
+                        size_t size)
+{
+    count_queued(conn->conns, 0);
+    if (may_queue(conn, size)) {
+        return true;
+    }
+    stop_sharing(conn, shared);
+    complete_write(conn, UV_ENOBUFS);
+    lose_write(conn);
+    return false;
+}
+
 /* The kernel did not take all of it: libuv waits until it takes the rest. */
 static void queue_write(struct tlr_conn *conn, const uv_buf_t *buffers,
                         unsigned count, size_t size)
@@ -439,18 +530,19 @@ static void queue_write(struct tlr_conn *conn, const uv_buf_t *buffers,
     struct tlr_buffer *shared = share(conn, buffers, count);
     int err;
 
+    if (!admit_write(conn, shared, size)) {
+        return;
+    }
     conn->rest = (uint32_t)size;
-    err = uv_write(&conn->req.write, &conn->uv.stream, buffers, count,
-                   on_written);
+    err = start_request(conn, buffers, count);
     if (err != 0) {
-        if (shared != NULL) {
-            tlr_buffers_put(&conn->conns->buffers, shared);
-        }
+        stop_sharing(conn, shared);
         complete_write(conn, err);
         return;
     }
     set_shared(conn, shared);
     begin_queue(conn);
+    count_queued(conn->conns, size);
     check_water(conn);
 }
 
@@ -496,17 +588,23 @@ static int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
 
 /* Behind what tlr_send() has queued. libuv wants one buffer at least. */
 static int write_later(struct tlr_conn *conn, const uv_buf_t *buffers,
-                       unsigned count)
+                       unsigned count, size_t size)
 {
     struct tlr_buffer *shared = share(conn, buffers, count);
     const uv_buf_t nothing = uv_buf_init(NULL, 0);
-    int err =
-        tlr_output_borrow(&tlr_conn_the_extra(conn)->output, &conn->conns->config->allocator,
-                          count == 0 ? &nothing : buffers,
-                          count == 0 ? 1 : count, shared);
+    int err;
 
-    if (err != 0 && shared != NULL) {
-        tlr_buffers_put(&conn->conns->buffers, shared);
+    if (!admit_write(conn, shared, size)) {
+        return 0;
+    }
+    err = tlr_output_borrow(&tlr_conn_the_extra(conn)->output,
+                            &conn->conns->config->allocator,
+                            count == 0 ? &nothing : buffers,
+                            count == 0 ? 1 : count, shared);
+    if (err == 0) {
+        count_queued(conn->conns, size);
+    } else {
+        stop_sharing(conn, shared);
     }
     check_water(conn);
     return err;
@@ -531,7 +629,7 @@ int tlr_writev(struct tlr_conn *conn, const uv_buf_t *buffers, unsigned count)
         return UV_EINVAL;
     }
     return conn->writing == TLR_WRITE_QUEUED
-               ? write_later(conn, buffers, count)
+               ? write_later(conn, buffers, count, size)
                : write_now(conn, buffers, count, size);
 }
 
@@ -559,10 +657,25 @@ static int send_later(struct tlr_conn *conn, const char *data, size_t size)
 {
     const struct tlr_config *config = conn->conns->config;
     struct tlr_extra *extra = tlr_conn_extra(conn);
+    int err = extra == NULL ? UV_ENOMEM
+                            : tlr_output_copy(&extra->output,
+                                              &config->allocator, data, size);
 
-    return extra == NULL ? UV_ENOMEM
-                         : tlr_output_copy(&extra->output, &config->allocator,
-                                           data, size);
+    if (err == 0) {
+        count_queued(conn->conns, size);
+    }
+    return err;
+}
+
+/*
+ * Not if nothing is queued: a request under way may have written all of it, and
+ * its callback is still to come.
+ */
+static bool is_too_much(const struct tlr_conn *conn, size_t size)
+{
+    size_t before = queued(conn);
+
+    return before > 0 && before + size > conn->conns->config->send_queue;
 }
 
 /* A part of it may have gone, and the rest cannot follow. */
@@ -584,10 +697,21 @@ static int send_rest(struct tlr_conn *conn, const char *data, size_t size)
     err = start_next(conn, output);
     if (err != 0) {
         (void)tlr_output_shift(output, &conn->conns->config->allocator);
+        count_queued(conn->conns, 0 - size);
         return fail_send(conn, err);
     }
     begin_queue(conn);
     return 0;
+}
+
+/* Of what was begun: then no more may follow, or of what was not. */
+static int refuse_send(struct tlr_conn *conn, bool begun)
+{
+    if (!begun) {
+        return UV_ENOBUFS;
+    }
+    lose_write(conn);
+    return UV_ENOMEM;
 }
 
 static int send_now(struct tlr_conn *conn, const char *data, size_t size)
@@ -606,7 +730,9 @@ static int send_now(struct tlr_conn *conn, const char *data, size_t size)
         }
         return 0;
     }
-    return send_rest(conn, data + written, size - (size_t)written);
+    size -= (size_t)written;
+    return may_queue(conn, size) ? send_rest(conn, data + written, size)
+                                 : refuse_send(conn, written > 0);
 }
 
 int tlr_send(struct tlr_conn *conn, const void *data, size_t size)
@@ -621,7 +747,7 @@ int tlr_send(struct tlr_conn *conn, const void *data, size_t size)
     }
     if (conn->writing == TLR_WRITE_IDLE) {
         err = send_now(conn, data, size);
-    } else if (queued(conn) + size > conn->conns->config->send_queue) {
+    } else if (is_too_much(conn, size) || !may_queue(conn, size)) {
         err = UV_ENOBUFS;
     } else {
         err = send_later(conn, data, size);

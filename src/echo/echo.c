@@ -31,9 +31,24 @@ static void on_write(struct tlr_conn *conn, int status)
     }
 }
 
+/*
+ * While the server drains its clients may go on until they end by themselves. At
+ * the end of its own life a connection closes: what is being written goes first.
+ */
+static void on_drain(struct tlr_conn *conn)
+{
+    struct tlr_progress progress;
+
+    tlr_server_progress(tlr_conn_server(conn), &progress, sizeof(progress));
+    if (progress.phase == TLR_PHASE_RUNNING) {
+        tlr_close(conn);
+    }
+}
+
 void tlr_echo_handler(struct tlr_handler *handler)
 {
     handler->on_open = on_open;
     handler->on_read = on_read;
     handler->on_write = on_write;
+    handler->on_drain = on_drain;
 }

@@ -7,18 +7,23 @@
 #include <string.h>
 
 #include "cli/limits.h"
+#include "cli/privileges.h"
 #include "cli/signals.h"
 #include "echo.h"
+#include "inherit.h"
 #include "listen.h"
 #include "options.h"
 #include "report.h"
+#include "service.h"
 
 #define PROGRESS 1000 /* milliseconds between lines while it drains */
 
 struct program {
     struct tlr_echo_options options;
     struct tlr_echo_report report;
+    struct tlr_echo_service service;
     struct tlr_server *server;
+    int64_t predecessor; /* whom it has taken over from; 0: nobody */
     struct tlr_cli_signals signals;
     uv_timer_t stats;
     uv_timer_t progress; /* of a drain */
@@ -32,11 +37,37 @@ static int say(const char *what, int err)
     return TLR_CLI_STATUS_FAILURE;
 }
 
+/* One line, and the status that fits. */
+static int complain(struct tlr_cli_text *complaint, int err)
+{
+    (void)fprintf(stderr, "teller-echo: %s\n", tlr_cli_text_get(complaint));
+    tlr_cli_text_free(complaint);
+    return err == UV_EINVAL || err == UV_ENOTSUP || err == UV_ENOTSOCK
+               ? TLR_CLI_STATUS_USAGE
+               : TLR_CLI_STATUS_FAILURE;
+}
+
+static uint64_t count_open(const struct program *program)
+{
+    struct tlr_progress progress;
+
+    tlr_server_progress(program->server, &progress, sizeof(progress));
+    return progress.open;
+}
+
 static void on_progress(uv_timer_t *timer)
 {
     struct program *program = timer->data;
 
     tlr_echo_report_progress(&program->report);
+    tlr_echo_service_draining(&program->service, count_open(program));
+}
+
+static void begin_progress(struct program *program)
+{
+    tlr_echo_service_draining(&program->service, count_open(program));
+    /* Cannot fail: cb set. */
+    (void)uv_timer_start(&program->progress, on_progress, PROGRESS, PROGRESS);
 }
 
 static void on_stop_asked(struct tlr_cli_signals *signals, unsigned times)
@@ -47,11 +78,21 @@ static void on_stop_asked(struct tlr_cli_signals *signals, unsigned times)
     if (times <= 2) {
         tlr_echo_report_draining(&program->report, deadline);
     }
-    tlr_server_drain(program->server, deadline);
-    if (times == 1) { /* cannot fail: cb set */
-        (void)uv_timer_start(&program->progress, on_progress, PROGRESS,
-                             PROGRESS);
+    if (times == 1) {
+        begin_progress(program);
     }
+    tlr_server_drain(program->server, deadline);
+}
+
+/* Its drain has begun. */
+static void on_taken_over(struct tlr_server *server, int64_t pid)
+{
+    struct program *program = tlr_server_user(server);
+
+    tlr_echo_service_leave(&program->service, pid);
+    tlr_echo_report_taken_over(&program->report, pid);
+    tlr_echo_report_draining(&program->report, program->options.drain);
+    begin_progress(program);
 }
 
 static void on_stats(uv_timer_t *timer)
@@ -67,6 +108,7 @@ static void on_stall(struct tlr_server *server, unsigned worker,
     struct program *program = tlr_server_user(server);
 
     tlr_echo_report_stall(&program->report, worker, milliseconds, over != 0);
+    tlr_echo_service_stall(&program->service, worker, milliseconds, over != 0);
 }
 
 static void on_warning(struct tlr_server *server,
@@ -86,6 +128,7 @@ static void on_stopped(struct tlr_server *server)
     tlr_cli_signals_close(&program->signals, NULL);
     uv_close((uv_handle_t *)&program->stats, NULL);
     uv_close((uv_handle_t *)&program->progress, NULL);
+    tlr_echo_service_close(&program->service);
 }
 
 static void fill_limits(const struct tlr_echo_options *from,
@@ -104,6 +147,18 @@ static void fill_limits(const struct tlr_echo_options *from,
     options->write_timeout = (unsigned)from->write_timeout;
     options->write_rate = (unsigned)from->write_rate;
     options->max_lifetime = (unsigned)from->max_lifetime;
+    options->stall_time = (unsigned)from->stall_time;
+}
+
+/* A loop that is stuck has to be noticed before the manager's time is up. */
+static void heed_manager(const struct program *program,
+                         struct tlr_options *options)
+{
+    uint64_t half = program->service.systemd.watchdog / 2;
+
+    if (half > 0 && half < options->stall_time) {
+        options->stall_time = (unsigned)half;
+    }
 }
 
 static void fill_options(struct program *program, struct tlr_options *options)
@@ -119,6 +174,7 @@ static void fill_options(struct program *program, struct tlr_options *options)
     options->on_stopped = on_stopped;
     options->on_stall = on_stall;
     options->on_warning = on_warning;
+    heed_manager(program, options);
 }
 
 static int create(struct program *program)
@@ -136,22 +192,61 @@ static int create(struct program *program)
     return err == 0 ? TLR_CLI_STATUS_OK : say("cannot create the server", err);
 }
 
-static int listen_everywhere(struct program *program)
+static int listen_on_own(struct program *program,
+                         struct tlr_cli_text *complaint)
 {
-    struct tlr_cli_text complaint = {0};
     int err = 0;
     size_t i;
 
+    if (tlr_server_addresses(program->server) == 0) {
+        tlr_echo_options_default_listen(&program->options);
+    }
     for (i = 0; i < program->options.listen.count && err == 0; i++) {
         err = tlr_echo_listen(program->server,
-                              program->options.listen.items[i], &complaint);
+                              program->options.listen.items[i], complaint);
+    }
+    return err;
+}
+
+/*
+ * Who takes over listens where the one before did: --listen is for the first
+ * one. systemd's sockets are for all of them.
+ */
+static int get_sockets(struct program *program,
+                       struct tlr_cli_text *complaint)
+{
+    const char *path = program->options.takeover;
+    int err = 0;
+
+    if (path != NULL) {
+        err = tlr_echo_take_over(program->server, path, &program->predecessor,
+                                 complaint);
     }
     if (err == 0) {
-        return TLR_CLI_STATUS_OK;
+        err = tlr_echo_listen_inherited(
+            program->server, &program->service.systemd, complaint);
     }
-    (void)fprintf(stderr, "teller-echo: %s\n", tlr_cli_text_get(&complaint));
-    tlr_cli_text_free(&complaint);
-    return err == UV_EINVAL ? TLR_CLI_STATUS_USAGE : TLR_CLI_STATUS_FAILURE;
+    if (err == 0 && program->predecessor == 0) {
+        err = listen_on_own(program, complaint);
+    }
+    return err;
+}
+
+/* As root all that needs it comes first, and no thread is there before the end. */
+static int listen_everywhere(struct program *program)
+{
+    const struct tlr_echo_options *options = &program->options;
+    struct tlr_cli_text complaint = {0};
+    int err = get_sockets(program, &complaint);
+
+    if (err == 0 && options->user != NULL) {
+        err = tlr_cli_become(options->user, &complaint);
+    }
+    if (err == 0 && options->takeover != NULL) {
+        err = tlr_echo_offer(program->server, options->takeover,
+                             options->drain, on_taken_over, &complaint);
+    }
+    return err == 0 ? TLR_CLI_STATUS_OK : complain(&complaint, err);
 }
 
 static int watch_signals(struct program *program)
@@ -191,7 +286,12 @@ static int start(struct program *program)
     }
     tlr_echo_report_init(&program->report, program->server,
                          program->options.json, program->options.quiet);
+    if (program->predecessor != 0) {
+        tlr_echo_report_took_over(&program->report, program->predecessor);
+    }
     tlr_echo_report_listening(&program->report, program->options.loops);
+    tlr_echo_service_ready(&program->service, &program->loop,
+                           tlr_server_addresses(program->server));
     return TLR_CLI_STATUS_OK;
 }
 
@@ -211,6 +311,17 @@ static int serve(struct program *program)
     return status;
 }
 
+static bool read_environment(struct program *program, int *status)
+{
+    struct tlr_cli_text complaint = {0};
+    int err = tlr_cli_systemd_read(&program->service.systemd, &complaint);
+
+    if (err != 0) {
+        *status = complain(&complaint, err);
+    }
+    return err == 0;
+}
+
 int main(int argc, char **argv)
 {
     struct program *program = calloc(1, sizeof(*program));
@@ -221,7 +332,8 @@ int main(int argc, char **argv)
     tlr_cli_ignore_sigpipe();
     if (program != NULL && items != NULL) {
         if (!tlr_echo_options_read(&program->options, items, argc, argv,
-                                   &status)) {
+                                   &status) ||
+            !read_environment(program, &status)) {
             goto out;
         }
         (void)tlr_cli_raise_descriptor_limit(); /* serves with what it has */

@@ -172,7 +172,7 @@ static bool parse(struct tlr_echo_options *options, int argc,
         {.name = "--max-per-peer", .argument = "N|auto",
          .help = "connections open at a time from one IPv4 address, or one "
                  "IPv6 /64; further ones are closed; 0 for no limit; auto for "
-                 "7/8 of --max-connections (auto)",
+                 "7/8 of --max-connections from 1000 on, but loopback (auto)",
          .apply = apply_limit, .target = &options->max_per_peer},
         {.name = "--accept-rate", .argument = "N",
          .help = "connections accepted in a second; 0 for no limit (50000)",
@@ -228,6 +228,20 @@ static bool parse(struct tlr_echo_options *options, int argc,
                  "to finish before they are closed (10)",
          .apply = tlr_cli_apply_seconds, .target = &options->drain,
          .max = YEAR_MS},
+        {.name = "--stall-time", .argument = "SECONDS",
+         .help = "say so, and give it no connections, when a loop has not "
+                 "turned for so long; 0 not to look (1)",
+         .apply = tlr_cli_apply_seconds, .target = &options->stall_time,
+         .max = UINT32_MAX},
+        {.name = "--takeover", .argument = "PATH",
+         .help = "take the listening sockets over from the teller-echo that "
+                 "offers them at this path, which then drains; if there is "
+                 "none, --listen; and offer them there to the next one (not "
+                 "on Windows)",
+         .apply = tlr_cli_apply_string, .target = &options->takeover},
+        {.name = "--user", .argument = "NAME[:GROUP]",
+         .help = "as root: become this user once it listens (not on Windows)",
+         .apply = tlr_cli_apply_string, .target = &options->user},
         {.name = "--stats", .argument = "SECONDS",
          .help = "print a line of figures this often; 0 for never (0)",
          .apply = tlr_cli_apply_seconds, .target = &options->stats,
@@ -271,15 +285,17 @@ bool tlr_echo_options_read(struct tlr_echo_options *options,
     options->max_per_peer = defaults.max_per_peer;
     options->accept_rate = defaults.accept_rate;
     options->write_rate = defaults.write_rate;
+    options->stall_time = defaults.stall_time;
     options->read_buffer = defaults.read_buffer;
     options->drain = DEFAULT_DRAIN;
-    if (!parse(options, argc, argv, status)) {
-        return false;
-    }
+    return parse(options, argc, argv, status);
+}
+
+void tlr_echo_options_default_listen(struct tlr_echo_options *options)
+{
     if (options->listen.count == 0) {
         options->listen.items[options->listen.count++] = DEFAULT_LISTEN;
     }
-    return true;
 }
 
 void tlr_echo_options_free(struct tlr_echo_options *options)

@@ -13,7 +13,9 @@ struct tlr_echo_rules {
 };
 
 struct tlr_echo_options {
-    struct tlr_cli_list listen; /* borrowed from argv; never empty */
+    struct tlr_cli_list listen; /* borrowed from argv; may be empty */
+    const char *takeover;       /* likewise; NULL: it was not asked for */
+    const char *user;           /* likewise */
     int loops;                  /* as tlr_options.loops */
     unsigned balance;           /* enum tlr_balance */
     uint64_t backlog;
@@ -31,6 +33,7 @@ struct tlr_echo_options {
     uint64_t write_rate;    /* bytes a second */
     uint64_t read_buffer; /* bytes */
     uint64_t drain;       /* milliseconds */
+    uint64_t stall_time;  /* milliseconds; 0: not watched */
     uint64_t stats;       /* milliseconds; 0: none */
     bool json;
     bool quiet;
@@ -44,6 +47,9 @@ struct tlr_echo_options {
 bool tlr_echo_options_read(struct tlr_echo_options *options,
                            const char **items, int argc, char *const *argv,
                            int *status);
+
+/* Without a --listen: the address that there is then. */
+void tlr_echo_options_default_listen(struct tlr_echo_options *options);
 
 /* Releases what has been read; harmless for one that is all zeroes. */
 void tlr_echo_options_free(struct tlr_echo_options *options);

@@ -175,6 +175,50 @@ void tlr_echo_report_listening(struct tlr_echo_report *report, int loops)
     print(&text);
 }
 
+void tlr_echo_report_took_over(struct tlr_echo_report *report, int64_t pid)
+{
+    unsigned addresses = tlr_server_addresses(report->server);
+    struct tlr_cli_text text = {0};
+    struct tlr_cli_json json = {.text = &text};
+
+    if (report->quiet) {
+        return;
+    }
+    if (report->json) {
+        tlr_cli_json_open(&json, NULL, '{');
+        tlr_cli_json_string(&json, "event", "took over");
+        tlr_cli_json_u64(&json, "addresses", addresses);
+        tlr_cli_json_u64(&json, "pid", (uint64_t)pid);
+        tlr_cli_json_close(&json);
+        tlr_cli_text_add(&text, "\n");
+    } else {
+        tlr_cli_text_add(&text,
+                         "took over %u address%s from process %" PRId64 "\n",
+                         addresses, addresses == 1 ? "" : "es", pid);
+    }
+    print(&text);
+}
+
+void tlr_echo_report_taken_over(struct tlr_echo_report *report, int64_t pid)
+{
+    struct tlr_cli_text text = {0};
+    struct tlr_cli_json json = {.text = &text};
+
+    if (report->quiet) {
+        return;
+    }
+    if (report->json) {
+        tlr_cli_json_open(&json, NULL, '{');
+        tlr_cli_json_string(&json, "event", "taken over");
+        tlr_cli_json_u64(&json, "pid", (uint64_t)pid);
+        tlr_cli_json_close(&json);
+        tlr_cli_text_add(&text, "\n");
+    } else {
+        tlr_cli_text_add(&text, "process %" PRId64 " has taken over\n", pid);
+    }
+    print(&text);
+}
+
 /* ---- figures -------------------------------------------------------- */
 
 static void counters_json(struct tlr_cli_json *json,

@@ -28,6 +28,12 @@ void tlr_echo_report_init(struct tlr_echo_report *report,
 /* The server has started; `loops` as in tlr_options. */
 void tlr_echo_report_listening(struct tlr_echo_report *report, int loops);
 
+/* And before that has taken over from process `pid`. */
+void tlr_echo_report_took_over(struct tlr_echo_report *report, int64_t pid);
+
+/* Process `pid` has taken over. */
+void tlr_echo_report_taken_over(struct tlr_echo_report *report, int64_t pid);
+
 /* The figures since the last of these lines. */
 void tlr_echo_report_figures(struct tlr_echo_report *report);
 

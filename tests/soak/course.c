@@ -161,7 +161,7 @@ static void draw_days_work(
 struct course course_draw(
     const struct habits *habits, uint64_t seed, uint64_t number)
 {
-    enum { HOLD_MESSAGE = 32, PROBE_MESSAGE = 64, PROBES = 100 };
+    enum { HOLD_MESSAGE = 32, PROBE_MESSAGE = 64 };
     struct fate fate = fate_of(seed, number, 0);
     struct course course = {.finale = FINALE_END};
     course.kind = (uint8_t)draw_kind(habits->weights, &fate);
@@ -175,7 +175,8 @@ struct course course_draw(
     case KIND_PROBE:
         course.waits = true;
         course.message = PROBE_MESSAGE;
-        course.total = PROBES * PROBE_MESSAGE;
+        course.total = habits->probes == 0 ? UINT64_MAX
+                                           : habits->probes * PROBE_MESSAGE;
         course.begin_ms = draw(&fate, 0, habits->every_ms);
         break;
     case KIND_STARVE:

@@ -54,6 +54,7 @@ struct habits {
     uint64_t every_ms;    /* of KIND_PROBE and KIND_DRIP */
     uint64_t lifetime_ms; /* the longest that a day's session plans for */
     uint64_t half_bytes;  /* of KIND_HALF; 0: drawn */
+    uint64_t probes;      /* of a KIND_PROBE; 0: until told to finish */
     uint64_t weights[KINDS];
 };
 

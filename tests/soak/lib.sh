@@ -4,7 +4,7 @@
 # What run.sh, attack.sh and many.sh share. They set $build and read this file.
 # It makes $dir, and ends what they have started, whatever happens.
 
-echo_server=$build/src/echo/teller-echo
+echo_server=${TELLER_ECHO:-$build/src/echo/teller-echo}
 soak=$build/tests/soak/teller-soak
 status=0
 started='' # pids
@@ -34,11 +34,10 @@ die() {
 
 # await SECONDS COMMAND...: until it succeeds.
 await() {
-  tries=$(($1 * 10))
+  local until=$((SECONDS + $1 + 1))
   shift
   until "$@" >/dev/null 2>&1; do
-    tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || return 1
+    [ "$SECONDS" -lt "$until" ] || return 1
     sleep 0.1
   done
 }
@@ -63,7 +62,8 @@ stop() {
 serve() {
   local out=$dir/$1
   shift
-  "$echo_server" --loops 2 --json "$@" >"$out" 2>"$out.err" &
+  # shellcheck disable=SC2086 # it is words
+  ${RUNNER:-} "$echo_server" --loops 2 --json "$@" >"$out" 2>"$out.err" &
   pid=$!
   started="$started $pid"
   await 20 grep -q '"listening"' "$out" ||

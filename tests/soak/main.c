@@ -32,6 +32,7 @@ struct program {
     const char *target;
     const char *mix;
     const char *from;
+    const char *mark;
     bool strict;
     bool quiet;
     struct sockaddr_storage sources[MOST_SOURCES];
@@ -92,6 +93,7 @@ static void set_defaults(struct program *program)
     plan->seed = 1;
     habits->every_ms = 10;
     habits->lifetime_ms = 8 * SECOND;
+    habits->probes = 100;
     habits->weights[KIND_QUICK] = 10;
     habits->weights[KIND_SLOW] = 3;
     habits->weights[KIND_SILENT] = 2;
@@ -142,6 +144,14 @@ static bool read_options(
             .help = "of a session of the kind half; drawn by default",
             .apply = tlr_cli_apply_size, .target = &habits->half_bytes,
             .max = UINT64_C(1) << 40},
+        {.name = "--probes", .argument = "N",
+            .help = "messages of a probe; 100 by default, 0 is until the end",
+            .apply = tlr_cli_apply_number, .target = &habits->probes,
+            .max = 1000000000},
+        {.name = "--mark", .argument = "FILE",
+            .help = "forget the latencies so far when there is such a file, "
+                    "and remove it",
+            .apply = tlr_cli_apply_string, .target = &program->mark},
         {.name = "--from", .argument = "IP,...",
             .help = "addresses to connect from, in turn",
             .apply = tlr_cli_apply_string, .target = &program->from},
@@ -189,6 +199,15 @@ static void on_failed(const struct session *session, enum cause cause, int err)
     }
 }
 
+static void forget_if_marked(struct program *program)
+{
+    struct crowd_tally *tally = &program->crowd.tally;
+    if (program->mark != NULL && remove(program->mark) == 0) {
+        tlr_load_histogram_init(&tally->round_trip);
+        tlr_load_histogram_init(&tally->first_answer);
+    }
+}
+
 /* What a process takes to get going is no slope. */
 static void on_second(uv_timer_t *timer)
 {
@@ -202,6 +221,7 @@ static void on_second(uv_timer_t *timer)
     if (!program->quiet) {
         report_second(crowd, &program->watch, seconds);
     }
+    forget_if_marked(program);
 }
 
 static void on_signal(struct tlr_cli_signals *signals, unsigned times)

@@ -56,6 +56,12 @@ void report_second(
     tlr_cli_json_u64(&json, "wrong", tally->causes[CAUSE_WRONG]);
     tlr_cli_json_u64(&json, "bytes_sent", tally->bytes_sent);
     tlr_cli_json_u64(&json, "bytes_verified", tally->bytes_verified);
+    if (tally->round_trip.count > 0) {
+        tlr_cli_json_u64(&json, "probes", tally->round_trip.count);
+        tlr_cli_json_double(&json, "p99_us",
+            (double)tlr_load_histogram_percentile(&tally->round_trip, 99) / 1e3,
+            1);
+    }
     if (watch->file != NULL) {
         tlr_cli_json_u64(&json, "processes", watch->pids);
         tlr_cli_json_double(&json, "rss_kib", watch->rss_now, 0);

@@ -135,6 +135,10 @@ void session_finish(struct session *session)
         return;
     }
     session->told = true;
+    if (course->kind == KIND_PROBE) {
+        course->total = session->sent; /* its next step is the last one */
+        return;
+    }
     if (course->kind != KIND_HOLD) {
         end_by_own_doing(session, true);
         return;

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a service manager such as systemd says by the environment, and is told:
+ * sockets that it has opened, readiness, and that the program is alive. Without
+ * a library, by what sd_listen_fds(3) and sd_notify(3) say of the protocol.
+ *
+ * For programs. The variables are removed once read, so that no child takes them
+ * for its own: read them first thing in main(), before there are threads. Where
+ * there is no such manager nothing is said, and nothing happens.
+ */
+#ifndef TLR_CLI_SYSTEMD_H
+#define TLR_CLI_SYSTEMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "text.h"
+
+struct tlr_cli_systemd {
+    unsigned sockets;  /* LISTEN_FDS, if they are for this process */
+    uint64_t watchdog; /* milliseconds in which it wants a sign; 0: none */
+    char notify[108];  /* where; "": nowhere. '@' first: an abstract name */
+};
+
+/*
+ * Reads the environment. UV_EINVAL, and words, if a variable is nonsense: then
+ * the program has not been started as somebody thinks.
+ */
+int tlr_cli_systemd_read(struct tlr_cli_systemd *systemd,
+                         struct tlr_cli_text *complaint);
+
+/* The socket number `index`, from 0, and the address that it is bound to. */
+uv_os_sock_t tlr_cli_systemd_socket(unsigned index);
+int tlr_cli_systemd_address(unsigned index, struct sockaddr_storage *address);
+
+/* It is not needed. */
+void tlr_cli_systemd_close(unsigned index);
+
+/*
+ * Says something: lines as in "READY=1". Never blocks. Errors: those of
+ * sendto(); there is not much to be done about them.
+ */
+int tlr_cli_systemd_notify(const struct tlr_cli_systemd *systemd,
+                           const char *lines);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* See service.h, and sd_notify(3) for what is said. */
+#include "service.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* While it drains: it may take so much longer, from each time on. */
+#define MORE_TIME "EXTEND_TIMEOUT_USEC=5000000"
+
+/* A manager that does not listen is no reason not to serve. */
+static void say(const struct tlr_echo_service *service, const char *lines)
+{
+    if (!service->left) {
+        (void)tlr_cli_systemd_notify(&service->systemd, lines);
+    }
+}
+
+static bool is_stuck(const struct tlr_echo_service *service)
+{
+    uint64_t now = uv_hrtime();
+    unsigned i;
+
+    for (i = 0; i < TLR_ECHO_WORKERS_MOST; i++) {
+        uint64_t since = service->stalled[i];
+
+        if (since != 0 &&
+            (now - since) / 1000000 >= service->systemd.watchdog) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_alive(uv_timer_t *timer)
+{
+    struct tlr_echo_service *service = timer->data;
+
+    if (!is_stuck(service)) {
+        say(service, "WATCHDOG=1");
+    }
+}
+
+/* MAINPID: after a takeover this is not the process that was started first. */
+void tlr_echo_service_ready(struct tlr_echo_service *service, uv_loop_t *loop,
+                            unsigned addresses)
+{
+    uint64_t half = service->systemd.watchdog / 2;
+    char lines[128];
+
+    (void)snprintf(lines, sizeof(lines),
+                   "READY=1\nMAINPID=%d\nSTATUS=serving on %u address%s",
+                   (int)uv_os_getpid(), addresses,
+                   addresses == 1 ? "" : "es");
+    say(service, lines);
+    (void)uv_timer_init(loop, &service->alive); /* always 0 */
+    service->alive.data = service;
+    service->open = true;
+    uv_unref((uv_handle_t *)&service->alive);
+    if (service->systemd.watchdog > 0) {
+        half = half == 0 ? 1 : half;
+        (void)uv_timer_start(&service->alive, on_alive, half, half); /* cb set */
+    }
+}
+
+void tlr_echo_service_stall(struct tlr_echo_service *service, unsigned worker,
+                            uint64_t ms, bool over)
+{
+    uint64_t now = uv_hrtime();
+
+    if (worker < TLR_ECHO_WORKERS_MOST) {
+        service->stalled[worker] =
+            over ? 0 : (now > ms * 1000000 ? now - ms * 1000000 : 1);
+    }
+}
+
+void tlr_echo_service_draining(struct tlr_echo_service *service,
+                               uint64_t open)
+{
+    char lines[128];
+
+    (void)snprintf(lines, sizeof(lines),
+                   "STOPPING=1\n" MORE_TIME "\nSTATUS=draining: %" PRIu64
+                   " connection%s open",
+                   open, open == 1 ? "" : "s");
+    say(service, lines);
+}
+
+/*
+ * That the main process is another now has to come from the main process, or
+ * from one that the unit lets speak (NotifyAccess=). And before it ends: the
+ * manager reads what was said before it looks at who has ended.
+ */
+void tlr_echo_service_leave(struct tlr_echo_service *service, int64_t pid)
+{
+    char lines[64];
+
+    (void)snprintf(lines, sizeof(lines), "MAINPID=%" PRId64, pid);
+    say(service, lines);
+    service->left = true;
+}
+
+void tlr_echo_service_close(struct tlr_echo_service *service)
+{
+    if (service->open) {
+        service->open = false;
+        uv_close((uv_handle_t *)&service->alive, NULL);
+    }
+}

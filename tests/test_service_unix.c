@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* When teller-echo gives its manager a sign of life, and when it must not. */
+#include "support.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "echo/service.h"
+
+#define WATCHDOG 40 /* milliseconds; a sign comes in half of it */
+
+struct manager {
+    int sock;
+    unsigned signs;
+};
+
+static struct tlr_echo_service service; /* all zeroes before each test */
+
+/* By an abstract name, which no file has to be removed for. */
+static void begin(struct fixture *f, struct manager *manager)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t length = sizeof(address);
+
+    manager->signs = 0;
+    manager->sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(manager->sock, (struct sockaddr *)&address,
+                          sizeof(address.sun_family)),
+                     0);
+    assert_int_equal(
+        getsockname(manager->sock, (struct sockaddr *)&address, &length), 0);
+    memset(&service, 0, sizeof(service));
+    service.systemd.watchdog = WATCHDOG;
+    memcpy(service.systemd.notify, address.sun_path,
+           length - offsetof(struct sockaddr_un, sun_path));
+    service.systemd.notify[0] = '@';
+    tlr_echo_service_ready(&service, &f->loop, 2);
+}
+
+static void end(const struct manager *manager)
+{
+    tlr_echo_service_close(&service);
+    (void)close(manager->sock);
+}
+
+static void listen_to(struct manager *manager)
+{
+    char said[512];
+    ssize_t got;
+
+    while ((got = recv(manager->sock, said, sizeof(said) - 1,
+                       MSG_DONTWAIT)) > 0) {
+        said[got] = '\0';
+        manager->signs += strcmp(said, "WATCHDOG=1") == 0;
+    }
+}
+
+static bool has_signs(void *data)
+{
+    struct manager *manager = data;
+
+    listen_to(manager);
+    return manager->signs >= 3;
+}
+
+static void expect_signs(struct fixture *f, struct manager *manager)
+{
+    listen_to(manager);
+    manager->signs = 0;
+    run_until(&f->loop, has_signs, manager);
+}
+
+static void expect_silence(struct fixture *f, struct manager *manager)
+{
+    listen_to(manager);
+    manager->signs = 0;
+    run_for(&f->loop, 5 * WATCHDOG);
+    listen_to(manager);
+    assert_int_equal(manager->signs, 0);
+}
+
+static void it_is_alive_while_its_workers_are(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    expect_signs(f, &manager);
+    tlr_echo_service_stall(&service, 0, WATCHDOG, false);
+    tlr_echo_service_stall(&service, 1, WATCHDOG, false);
+    expect_silence(f, &manager);
+    tlr_echo_service_stall(&service, 0, 10 * WATCHDOG, true);
+    expect_silence(f, &manager);
+    tlr_echo_service_stall(&service, 1, 10 * WATCHDOG, true);
+    expect_signs(f, &manager);
+    end(&manager);
+}
+
+/* Or the manager would end it for what it allows. */
+static void a_shorter_stall_is_no_reason_to_be_silent(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    service.systemd.watchdog = 3600000; /* and the timer goes on as before */
+    tlr_echo_service_stall(&service, 0, WATCHDOG, false);
+    expect_signs(f, &manager);
+    end(&manager);
+}
+
+static void one_that_was_taken_over_is_silent(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    expect_signs(f, &manager);
+    tlr_echo_service_leave(&service, 1234);
+    expect_silence(f, &manager);
+    end(&manager);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_is_alive_while_its_workers_are),
+        TEST(a_shorter_stall_is_no_reason_to_be_silent),
+        TEST(one_that_was_taken_over_is_silent),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
