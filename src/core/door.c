@@ -174,7 +174,7 @@ void tlr_door_trouble(struct tlr_door *door, struct tlr_door_tally *tally,
 void tlr_door_tally_read(const struct tlr_door_tally *tally,
                          struct tlr_counters *counters)
 {
-    uint64_t refused[TLR_REFUSALS];
+    uint64_t refused[TLR_REFUSALS] = {0};
     int i;
 
     for (i = 0; i < TLR_REFUSALS; i++) {

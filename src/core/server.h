@@ -71,6 +71,7 @@ struct tlr_server {
     bool lent_here;       /* a borrowed loop is run on the host's thread */
     bool destroyed;       /* and the memory goes at the end */
     bool taken_over;      /* another process has the listening sockets */
+    _Atomic bool limited;     /* the limits are set: connections may come */
     _Atomic uintptr_t thread; /* the host's, from the start on; else 0 */
     _Atomic uint64_t asked;   /* the deadline with HOST_DRAIN */
     _Atomic uint64_t posts;   /* to TLR_HOST, that have run */
