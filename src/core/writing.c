@@ -586,12 +586,16 @@ static int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
     return 0;
 }
 
-/* Behind what tlr_send() has queued. libuv wants one buffer at least. */
+/*
+ * Behind what tlr_send() has queued. libuv wants one buffer at least, and adds to
+ * its base, which must not be NULL for that.
+ */
 static int write_later(struct tlr_conn *conn, const uv_buf_t *buffers,
                        unsigned count, size_t size)
 {
     struct tlr_buffer *shared = share(conn, buffers, count);
-    const uv_buf_t nothing = uv_buf_init(NULL, 0);
+    static char none;
+    const uv_buf_t nothing = uv_buf_init(&none, 0);
     int err;
 
     if (!admit_write(conn, shared, size)) {

@@ -195,8 +195,9 @@ static struct {
 static void say(const char *what, int err)
 {
     char line[80];
+    char name[32]; /* uv_err_name() allocates if it does not know it */
     int length = snprintf(line, sizeof(line), "%s %s\n", what,
-                          uv_err_name(err));
+                          uv_err_name_r(err, name, sizeof(name)));
 
     (void)!syscall(SYS_write, 1, line, length);
 }

@@ -15,10 +15,19 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SHARED_FD 3  /* in the server */
 #define ADOPTED_FD 4 /* likewise */
+
+static double seconds(void)
+{
+    struct timespec time;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
 
 static void must(bool holds, const char *what)
 {
@@ -156,6 +165,7 @@ void server_start(struct server *server, const struct config *config,
 
     memset(server, 0, sizeof(*server));
     server->config = config;
+    server->started = seconds();
     child.memory = share_plan(server, plan);
     server->errors = memfd_create("errors", MFD_CLOEXEC);
     must(pipe2(input, O_CLOEXEC) == 0 && pipe2(output, O_CLOEXEC) == 0,
@@ -190,6 +200,8 @@ static void understand(struct server *server)
     if (sscanf(server->line, "ready %u %u", &server->ports[0],
                &server->ports[1]) == 2) {
         server->ready = true;
+    } else if (strncmp(server->line, "listening ", 10) == 0) {
+        server->ready = server->config->echo; /* and what follows is text */
     } else if (strncmp(server->line, "lost ", 5) == 0) {
         server->lost++;
     } else if (strncmp(server->line, "again ", 6) == 0) {
@@ -218,7 +230,7 @@ static void look_at_output(struct server *server)
     }
 }
 
-/* teller-echo is ready when it can be connected to; and that is reset. */
+/* Whether it can be connected to; and that is reset. */
 static bool answers(unsigned port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -235,6 +247,12 @@ static bool answers(unsigned port)
     return answered;
 }
 
+/*
+ * teller-echo says that it listens; but the memory for that may be what has
+ * failed, and then it just answers.
+ */
+#define UNHEARD 3 /* seconds */
+
 void server_look(struct server *server)
 {
     if (!server->ended &&
@@ -242,7 +260,8 @@ void server_look(struct server *server)
         server->ended = true;
     }
     look_at_output(server);
-    if (server->config->echo && !server->ready && !server->ended) {
+    if (server->config->echo && !server->ready && !server->ended &&
+        seconds() - server->started >= UNHEARD) {
         server->ready = answers(server->ports[0]);
     }
 }

@@ -17,6 +17,7 @@ struct config {
     const char *loops;   /* as its argument has it */
     const char *balance; /* likewise */
     bool echo;           /* it is teller-echo, else host.c */
+    bool quick;          /* it is in a quick run */
 };
 
 struct server {
@@ -28,6 +29,7 @@ struct server {
     int held;   /* the port of teller-echo, or -1 */
     int errors; /* a file that has what it said otherwise */
     int status; /* of waitpid(), once `ended` */
+    double started; /* in seconds */
     bool ended;
     bool ready;
     unsigned ports[2]; /* plain echo, frames (0: none) */

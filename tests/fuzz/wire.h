@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A peer's end of a connection: a plain non-blocking socket, with no libuv in
- * between, so that each operation of a program is one system call. wire_unix.c
- * and wire_win.c hold to this. Errors are libuv's; UV_EAGAIN: not now.
+ * between, so that each operation of a program is one system call: see
+ * wire_unix.c. Errors are libuv's; UV_EAGAIN: not now.
  */
 #ifndef FUZZ_WIRE_H
 #define FUZZ_WIRE_H
