@@ -61,11 +61,13 @@ class Server:
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors,) * 2))
         self.timer = threading.Timer(LIMIT, self.process.kill)
         self.timer.start()
-        line = self.process.stdout.readline().decode()
-        found = re.search(r"127\.0\.0\.1:(\d+)", line)
-        if not found:
-            self.end()
-            raise Trouble(f"{kind.name} did not start: {line!r}")
+        found = None
+        while not found:
+            line = self.process.stdout.readline().decode()
+            found = re.search(r"listening on 127\.0\.0\.1:(\d+)", line)
+            if not line:
+                self.end()
+                raise Trouble(f"{kind.name} did not start")
         self.port = int(found.group(1))
         # What it prints later must not fill a pipe.
         self.reader = threading.Thread(target=self.process.stdout.read)

@@ -117,6 +117,9 @@ bool programs_have_reuseport(void);
  * of the stream: Wine 8 takes one in seven or so for an end. */
 bool programs_tell_every_reset(void);
 
+/* Whether --takeover and --user are. */
+bool programs_have_takeover(void);
+
 /* A port that only the mighty may listen on, for a program that is started
  * with these options added: `options` gets a user who is not. Returns the port;
  * 0 and *reason where there is none. */

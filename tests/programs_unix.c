@@ -102,6 +102,11 @@ double programs_cpu_seconds(const struct program *program)
 }
 #endif
 
+bool programs_have_takeover(void)
+{
+    return true;
+}
+
 bool programs_have_reuseport(void)
 {
 #if defined(__linux__)

@@ -128,6 +128,11 @@ bool programs_tell_every_reset(void)
     return false;
 }
 
+bool programs_have_takeover(void)
+{
+    return false;
+}
+
 bool programs_have_reuseport(void)
 {
     return false;

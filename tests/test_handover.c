@@ -423,7 +423,7 @@ static void adopt(struct actor *actor)
                           ? TLR_NEXT_WORKER
                           : pick(&actor->random,
                                  tlr_server_workers(r->server));
-    struct sockaddr_storage peer;
+    struct sockaddr_storage name;
     uv_os_sock_t sock;
     int err;
 
@@ -432,13 +432,11 @@ static void adopt(struct actor *actor)
     }
     do { /* whatever comes first: the peer's connection will */
         (void)uv_run(&actor->loop, UV_RUN_NOWAIT);
-    } while (tlr_handoff_accept(actor->listener, &sock, &peer) != 0);
+    } while (tlr_handoff_accept(actor->listener, &sock, &name) != 0);
     err = tlr_adopt(r->server, worker, sock);
     if (err == 0) {
         atomic_fetch_add(&r->adopted, 1);
     } else {
-        struct sockaddr_storage name;
-
         CHECK(is_refusal(err) || err == UV_ENOTCONN);
         CHECK(tlr_handoff_name(sock, &name) == 0); /* it is still ours */
         tlr_handoff_close(sock);

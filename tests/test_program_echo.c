@@ -811,9 +811,24 @@ static void a_port_without_permission_exits_with_1_and_says_so(void **state)
             "--listen HOST:PORT"));
 }
 
+/* Where there is none the user hears that, and not of a folder. */
+static void a_system_without_takeovers_is_named(void **state)
+{
+    struct program *echo = program_start(
+        *state, SERVE(ANYWHERE, "--takeover", "/nowhere-at-all/echo"));
+    if (programs_have_takeover()) {
+        program_expect_complaint(echo, 1, ARGS("folder"));
+        return;
+    }
+    program_expect_complaint(echo, 2, ARGS("--takeover needs Linux"));
+    echo = program_start(*state, SERVE(ANYWHERE, "--user", "nobody"));
+    program_expect_complaint(echo, 2, ARGS("--user needs Linux"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        scene_test(a_system_without_takeovers_is_named),
         scene_test(it_says_where_it_listens_and_how_to_try_it),
         scene_test(told_nothing_it_listens_on_port_7007_of_localhost),
         scene_test(it_listens_on_each_address_given_and_on_a_name),

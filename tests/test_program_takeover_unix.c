@@ -709,9 +709,9 @@ static bool has_line(int pid, const char *what, const char *line)
     if (file == NULL) {
         return false;
     }
-    (void)fread(text, 1, sizeof(text) - 1, file);
+    size_t got = fread(text, 1, sizeof(text) - 1, file);
     (void)fclose(file);
-    return strstr(text, line) != NULL;
+    return got > 0 && strstr(text, line) != NULL;
 }
 
 /* A port that only root may have, bound by root, and served by nobody. */

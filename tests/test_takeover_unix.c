@@ -1339,6 +1339,49 @@ static void sockets_for_which_there_are_no_descriptors_are_closed(void **state)
     }
 }
 
+static void sends_two(int link)
+{
+    int socks[2] = {open_listener(), open_listener()};
+
+    send_sockets(link, 2, 2, 2, socks);
+    (void)close(socks[0]);
+    (void)close(socks[1]);
+}
+
+/* Each address takes two blocks. */
+static void without_memory_what_came_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    unsigned n;
+
+    create_server(f);
+    for (n = 1; n <= 4; n++) {
+        unsigned next = atomic_load(&f->memory.allocations) + n;
+
+        atomic_store(&f->memory.fail_to, next);
+        atomic_store(&f->memory.fail_from, next);
+        assert_int_equal(from(f, sends_two), UV_ENOMEM);
+        atomic_store(&f->memory.fail_from, 0);
+    }
+}
+
+static void without_memory_the_old_one_refuses(void **state)
+{
+    struct fixture *f = *state;
+    unsigned next;
+    int sock;
+
+    start_offering(f);
+    next = atomic_load(&f->memory.allocations) + 1;
+    sock = connect_raw();
+    atomic_store(&f->memory.fail_to, next);
+    atomic_store(&f->memory.fail_from, next);
+    say(sock, TLR_TAKEOVER_HELLO);
+    expect_refusal(f, sock, UV_ENOMEM);
+    atomic_store(&f->memory.fail_from, 0);
+    expect_untouched(f);
+}
+
 static struct mode least = {2, TLR_BALANCE_LEAST};
 static struct mode host = {TLR_LOOPS_HOST, TLR_BALANCE_LEAST};
 static struct mode reuseport = {2, TLR_BALANCE_REUSEPORT};
@@ -1396,6 +1439,8 @@ int main(void)
         WITH(another_user_may_not, least),
         WITH(what_strangers_send_is_refused_and_closed, least),
         WITH(sockets_for_which_there_are_no_descriptors_are_closed, least),
+        WITH(without_memory_what_came_is_closed, least),
+        WITH(without_memory_the_old_one_refuses, least),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

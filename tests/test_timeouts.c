@@ -607,6 +607,22 @@ static void what_is_not_queued_is_not_waited_for(void **state)
     client_close(f, &client);
 }
 
+/* Then there is nothing more to take. */
+static void a_peer_that_has_taken_all_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    f->options.write_timeout = LONG / 3;
+    script.opened = stuff;
+    start_server(f);
+    client_connect_as(f, &client, CLIENT_CHECKING);
+    client_wait(f, &client, STUFFING);
+    run_for(&f->loop, LONG + SOON);
+    assert_int_equal(count_log("close"), 0);
+    client_close(f, &client);
+}
+
 static void a_peer_that_takes_some_is_not_reset(void **state)
 {
     struct fixture *f = *state;
@@ -1075,6 +1091,7 @@ int main(void)
         TEST_HOST(a_peer_that_takes_nothing_is_reset),
         TEST(also_when_it_is_closed_already),
         TEST(what_is_not_queued_is_not_waited_for),
+        TEST(a_peer_that_has_taken_all_is_left_alone),
         TEST(a_peer_that_takes_some_is_not_reset),
         TEST(a_peer_below_the_rate_is_reset),
         TEST(what_the_peer_has_acknowledged_counts),

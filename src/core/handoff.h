@@ -2,7 +2,8 @@
 /*
  * The platform seam: raw sockets before libuv owns them, and the few things
  * about threads that libuv does not do. handoff_unix.c and handoff_win.c each
- * hold all of it to this contract; no other file of the library knows its OS.
+ * hold all of it to this contract; no other file of the library knows its OS, but
+ * for those of takeover.h.
  *
  * libuv accepts a connection only onto the loop that listens. A raw socket is
  * not tied to any loop, so it can be accepted here and opened on the worker

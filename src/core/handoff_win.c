@@ -55,7 +55,7 @@ int tlr_handoff_listen(const struct sockaddr *address, int backlog,
     SOCKET sock = WSASocketW(address->sa_family, SOCK_STREAM, IPPROTO_TCP,
                              NULL, 0,
                              WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-    int err;
+    int err = 0;
 
     if (sock == INVALID_SOCKET) {
         return last_error();

@@ -69,4 +69,5 @@ void tlr_server_set_limits(struct tlr_server *server)
     for (i = 0; tlr_endpoints_are_workers(server) && i < pool->count; i++) {
         pool->workers[i].limit = pool->worker_limit;
     }
+    atomic_store(&server->limited, true);
 }

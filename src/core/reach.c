@@ -140,6 +140,9 @@ int tlr_adopt(struct tlr_server *server, unsigned worker, uv_os_sock_t sock)
     if (worker != TLR_NEXT_WORKER && worker >= server->pool.count) {
         return UV_EINVAL;
     }
+    if (!atomic_load(&server->limited)) {
+        return UV_EAGAIN; /* room must not be reserved before there are limits */
+    }
     err = tlr_handoff_adopt(sock, &inherited, &address);
     if (err != 0) {
         return err;

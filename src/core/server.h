@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server: what server.c (its life), endpoints.c (its listening sockets) and
- * reach.c (getting at it from other threads, and at its workers) share.
+ * A server: what server.c (its life), endpoints.c (its listening sockets),
+ * takeover.c and offer.c (these, from one process to the next) and reach.c
+ * (getting at it from other threads, and at its workers) share.
  *
  * Lives on the host's thread, but for what is atomic or has a lock.
  */
@@ -70,6 +71,7 @@ struct tlr_server {
     bool lent_here;       /* a borrowed loop is run on the host's thread */
     bool destroyed;       /* and the memory goes at the end */
     bool taken_over;      /* another process has the listening sockets */
+    _Atomic bool limited;     /* the limits are set: connections may come */
     _Atomic uintptr_t thread; /* the host's, from the start on; else 0 */
     _Atomic uint64_t asked;   /* the deadline with HOST_DRAIN */
     _Atomic uint64_t posts;   /* to TLR_HOST, that have run */

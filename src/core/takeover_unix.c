@@ -105,7 +105,7 @@ static int look_at(const char *path)
 /* Full queues are somebody's, too. */
 static bool is_in_use(const struct sockaddr_un *address)
 {
-    int sock;
+    int sock = -1; /* compilers do not know that errno is not 0 */
     bool used;
 
     if (open_socket(&sock) != 0) {
@@ -247,7 +247,7 @@ static int peer_user(int link, uid_t *user)
 
 static int check_peer(int link)
 {
-    uid_t user;
+    uid_t user = (uid_t)-1; /* as above */
     int err = peer_user(link, &user);
 
     if (err != 0) {
