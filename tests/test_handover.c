@@ -833,6 +833,8 @@ static void play(uint64_t seed)
     }
     lend(&r, lenders);
     serve(&r);
+    check_counters(&r);
+    tlr_server_destroy(r.server); /* threads of borrowed loops may still run */
 
     for (i = 0; i < count; i++) {
         CHECK(uv_thread_join(&actors[i].thread) == 0);
@@ -841,8 +843,6 @@ static void play(uint64_t seed)
         CHECK(!lenders[i].runs || uv_thread_join(&lenders[i].thread) == 0);
     }
     check_posts(&r);
-    check_counters(&r);
-    tlr_server_destroy(r.server);
     uv_close((uv_handle_t *)&r.tick, NULL);
     end_loop(&r.loop);
     uv_mutex_destroy(&r.mutex);
