@@ -103,7 +103,7 @@ packages() {
   case $1 in
     apt-get) names='ninja=ninja-build cc=gcc c++=g++ libc=libc6-dev libuv=libuv1-dev
       libfuzzer=libclang-rt-dev
-      cmocka=libcmocka-dev certificates=ca-certificates
+      cmocka=libcmocka-dev llvm-cov=llvm certificates=ca-certificates
       dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
       wine=wine64 node=nodejs node-headers=libnode-dev
       luajit-headers=libluajit-5.1-dev redis-cli=redis-tools luv=lua-luv nvim=neovim

@@ -139,6 +139,17 @@ static void unless_it_is_asked_for_they_wait(void **state)
     assert_int_equal(counters(f).refused, 0);
 }
 
+static size_t peers_of(struct fixture *f)
+{
+    struct tlr_peers *peers = &f->server->door.peers;
+    size_t count;
+
+    uv_mutex_lock(&peers->mutex);
+    count = peers->count;
+    uv_mutex_unlock(&peers->mutex);
+    return count;
+}
+
 /* A peer is counted until the last byte it is owed is gone, not longer. */
 static void thousands_leave_no_trace_of_a_peer(void **state)
 {
@@ -155,7 +166,7 @@ static void thousands_leave_no_trace_of_a_peer(void **state)
         for (i = 0; i < COUNT(clients); i++) {
             client_exchange(f, &clients[i]);
         }
-        assert_int_equal(f->server->door.peers.count, 1);
+        assert_int_equal(peers_of(f), 1);
         close_all(f, clients, COUNT(clients));
         wait_open(f, 0);
         run_for(&f->loop, 1); /* the room comes right after on_close */
@@ -292,9 +303,29 @@ static void or_wait_which_is_counted(void **state)
 
 /* ---- the accept rate -------------------------------------------------- */
 
-#define RATE 500
-#define BURST 30
-#define MANY 150
+/* So slow that a busy machine accepts faster than that. */
+#define RATE 20
+#define BURST 5
+#define MANY 15
+
+/* All of them are in the kernel's queue when the server starts. */
+static void start_with_queued(struct fixture *f, struct client *clients,
+                              size_t count)
+{
+    size_t i;
+
+    if (f->options.balance == TLR_BALANCE_REUSEPORT &&
+        !tlr_handoff_has_reuseport()) {
+        skip();
+    }
+    create_server(f);
+    listen_on(f, "127.0.0.1", 0);
+    dial_all(f, clients, count);
+    for (i = 0; i < count; i++) {
+        client_wait_connected(f, &clients[i]);
+    }
+    start_created(f);
+}
 
 /* Whatever the machine is doing: never more than the bucket gave. */
 static void the_rate_is_not_passed(void **state)
@@ -308,18 +339,16 @@ static void the_rate_is_not_passed(void **state)
     f->options.accept_rate = RATE;
     f->options.accept_burst = BURST;
     begun = uv_hrtime();
-    start(f);
-    dial_all(f, clients, MANY);
+    start_with_queued(f, clients, MANY);
     while (accepted < MANY) {
         run_for(&f->loop, 1);
         accepted = counters(f).accepted;
-        most = BURST + RATE * (double)(uv_hrtime() - begun) / 1e9 + 1;
+        most = BURST + 1 + RATE * (double)(uv_hrtime() - begun) / 1e9;
         assert_in_range(accepted, 0, (uint64_t)most);
     }
-    print_message("%d in %.0f ms, where it takes %d at least\n", MANY,
-                  (double)(uv_hrtime() - begun) / 1e6,
-                  (MANY - BURST) * 1000 / RATE);
-    assert_in_range(counters(f).waited_rate, 1, MANY);
+    assert_in_range((uv_hrtime() - begun) / 1000000,
+                    (MANY - BURST - 1) * 1000 / RATE, DEADLINE);
+    assert_in_range(counters(f).waited_rate, 1, 10 * MANY);
     assert_int_equal(counters(f).refused, 0);
     close_all(f, clients, MANY);
 }
@@ -333,19 +362,18 @@ static void beyond_the_rate_peers_can_be_closed(void **state)
     f->options.accept_rate = 1;
     f->options.accept_burst = 4;
     f->options.at_limit = TLR_AT_LIMIT_CLOSE;
-    start(f);
-    dial_all(f, clients, COUNT(clients));
+    start_with_queued(f, clients, COUNT(clients));
     while (counters(f).accepted + counters(f).refused < COUNT(clients)) {
         run_for(&f->loop, 1);
     }
-    assert_in_range(counters(f).accepted, 4, 4 + 2);
+    assert_in_range(counters(f).accepted, 4, COUNT(clients) - 1);
     assert_int_equal(counters(f).refused_rate, counters(f).refused);
     while (over < counters(f).refused) {
         size_t i;
 
         run_for(&f->loop, 1);
         for (i = 0, over = 0; i < COUNT(clients); i++) {
-            over += clients[i].error != 0;
+            over += clients[i].ended || clients[i].error != 0;
         }
     }
     assert_int_equal(counters(f).waited_rate, 0);
@@ -387,10 +415,8 @@ static void a_drain_does_not_keep_to_the_rate(void **state)
 
     f->options.accept_rate = 1;
     f->options.accept_burst = 2;
-    start(f);
-    dial_all(f, clients, COUNT(clients));
+    start_with_queued(f, clients, COUNT(clients));
     for (i = 0; i < COUNT(clients); i++) {
-        client_wait_connected(f, &clients[i]);
         client_send(&clients[i], "x", 1);
         client_half_close(&clients[i]);
     }

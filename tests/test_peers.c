@@ -179,7 +179,8 @@ static unsigned longest(void)
 
         while (peer != NULL) {
             length++;
-            memcpy(&peer, peer, sizeof(peer)); /* its first member */
+            /* its first member */
+            memcpy((void *)&peer, (const void *)peer, sizeof(peer));
         }
         most = length > most ? length : most;
     }

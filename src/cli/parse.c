@@ -29,8 +29,8 @@ static const struct unit times[] = {
     {"", 1000},
     {"ms", 1},
     {"s", 1000},
-    {"m", 60 * 1000},
-    {"h", 60 * 60 * 1000},
+    {"m", 60000},
+    {"h", 3600000},
 };
 
 static bool is_digit(char c)

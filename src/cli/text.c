@@ -37,6 +37,7 @@ void tlr_cli_text_add(struct tlr_cli_text *text, const char *format, ...)
     if (length < 0) {
         text->failed = true;
     } else if (reserve(text, (size_t)length)) {
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_copy() did */
         (void)vsnprintf(text->data + text->length, (size_t)length + 1, format,
             again); /* the same call as above, which succeeded */
         text->length += (size_t)length;

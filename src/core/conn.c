@@ -281,6 +281,7 @@ void tlr_conn_linger(struct tlr_conn *conn)
 
 void tlr_conn_finish(struct tlr_conn *conn)
 {
+    /* NOLINTNEXTLINE(bugprone-branch-clone): the order matters */
     if (conn->reading == TLR_READ_ENDED) {
         tlr_conn_close_handle(conn);
     } else if (conn->writing == TLR_WRITE_ENDED) {

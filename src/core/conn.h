@@ -206,6 +206,12 @@ static inline struct tlr_extra *tlr_conn_has_extra(const struct tlr_conn *conn)
     return (conn->flags & TLR_CONN_EXTRA) != 0 ? conn->req.data : NULL;
 }
 
+/* Where there is one for sure. */
+static inline struct tlr_extra *tlr_conn_the_extra(const struct tlr_conn *conn)
+{
+    return conn->req.data;
+}
+
 static inline const struct tlr_handler *
 tlr_conn_handler(const struct tlr_conn *conn)
 {

@@ -88,7 +88,7 @@ static void on_failed_closed(uv_handle_t *handle)
 
 static void failed(struct tlr_conn *conn, int err)
 {
-    const struct tlr_extra *extra = tlr_conn_has_extra(conn);
+    const struct tlr_extra *extra = tlr_conn_the_extra(conn);
 
     if (extra->next_address < extra->addresses->count) {
         uv_close(&conn->uv.handle, on_failed_closed);
@@ -126,7 +126,7 @@ static void on_connected(uv_connect_t *req, int status)
 
 static void try_next(struct tlr_conn *conn)
 {
-    struct tlr_extra *extra = tlr_conn_has_extra(conn);
+    struct tlr_extra *extra = tlr_conn_the_extra(conn);
     const struct sockaddr_storage *address =
         &extra->addresses->addresses[extra->next_address++];
     int err = uv_tcp_connect(&conn->req.connect, &conn->uv.tcp,
@@ -251,7 +251,7 @@ int tlr_conn_connect(struct tlr_conns *conns, const struct sockaddr *address,
     if (err != 0) {
         return err;
     }
-    err = tlr_resolution_create(&tlr_conn_has_extra(created)->addresses,
+    err = tlr_resolution_create(&tlr_conn_the_extra(created)->addresses,
                                 &conns->config->allocator, 0, &storage, 1);
     if (err != 0) {
         tlr_conn_release(created);

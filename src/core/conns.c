@@ -86,12 +86,12 @@ void tlr_conns_open(struct tlr_conns *conns, uv_os_sock_t sock,
     if (err == 0) {
         return;
     }
-    tlr_handoff_reset(sock);
     tlr_tally_add(&conns->tally.refused, 1);
     if (err == UV_ENOMEM) {
         tlr_tally_add(&conns->tally.refused_memory, 1);
         tlr_config_warn(conns->config, TLR_WARNING_MEMORY, err);
     }
+    tlr_handoff_reset(sock);
 }
 
 void tlr_config_warn(const struct tlr_config *config,

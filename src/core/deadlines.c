@@ -14,6 +14,7 @@
 /* ---- bits ----------------------------------------------------------- */
 
 /* Of bits that are not all 0. */
+/* Of bits that are not all 0. Halves what is left six times. */
 static unsigned lowest_bit(uint64_t bits)
 {
     unsigned n = 0;

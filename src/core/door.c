@@ -97,9 +97,9 @@ static bool refuse(struct tlr_door *door, struct tlr_door_tally *tally,
                    const struct tlr_ticket *ticket, uv_os_sock_t sock,
                    enum tlr_refusal why)
 {
-    tlr_handoff_reset(sock);
     tlr_door_dismiss(door, ticket);
     tlr_tally_add(&tally->refused[why], 1);
+    tlr_handoff_reset(sock); /* whoever sees that finds it counted */
     switch (why) {
     case TLR_REFUSED_PEER:
         tlr_warnings_note(&door->warnings, TLR_WARNING_PEER, 0);
@@ -174,7 +174,7 @@ void tlr_door_trouble(struct tlr_door *door, struct tlr_door_tally *tally,
 void tlr_door_tally_read(const struct tlr_door_tally *tally,
                          struct tlr_counters *counters)
 {
-    uint64_t refused[TLR_REFUSALS];
+    uint64_t refused[TLR_REFUSALS] = {0};
     int i;
 
     for (i = 0; i < TLR_REFUSALS; i++) {

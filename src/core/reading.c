@@ -425,7 +425,7 @@ static int read_some(struct tlr_conn *conn)
         return err;
     }
     if ((conn->flags & TLR_CONN_EXTRA) != 0) {
-        input_of(conn)->wanted = TLR_WANT_SOME;
+        tlr_conn_the_extra(conn)->input.wanted = TLR_WANT_SOME;
     }
     ask(conn);
     return 0;
@@ -458,7 +458,7 @@ static int want(struct tlr_conn *conn, enum tlr_wanted wanted, size_t size,
     if (tlr_conn_extra(conn) == NULL) {
         return UV_ENOMEM;
     }
-    *input = input_of(conn);
+    *input = &tlr_conn_the_extra(conn)->input;
     (*input)->wanted = (uint8_t)wanted;
     (*input)->size = (uint32_t)size;
     (*input)->scanned = 0;

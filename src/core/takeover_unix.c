@@ -336,7 +336,7 @@ static void attach(struct msghdr *header, union control *control,
     memset(control, 0, sizeof(*control));
     header->msg_control = control->bytes;
     header->msg_controllen = CMSG_SPACE(count * sizeof(int));
-    part = CMSG_FIRSTHDR(header);
+    part = &control->header; /* the first */
     part->cmsg_level = SOL_SOCKET;
     part->cmsg_type = SCM_RIGHTS;
     part->cmsg_len = CMSG_LEN(count * sizeof(int));
@@ -348,12 +348,13 @@ int tlr_takeover_send(uv_os_sock_t link,
                       const struct tlr_takeover_message *message,
                       const uv_os_sock_t *socks)
 {
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): not const, and only read */
     struct iovec bytes = {(void *)(uintptr_t)message, sizeof(*message)};
     struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
     union control control;
     ssize_t sent;
 
-    if (message->count > 0) {
+    if (socks != NULL && message->count > 0) {
         attach(&header, &control, socks, message->count);
     }
     do {

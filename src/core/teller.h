@@ -508,7 +508,7 @@ struct tlr_options {
      * of max_connections if that is 1000 or more, so that no one address takes
      * all, else no limit; and none for loopback addresses, from which a proxy
      * brings everybody. Less is better where peers come from their own
-     * addresses. IPv4 peers of an IPv6 socket (::ffff:a.b.c.d) are IPv4. An
+     * addresses. IPv4 peers of an IPv6 socket (mapped ones) are IPv4. An
      * address costs 40 bytes while it has connections, and they cost 8 bytes
      * each on loops that are not the library's.
      */
@@ -565,7 +565,7 @@ struct tlr_options {
      * Who may come in: of the rules that a peer's address is within the one
      * with the longest prefix decides, and if two are as long, the one that
      * denies. A peer that none is about may come in, unless there is a rule
-     * that allows. IPv4 peers of an IPv6 socket (::ffff:a.b.c.d) are seen as
+     * that allows. IPv4 peers of an IPv6 socket (mapped ones) are seen as
      * IPv4. Others are closed with RST right after accept(), before anything
      * is allocated. Copied. See tlr_access_parse().
      */

@@ -84,7 +84,11 @@ bool tlr_watchers_grow(uv_loop_t *loop, uv_tcp_t *handle, uv_close_cb cb)
     if (uv_tcp_open(handle, sock) != 0) {
         (void)close(sock);
     } else {
-        /* From 1.52 on it may fail, and then the table is as it was. */
+        /*
+         * Up to 1.51 libuv aborts if there is no memory. The coming 1.52 keeps
+         * the error to itself, having freed the table that it goes on to use
+         * (uv__reallocf): nothing can be done about that from here.
+         */
         (void)uv_read_start((uv_stream_t *)handle, on_alloc, on_read);
     }
     uv_close((uv_handle_t *)handle, cb);

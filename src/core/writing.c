@@ -601,7 +601,8 @@ static int write_later(struct tlr_conn *conn, const uv_buf_t *buffers,
     if (!admit_write(conn, shared, size)) {
         return 0;
     }
-    err = tlr_output_borrow(output_of(conn), &conn->conns->config->allocator,
+    err = tlr_output_borrow(&tlr_conn_the_extra(conn)->output,
+                            &conn->conns->config->allocator,
                             count == 0 ? &nothing : buffers,
                             count == 0 ? 1 : count, shared);
     if (err == 0) {
@@ -696,7 +697,7 @@ static int send_rest(struct tlr_conn *conn, const char *data, size_t size)
     if (err != 0) {
         return fail_send(conn, err);
     }
-    output = output_of(conn);
+    output = &tlr_conn_the_extra(conn)->output;
     err = start_next(conn, output);
     if (err != 0) {
         (void)tlr_output_shift(output, &conn->conns->config->allocator);

@@ -32,7 +32,7 @@ struct program {
 
 static int say(const char *what, int err)
 {
-    fprintf(stderr, "teller-echo: %s: %s (%s)\n", what, uv_strerror(err),
+    (void)fprintf(stderr, "teller-echo: %s: %s (%s)\n", what, uv_strerror(err),
             uv_err_name(err));
     return TLR_CLI_STATUS_FAILURE;
 }
@@ -40,7 +40,7 @@ static int say(const char *what, int err)
 /* One line, and the status that fits. */
 static int complain(struct tlr_cli_text *complaint, int err)
 {
-    fprintf(stderr, "teller-echo: %s\n", tlr_cli_text_get(complaint));
+    (void)fprintf(stderr, "teller-echo: %s\n", tlr_cli_text_get(complaint));
     tlr_cli_text_free(complaint);
     return err == UV_EINVAL || err == UV_ENOTSUP || err == UV_ENOTSOCK
                ? TLR_CLI_STATUS_USAGE
@@ -185,8 +185,8 @@ static int create(struct program *program)
     fill_options(program, &options);
     err = tlr_server_create(&program->server, &program->loop, &options);
     if (err == UV_ENOTSUP) {
-        fprintf(stderr, "teller-echo: --balance reuseport is for Linux: here "
-                        "choose least or rr\n");
+        (void)fprintf(stderr, "teller-echo: --balance reuseport is for Linux: "
+                              "here choose least or rr\n");
         return TLR_CLI_STATUS_USAGE;
     }
     return err == 0 ? TLR_CLI_STATUS_OK : say("cannot create the server", err);

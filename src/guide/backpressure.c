@@ -98,7 +98,7 @@ static void stop(void *argument)
 /* What the client expects: 0 to LINES - 1 after those for its own bytes. */
 static char *all_lines(void)
 {
-    char *text = malloc(LINES * 8u);
+    char *text = malloc((size_t)LINES * 8);
     char *end = text;
     unsigned i;
 

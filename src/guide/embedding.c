@@ -105,7 +105,7 @@ int main(void)
 {
     struct sockaddr_in address = any_port();
     struct interpreter interpreter;
-    struct tlr_server *server;
+    struct tlr_server *server = NULL;
     uv_loop_t host;
     int ended = 0;
 

@@ -25,7 +25,7 @@ static unsigned highest_bit(uint64_t value)
  */
 static size_t slot_of(uint64_t value)
 {
-    if (value < 2 * HALF) {
+    if (value < 2ull * HALF) {
         return (size_t)value;
     }
     if (value >> TLR_LOAD_HISTOGRAM_BITS != 0) {
@@ -37,7 +37,7 @@ static size_t slot_of(uint64_t value)
 
 static uint64_t largest_in(size_t slot)
 {
-    if (slot < 2 * HALF) {
+    if (slot < 2ull * HALF) {
         return slot;
     }
     unsigned shift = (unsigned)(slot / HALF) - 1;

@@ -150,16 +150,17 @@ size_t tlr_load_pattern_verify(
             return at;
         }
     }
-    while (size - at >= BLOCK * WORD) {
+    while (size - at >= (size_t)BLOCK * WORD) {
         uint64_t differences = 0;
         for (unsigned i = 0; i < BLOCK; i++) {
-            differences |= tlr_load_pattern_load(bytes + at + i * WORD) ^
-                           tlr_load_pattern_word(connection, index + i);
+            differences |=
+                tlr_load_pattern_load(bytes + at + (size_t)i * WORD) ^
+                tlr_load_pattern_word(connection, index + i);
         }
         if (differences != 0) {
             break; /* found to the byte below */
         }
-        at += BLOCK * WORD;
+        at += (size_t)BLOCK * WORD;
         index += BLOCK;
     }
     while (at < size) {

@@ -566,7 +566,8 @@ static void on_post_conn(struct tlr_conn *conn, int status, void *data)
     REQUIRE(line, status == 0 || status == UV_ENOTCONN, "status %d", status);
     REQUIRE(line, (status == 0) == !line->closed && conn == line->conn,
             "status %d", status);
-    if (status == 0 && !line->connecting && !world.finishing) {
+    /* Not between an on_connect() that failed and on_close(). */
+    if (status == 0 && line->opened && !world.finishing) {
         act(line, byte);
     }
     uv_mutex_unlock(&world.lock);

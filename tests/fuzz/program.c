@@ -272,7 +272,7 @@ static void act_on(struct line *line)
 {
     uint8_t byte = input_next(&world.input);
 
-    if (line == NULL || line->conn == NULL) {
+    if (line == NULL || line->conn == NULL || line->refused) {
         return;
     }
     if (world.on_host) {
