@@ -82,7 +82,7 @@ static void expect_calm(
     double cpu = programs_cpu_seconds(echo) - before;
     print_message("%s, %s loops: %.2f%% of a core\n", balance, loops,
         100 * cpu / wall);
-    assert_true(cpu < 0.02 * wall);
+    assert_true(cpu < CALM * wall);
     /* Once a second at most, whatever the number of loops. */
     assert_in_range(lines_with(&echo->err, "out of descriptors"), 1,
         (unsigned)((double)(uv_hrtime() - begin) / 1e9) + 3);
