@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * TLR_APART: has a function that is rarely called stay a function of its own,
- * though a compiler would make it a part of its caller. One with an array or
- * the address of a variable has its stack guarded, and a caller that it became
- * a part of would pay for that each time: about 8 instructions.
+ * though a compiler would make it a part of its caller, which would pay for its
+ * registers each time. And one with an array or the address of a variable has
+ * its stack guarded: another 8 instructions or so.
  */
 #ifndef TLR_APART_H
 #define TLR_APART_H

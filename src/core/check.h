@@ -23,11 +23,4 @@ static inline void tlr_check_failed(const char *condition, const char *file,
     abort();
 }
 
-/* A function that is not to weigh upon the one that calls it. */
-#if defined(__GNUC__)
-#define TLR_RARE __attribute__((noinline))
-#else
-#define TLR_RARE
-#endif
-
 #endif

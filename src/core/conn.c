@@ -413,7 +413,7 @@ static void deliver_write(struct tlr_conn *conn)
     }
 }
 
-static TLR_RARE void deliver_other(struct tlr_conn *conn, unsigned what)
+static TLR_APART void deliver_other(struct tlr_conn *conn, unsigned what)
 {
     const struct tlr_handler *handler;
 
