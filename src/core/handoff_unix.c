@@ -20,6 +20,8 @@
 #include <linux/sockios.h>
 #endif
 
+#include "fd_unix.h"
+
 bool tlr_handoff_has_reuseport(void)
 {
     /* macOS and most BSDs have the option and do not balance over it. */
@@ -37,7 +39,7 @@ bool tlr_handoff_has_reuseport(void)
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
 static int set_flags(int sock)
 {
-    return sock == -1 ? uv_translate_sys_error(errno) : 0;
+    return sock == -1 ? tlr_fd_error() : 0;
 }
 #else
 #define SOCK_NONBLOCK 0
@@ -46,20 +48,16 @@ static int set_flags(int sock)
 
 static int set_flags(int sock)
 {
-    int flags;
     int err;
 
     if (sock == -1) {
-        return uv_translate_sys_error(errno);
+        return tlr_fd_error();
     }
-    flags = fcntl(sock, F_GETFL);
-    if (flags == -1 || fcntl(sock, F_SETFL, flags | O_NONBLOCK) == -1 ||
-        fcntl(sock, F_SETFD, FD_CLOEXEC) == -1) {
-        err = uv_translate_sys_error(errno);
+    err = tlr_fd_prepare(sock);
+    if (err != 0) {
         close(sock);
-        return err;
     }
-    return 0;
+    return err;
 }
 #endif
 
@@ -111,7 +109,7 @@ int tlr_handoff_listen(const struct sockaddr *address, int backlog,
     }
     if (set_options(sock, address, flags) != 0 ||
         bind(sock, address, length) != 0) {
-        err = uv_translate_sys_error(errno);
+        err = tlr_fd_error();
     } else if ((flags & TLR_HANDOFF_BOUND) == 0) {
         err = tlr_handoff_begin(sock, backlog);
     }
@@ -127,7 +125,7 @@ int tlr_handoff_begin(uv_os_sock_t sock, int backlog)
 {
     return listen(sock, backlog == 0 ? INT_MAX : backlog) == 0
                ? 0
-               : uv_translate_sys_error(errno);
+               : tlr_fd_error();
 }
 
 int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
@@ -136,7 +134,7 @@ int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address)
 
     memset(address, 0, sizeof(*address));
     if (getsockname(sock, (struct sockaddr *)address, &length) != 0) {
-        return uv_translate_sys_error(errno);
+        return tlr_fd_error();
     }
     return 0;
 }
@@ -164,7 +162,7 @@ static int get_option(int sock, int level, int name, int *value)
 
     return getsockopt(sock, level, name, value, &length) == 0
                ? 0
-               : uv_translate_sys_error(errno);
+               : tlr_fd_error();
 }
 
 static int check_adopted(int sock, struct sockaddr_storage *peer)
@@ -180,7 +178,7 @@ static int check_adopted(int sock, struct sockaddr_storage *peer)
         return UV_ENOTSUP;
     }
     if (getpeername(sock, (struct sockaddr *)peer, &length) != 0) {
-        return uv_translate_sys_error(errno);
+        return tlr_fd_error();
     }
     return peer->ss_family == AF_INET || peer->ss_family == AF_INET6
                ? 0
@@ -198,7 +196,7 @@ int tlr_handoff_adopt(uv_os_sock_t sock, bool *inherited,
     }
     flags = fcntl(sock, F_GETFD);
     if (flags == -1 || fcntl(sock, F_SETFD, flags | FD_CLOEXEC) == -1) {
-        return uv_translate_sys_error(errno);
+        return tlr_fd_error();
     }
     *inherited = (flags & FD_CLOEXEC) == 0;
     return 0;
@@ -254,7 +252,6 @@ static int listener_flags(int sock, int family, unsigned *flags)
 int tlr_handoff_adopt_listener(uv_os_sock_t sock, unsigned *flags)
 {
     int family;
-    int status;
     int err = check_listener(sock, &family);
 
     if (err == 0) {
@@ -263,13 +260,9 @@ int tlr_handoff_adopt_listener(uv_os_sock_t sock, unsigned *flags)
     if (err != 0) {
         return err;
     }
-    status = fcntl(sock, F_GETFL);
-    if (status == -1 || set_option(sock, IPPROTO_TCP, TCP_NODELAY, 1) != 0 ||
-        fcntl(sock, F_SETFL, status | O_NONBLOCK) == -1 ||
-        fcntl(sock, F_SETFD, FD_CLOEXEC) == -1) {
-        return uv_translate_sys_error(errno);
-    }
-    return 0;
+    return set_option(sock, IPPROTO_TCP, TCP_NODELAY, 1) == 0
+               ? tlr_fd_prepare(sock)
+               : tlr_fd_error();
 }
 
 int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock,
@@ -394,7 +387,7 @@ int tlr_handoff_abort_on_close(const uv_tcp_t *tcp)
 
     if (err == 0 &&
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) != 0) {
-        err = uv_translate_sys_error(errno);
+        err = tlr_fd_error();
     }
     return err;
 }

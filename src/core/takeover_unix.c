@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fd_unix.h"
+
 #define BACKLOG 16
 #define RETRY 10 /* milliseconds, while the other one's queue is full */
 
@@ -26,24 +28,14 @@
 #define MSG_CMSG_CLOEXEC 0
 #endif
 
-static int last_error(void)
-{
-    return uv_translate_sys_error(errno);
-}
-
 static int set_flags(int sock)
 {
-    int flags = fcntl(sock, F_GETFL);
 #if defined(SO_NOSIGPIPE)
     int on = 1;
 
     (void)setsockopt(sock, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
 #endif
-    if (flags == -1 || fcntl(sock, F_SETFL, flags | O_NONBLOCK) == -1 ||
-        fcntl(sock, F_SETFD, FD_CLOEXEC) == -1) {
-        return last_error();
-    }
-    return 0;
+    return tlr_fd_prepare(sock);
 }
 
 /* Closes it if it cannot be made what it should be. */
@@ -52,7 +44,7 @@ static int made(int sock, int *made_sock)
     int err;
 
     if (sock == -1) {
-        return last_error();
+        return tlr_fd_error();
     }
     err = set_flags(sock);
     if (err != 0) {
@@ -97,7 +89,7 @@ static int look_at(const char *path)
     struct stat stat;
 
     if (lstat(path, &stat) != 0) {
-        return last_error();
+        return tlr_fd_error();
     }
     return S_ISSOCK(stat.st_mode) ? 0 : UV_EEXIST;
 }
@@ -141,7 +133,7 @@ static int remember(struct tlr_takeover_file *file)
     struct stat stat;
 
     if (lstat(file->temporary, &stat) != 0) {
-        return last_error();
+        return tlr_fd_error();
     }
     file->device = (uint64_t)stat.st_dev;
     file->number = (uint64_t)stat.st_ino;
@@ -155,12 +147,12 @@ static int bind_temporary(int sock, const struct sockaddr_un *address,
     int err;
 
     if (bind(sock, (const struct sockaddr *)address, sizeof(*address)) != 0) {
-        return last_error();
+        return tlr_fd_error();
     }
     err = remember(file);
     if (err == 0 && (chmod(file->temporary, S_IRUSR | S_IWUSR) != 0 ||
                      listen(sock, BACKLOG) != 0)) {
-        err = last_error();
+        err = tlr_fd_error();
     }
     if (err != 0) {
         (void)unlink(file->temporary);
@@ -207,7 +199,7 @@ int tlr_takeover_publish(struct tlr_takeover_file *file)
         return err;
     }
     if (rename(file->temporary, file->path) != 0) {
-        return last_error();
+        return tlr_fd_error();
     }
     file->temporary[0] = '\0';
     return 0;
@@ -234,14 +226,14 @@ static int peer_user(int link, uid_t *user)
     socklen_t length = sizeof(peer);
 
     if (getsockopt(link, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
-        return last_error();
+        return tlr_fd_error();
     }
     *user = peer.uid;
     return 0;
 #else
     gid_t group;
 
-    return getpeereid(link, user, &group) == 0 ? 0 : last_error();
+    return getpeereid(link, user, &group) == 0 ? 0 : tlr_fd_error();
 #endif
 }
 
@@ -287,7 +279,7 @@ static int try_to_connect(int link, const struct sockaddr_un *address,
     while (connect(link, (const struct sockaddr *)address,
                    sizeof(*address)) != 0) {
         if (errno != EAGAIN && errno != EINTR) {
-            return last_error();
+            return tlr_fd_error();
         }
         if (uv_hrtime() >= due) {
             return UV_ETIMEDOUT;
@@ -361,7 +353,7 @@ int tlr_takeover_send(uv_os_sock_t link,
         sent = sendmsg(link, &header, MSG_NOSIGNAL);
     } while (sent == -1 && errno == EINTR);
     if (sent == -1) {
-        return last_error();
+        return tlr_fd_error();
     }
     return (size_t)sent == sizeof(*message) ? 0 : UV_EIO;
 }
@@ -410,7 +402,7 @@ static int receive_some(int link, bool socks,
         got = recvmsg(link, &header, MSG_CMSG_CLOEXEC);
     } while (got == -1 && errno == EINTR);
     if (got == -1) {
-        return last_error();
+        return tlr_fd_error();
     }
     if (socks) {
         detach(&header, reader);
@@ -448,5 +440,5 @@ int tlr_takeover_wait(uv_os_sock_t link, uint64_t milliseconds)
     if (ready == 0) {
         return UV_ETIMEDOUT;
     }
-    return ready > 0 || errno == EINTR ? 0 : last_error();
+    return ready > 0 || errno == EINTR ? 0 : tlr_fd_error();
 }

@@ -13,6 +13,7 @@
 #endif
 
 #include "check.h"
+#include "fd_unix.h"
 
 #if !defined(SOCK_CLOEXEC)
 #define SOCK_CLOEXEC 0 /* for a moment, then it is closed */
@@ -116,7 +117,7 @@ int tlr_watchers_add(const uv_handle_t *handle)
     if (epoll_ctl(uv_backend_fd(handle->loop), EPOLL_CTL_ADD, fd, &event) !=
             0 &&
         (errno == ENOMEM || errno == ENOSPC)) {
-        return uv_translate_sys_error(errno);
+        return tlr_fd_error();
     }
 #endif
     (void)handle;
