@@ -262,10 +262,7 @@ static void watch(struct tlr_listener *listener)
     int err;
 
     enter_state(listener, LISTENER_WATCHING);
-    err = uv_poll_start(&listener->poll, UV_READABLE, on_poll);
-    if (err == 0) {
-        err = tlr_watchers_add((const uv_handle_t *)&listener->poll);
-    }
+    err = tlr_watchers_poll(&listener->poll, UV_READABLE, on_poll);
     if (err != 0) {
         listener->callbacks->trouble(listener, TLR_ACCEPT_MEMORY, err);
         rest(listener, RETRY);

@@ -11,8 +11,8 @@
  * their own time limits, and get their turn if the one before them fails.
  *
  * Failures: what is no message of ours, the end of the link or a time limit ends
- * the session, and the next one may come. No descriptor to accept with: RESTING
- * for REST milliseconds. The path is somebody else's when the server starts:
+ * the session, and the next one may come. No descriptor to accept with, or no
+ * memory to watch with: RESTING for REST milliseconds. The path is somebody else's when the server starts:
  * UNNAMED, and tried again. CLOSED from any state, when the server drains; then
  * a session just ends, and the new process serves, if it has the sockets.
  */
@@ -23,6 +23,7 @@
 #include "libuv.h"
 #include "list.h"
 #include "server.h"
+#include "watchers.h"
 
 #define REST 1000     /* milliseconds */
 #define PATIENCE 5000 /* milliseconds until HELLO has to be there */
@@ -92,21 +93,21 @@ static void set_timer(struct tlr_offering *offering, uint64_t milliseconds)
 
 static void on_visitor(uv_poll_t *poll, int status, int events);
 
-static void wait_for_visitors(struct tlr_offering *offering)
-{
-    enter_state(offering, OFFER_WAITING);
-    (void)uv_timer_stop(&offering->timer); /* always 0 */
-    if (!uv_is_closing((uv_handle_t *)&offering->poll)) { /* by the host */
-        TLR_CHECK(uv_poll_start(&offering->poll, UV_READABLE, on_visitor) ==
-                  0);
-    }
-}
-
 static void rest(struct tlr_offering *offering)
 {
     enter_state(offering, OFFER_RESTING);
     (void)uv_poll_stop(&offering->poll);
     set_timer(offering, REST);
+}
+
+static void wait_for_visitors(struct tlr_offering *offering)
+{
+    enter_state(offering, OFFER_WAITING);
+    (void)uv_timer_stop(&offering->timer); /* always 0 */
+    if (!uv_is_closing((uv_handle_t *)&offering->poll) && /* by the host */
+        tlr_watchers_poll(&offering->poll, UV_READABLE, on_visitor) != 0) {
+        rest(offering);
+    }
 }
 
 static void forget_sockets(struct tlr_offering *offering)
@@ -208,7 +209,9 @@ static void on_link(uv_poll_t *poll, int status, int events);
 
 static void watch_link(struct tlr_offering *offering, int events)
 {
-    (void)uv_poll_start(&offering->session, events, on_link);
+    if (tlr_watchers_poll(&offering->session, events, on_link) != 0) {
+        (void)uv_poll_stop(&offering->session); /* the time limit ends it */
+    }
 }
 
 static void send_sockets(struct tlr_offering *offering)

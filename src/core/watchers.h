@@ -29,7 +29,19 @@ bool tlr_watchers_grow(uv_loop_t *loop, uv_tcp_t *handle, uv_close_cb cb);
  */
 int tlr_watchers_add(const uv_handle_t *handle);
 
-/* The same for a stream that is about to be watched, and is not. */
+/*
+ * uv_poll_start(), and the same. After a failure uv_poll_stop() is to be called:
+ * libuv may watch it already. UV_ENOMEM, from 1.52 on, too.
+ */
+static inline int tlr_watchers_poll(uv_poll_t *poll, int events,
+                                    uv_poll_cb cb)
+{
+    int err = uv_poll_start(poll, events, cb);
+
+    return err != 0 ? err : tlr_watchers_add((const uv_handle_t *)poll);
+}
+
+/* tlr_watchers_add() for a stream that is about to be watched, and is not. */
 int tlr_watchers_add_stream(uv_stream_t *stream);
 
 #endif
