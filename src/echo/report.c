@@ -61,6 +61,19 @@ void tlr_echo_report_init(struct tlr_echo_report *report,
     report->last = report->started;
 }
 
+/* One JSON object is one line. */
+static void begin_event(struct tlr_cli_json *json, const char *event)
+{
+    tlr_cli_json_open(json, NULL, '{');
+    tlr_cli_json_string(json, "event", event);
+}
+
+static void end_event(struct tlr_cli_json *json)
+{
+    tlr_cli_json_close(json);
+    tlr_cli_text_add(json->text, "\n");
+}
+
 /* Nobody may be reading stdout any more: that is no reason to stop serving. */
 static void print(struct tlr_cli_text *text)
 {
@@ -99,8 +112,7 @@ static void listening_json(const struct tlr_echo_report *report,
     char address[TLR_CLI_ADDRESS_LENGTH];
     unsigned i;
 
-    tlr_cli_json_open(&json, NULL, '{');
-    tlr_cli_json_string(&json, "event", "listening");
+    begin_event(&json, "listening");
     tlr_cli_json_open(&json, "addresses", '[');
     for (i = 0; i < tlr_server_addresses(report->server); i++) {
         tlr_cli_json_string(&json, NULL,
@@ -109,8 +121,7 @@ static void listening_json(const struct tlr_echo_report *report,
     tlr_cli_json_close(&json);
     tlr_cli_json_u64(&json, "loops", tlr_server_workers(report->server));
     tlr_cli_json_string(&json, "libuv", uv_version_string());
-    tlr_cli_json_close(&json);
-    tlr_cli_text_add(text, "\n");
+    end_event(&json);
 }
 
 /* How somebody on this machine would try it. */
@@ -185,12 +196,10 @@ void tlr_echo_report_took_over(struct tlr_echo_report *report, int64_t pid)
         return;
     }
     if (report->json) {
-        tlr_cli_json_open(&json, NULL, '{');
-        tlr_cli_json_string(&json, "event", "took over");
+        begin_event(&json, "took over");
         tlr_cli_json_u64(&json, "addresses", addresses);
         tlr_cli_json_u64(&json, "pid", (uint64_t)pid);
-        tlr_cli_json_close(&json);
-        tlr_cli_text_add(&text, "\n");
+        end_event(&json);
     } else {
         tlr_cli_text_add(&text,
                          "took over %u address%s from process %" PRId64 "\n",
@@ -208,11 +217,9 @@ void tlr_echo_report_taken_over(struct tlr_echo_report *report, int64_t pid)
         return;
     }
     if (report->json) {
-        tlr_cli_json_open(&json, NULL, '{');
-        tlr_cli_json_string(&json, "event", "taken over");
+        begin_event(&json, "taken over");
         tlr_cli_json_u64(&json, "pid", (uint64_t)pid);
-        tlr_cli_json_close(&json);
-        tlr_cli_text_add(&text, "\n");
+        end_event(&json);
     } else {
         tlr_cli_text_add(&text, "process %" PRId64 " has taken over\n", pid);
     }
@@ -251,12 +258,10 @@ static void figures_json(const struct tlr_echo_report *report,
 {
     struct tlr_cli_json json = {.text = text};
 
-    tlr_cli_json_open(&json, NULL, '{');
-    tlr_cli_json_string(&json, "event", "figures");
+    begin_event(&json, "figures");
     tlr_cli_json_double(&json, "seconds", seconds_since(report->started), 3);
     counters_json(&json, sum);
-    tlr_cli_json_close(&json);
-    tlr_cli_text_add(text, "\n");
+    end_event(&json);
 }
 
 static void figures_text(const struct tlr_echo_report *report,
@@ -304,12 +309,10 @@ static void draining_json(const struct tlr_counters *sum, uint64_t ms,
 {
     struct tlr_cli_json json = {.text = text};
 
-    tlr_cli_json_open(&json, NULL, '{');
-    tlr_cli_json_string(&json, "event", ms > 0 ? "draining" : "stopping");
+    begin_event(&json, ms > 0 ? "draining" : "stopping");
     tlr_cli_json_u64(&json, "open", sum->open);
     tlr_cli_json_double(&json, "deadline", (double)ms / 1e3, 3);
-    tlr_cli_json_close(&json);
-    tlr_cli_text_add(text, "\n");
+    end_event(&json);
 }
 
 void tlr_echo_report_draining(struct tlr_echo_report *report, uint64_t ms)
@@ -339,16 +342,14 @@ static void progress_json(const struct tlr_progress *progress,
 {
     struct tlr_cli_json json = {.text = text};
 
-    tlr_cli_json_open(&json, NULL, '{');
-    tlr_cli_json_string(&json, "event", "progress");
+    begin_event(&json, "progress");
     tlr_cli_json_u64(&json, "open", progress->open);
     tlr_cli_json_u64(&json, "queued", progress->queued);
     if (progress->remaining != TLR_NO_DEADLINE) {
         tlr_cli_json_double(&json, "remaining",
                             (double)progress->remaining / 1e3, 3);
     }
-    tlr_cli_json_close(&json);
-    tlr_cli_text_add(text, "\n");
+    end_event(&json);
 }
 
 void tlr_echo_report_progress(struct tlr_echo_report *report)
@@ -381,12 +382,10 @@ static void stall_json(unsigned worker, uint64_t ms, bool over,
 {
     struct tlr_cli_json json = {.text = text};
 
-    tlr_cli_json_open(&json, NULL, '{');
-    tlr_cli_json_string(&json, "event", over ? "stall over" : "stall");
+    begin_event(&json, over ? "stall over" : "stall");
     tlr_cli_json_u64(&json, "loop", worker);
     tlr_cli_json_double(&json, "seconds", (double)ms / 1e3, 3);
-    tlr_cli_json_close(&json);
-    tlr_cli_text_add(text, "\n");
+    end_event(&json);
 }
 
 /* For people it is on stderr, with the errors. */
@@ -425,16 +424,14 @@ static void warning_json(const struct tlr_warning *warning, double seconds,
 {
     struct tlr_cli_json json = {.text = text};
 
-    tlr_cli_json_open(&json, NULL, '{');
-    tlr_cli_json_string(&json, "event", "warning");
+    begin_event(&json, "warning");
     tlr_cli_json_string(&json, "kind", warnings[warning->kind][0]);
     if (warning->error != 0) {
         tlr_cli_json_string(&json, "error", uv_err_name(warning->error));
     }
     tlr_cli_json_u64(&json, "times", warning->times);
     tlr_cli_json_double(&json, "seconds", seconds, 3);
-    tlr_cli_json_close(&json);
-    tlr_cli_text_add(text, "\n");
+    end_event(&json);
 }
 
 static void warning_text(const struct tlr_warning *warning, double seconds,
@@ -478,8 +475,7 @@ static void summary_json(const struct tlr_echo_report *report,
     struct tlr_counters counters;
     unsigned i;
 
-    tlr_cli_json_open(&json, NULL, '{');
-    tlr_cli_json_string(&json, "event", "summary");
+    begin_event(&json, "summary");
     tlr_cli_json_double(&json, "seconds", seconds_since(report->started), 3);
     sum_up(report, &counters);
     tlr_cli_json_open(&json, "total", '{');
@@ -494,8 +490,7 @@ static void summary_json(const struct tlr_echo_report *report,
         tlr_cli_json_close(&json);
     }
     tlr_cli_json_close(&json);
-    tlr_cli_json_close(&json);
-    tlr_cli_text_add(text, "\n");
+    end_event(&json);
 }
 
 static bool has_column(const struct tlr_counters *sum, int cause)
