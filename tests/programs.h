@@ -92,7 +92,7 @@ const char *output_line(
 /* For the teardown. */
 void programs_end(struct scene *scene);
 
-/* ---- Contract of programs_unix.c and programs_win.c ---- */
+/* ---- Contract of programs_unix.c, _win.c, _linux.c and _elsewhere.c ---- */
 
 /* NULL, or why a program cannot be asked like that here. */
 const char *programs_cannot_ask(enum ask ask);

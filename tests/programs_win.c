@@ -53,24 +53,6 @@ static bool has_exited(const void *arg)
     return helper->exited;
 }
 
-unsigned programs_count_descriptors(const struct program *program)
-{
-    (void)program;
-    return 0;
-}
-
-void programs_limit_descriptors(const struct program *program, unsigned count)
-{
-    (void)program;
-    (void)count;
-}
-
-double programs_cpu_seconds(const struct program *program)
-{
-    (void)program;
-    return 0;
-}
-
 /* With Wine 8, one CreateProcess in some thousands fails on a busy machine with
  * ERROR_INTERNAL_ERROR, which libuv has no name for. */
 bool programs_may_start_after(int err)
@@ -129,11 +111,6 @@ bool programs_tell_every_reset(void)
 }
 
 bool programs_have_takeover(void)
-{
-    return false;
-}
-
-bool programs_have_reuseport(void)
 {
     return false;
 }

@@ -671,6 +671,27 @@ void client_close(struct fixture *f, struct client *client)
     }
 }
 
+void clients_dial(struct fixture *f, struct client *clients, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        client_dial(f, &clients[i]);
+    }
+}
+
+void clients_close(struct fixture *f, struct client *clients, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        client_hang_up(&clients[i]);
+    }
+    for (i = 0; i < count; i++) {
+        client_close(f, &clients[i]);
+    }
+}
+
 void client_reset(struct fixture *f, struct client *client)
 {
     assert_int_equal(uv_tcp_close_reset(&client->tcp, on_closed), 0);

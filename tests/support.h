@@ -190,6 +190,12 @@ void client_reset(struct fixture *f, struct client *client);
 /* Begins to close, without waiting. */
 void client_hang_up(struct client *client);
 
+/* client_dial() for so many, without a turn of the loop: the kernel queues them. */
+void clients_dial(struct fixture *f, struct client *clients, size_t count);
+
+/* client_close() for so many at once. */
+void clients_close(struct fixture *f, struct client *clients, size_t count);
+
 /* A byte of the pattern: each position of 2^32 has its own surroundings. */
 char pattern_at(uint64_t position);
 

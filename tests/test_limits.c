@@ -15,27 +15,6 @@ static struct tlr_counters counters(struct fixture *f)
 #define wait_for(f, member, value)                                             \
     wait_counter(f, offsetof(struct tlr_counters, member), value)
 
-static void dial_all(struct fixture *f, struct client *clients, size_t count)
-{
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        client_dial(f, &clients[i]);
-    }
-}
-
-static void close_all(struct fixture *f, struct client *clients, size_t count)
-{
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        client_hang_up(&clients[i]);
-    }
-    for (i = 0; i < count; i++) {
-        client_close(f, &clients[i]);
-    }
-}
-
 /* Skips what this platform does not have. */
 static void start(struct fixture *f)
 {
@@ -63,7 +42,7 @@ static void a_peer_has_so_many_connections_and_no_more(void **state)
     client_connect(f, &second);
     client_exchange(f, &first);
     client_exchange(f, &second);
-    dial_all(f, refused, COUNT(refused));
+    clients_dial(f, refused, COUNT(refused));
     for (i = 0; i < COUNT(refused); i++) {
         client_wait_reset(f, &refused[i]);
     }
@@ -77,7 +56,7 @@ static void a_peer_has_so_many_connections_and_no_more(void **state)
     client_exchange(f, &second);
     client_close(f, &later);
     client_close(f, &second);
-    close_all(f, refused, COUNT(refused));
+    clients_close(f, refused, COUNT(refused));
 }
 
 static void which_is_not_the_other_peers_business(void **state)
@@ -162,12 +141,12 @@ static void thousands_leave_no_trace_of_a_peer(void **state)
     for (round = 0; round < 50; round++) {
         size_t i;
 
-        dial_all(f, clients, COUNT(clients));
+        clients_dial(f, clients, COUNT(clients));
         for (i = 0; i < COUNT(clients); i++) {
             client_exchange(f, &clients[i]);
         }
         assert_int_equal(peers_of(f), 1);
-        close_all(f, clients, COUNT(clients));
+        clients_close(f, clients, COUNT(clients));
         wait_open(f, 0);
         run_for(&f->loop, 1); /* the room comes right after on_close */
         while (f->server->pool.total > 0) {
@@ -190,7 +169,7 @@ static void a_worker_has_so_many_and_the_others_take_the_rest(void **state)
     f->options.loops = 3;
     f->options.max_per_worker = 2;
     start(f);
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     wait_open(f, 6);
     run_for(&f->loop, 30);
     for (i = 0; i < 3; i++) {
@@ -206,7 +185,7 @@ static void a_worker_has_so_many_and_the_others_take_the_rest(void **state)
     client_close(f, &clients[5]);
     client_exchange(f, &clients[7]);
     assert_int_equal(counters(f).refused, 0);
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 static void also_where_the_kernel_chooses(void **state)
@@ -223,7 +202,7 @@ static void also_where_the_kernel_chooses(void **state)
     f->options.max_per_worker = 3;
     f->options.balance = TLR_BALANCE_REUSEPORT;
     start(f);
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     wait_open(f, 6);
     while (served < COUNT(clients)) {
         unsigned i;
@@ -264,7 +243,7 @@ static void at_the_limit_peers_can_be_closed(void **state)
         client_connect(f, &served[i]);
         client_exchange(f, &served[i]);
     }
-    dial_all(f, refused, COUNT(refused));
+    clients_dial(f, refused, COUNT(refused));
     for (i = 0; i < COUNT(refused); i++) {
         client_wait_reset(f, &refused[i]);
     }
@@ -281,7 +260,7 @@ static void at_the_limit_peers_can_be_closed(void **state)
     client_exchange(f, &later);
     client_close(f, &later);
     client_close(f, &served[1]);
-    close_all(f, refused, COUNT(refused));
+    clients_close(f, refused, COUNT(refused));
 }
 
 static void or_wait_which_is_counted(void **state)
@@ -291,14 +270,14 @@ static void or_wait_which_is_counted(void **state)
 
     f->options.max_connections = 2;
     start(f);
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     wait_open(f, 2);
     wait_for(f, waited_limit, 1);
     run_for(&f->loop, 50);
     assert_in_range(counters(f).waited_limit, 1, 20); /* it does not spin */
     assert_int_equal(counters(f).refused, 0);
     assert_int_equal(counters(f).accepted, 2);
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 /* ---- the accept rate -------------------------------------------------- */
@@ -320,7 +299,7 @@ static void start_with_queued(struct fixture *f, struct client *clients,
     }
     create_server(f);
     listen_on(f, "127.0.0.1", 0);
-    dial_all(f, clients, count);
+    clients_dial(f, clients, count);
     for (i = 0; i < count; i++) {
         client_wait_connected(f, &clients[i]);
     }
@@ -350,7 +329,7 @@ static void the_rate_is_not_passed(void **state)
                     (MANY - BURST - 1) * 1000 / RATE, DEADLINE);
     assert_in_range(counters(f).waited_rate, 1, 10 * MANY);
     assert_int_equal(counters(f).refused, 0);
-    close_all(f, clients, MANY);
+    clients_close(f, clients, MANY);
 }
 
 static void beyond_the_rate_peers_can_be_closed(void **state)
@@ -377,7 +356,7 @@ static void beyond_the_rate_peers_can_be_closed(void **state)
         }
     }
     assert_int_equal(counters(f).waited_rate, 0);
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 /* What is refused anyway is none of those that come in in a second. */
@@ -396,14 +375,14 @@ static void the_refused_take_nothing_of_the_rate(void **state)
         client_connect(f, &kept[i]);
         client_exchange(f, &kept[i]);
     }
-    dial_all(f, refused, COUNT(refused));
+    clients_dial(f, refused, COUNT(refused));
     for (i = 0; i < COUNT(refused); i++) {
         client_wait_reset(f, &refused[i]);
     }
     assert_int_equal(counters(f).refused_peer, COUNT(refused));
     assert_int_equal(counters(f).waited_rate, 0);
-    close_all(f, kept, COUNT(kept));
-    close_all(f, refused, COUNT(refused));
+    clients_close(f, kept, COUNT(kept));
+    clients_close(f, refused, COUNT(refused));
 }
 
 /* What the kernel has queued would be reset by the end of the listener. */
@@ -428,7 +407,7 @@ static void a_drain_does_not_keep_to_the_rate(void **state)
     }
     run_until(&f->loop, is_stopped, f);
     assert_int_equal(counters(f).accepted, COUNT(clients));
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 /* ---- who may in ------------------------------------------------------- */
@@ -458,7 +437,7 @@ static void who_may_not_in_costs_no_memory(void **state)
     start(f);
     run_for(&f->loop, 20);
     allocations = atomic_load(&f->memory.allocations);
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     for (i = 0; i < COUNT(clients); i++) {
         client_wait_reset(f, &clients[i]);
     }
@@ -466,7 +445,7 @@ static void who_may_not_in_costs_no_memory(void **state)
     assert_int_equal(counters(f).refused_access, COUNT(clients));
     assert_int_equal(counters(f).refused, COUNT(clients));
     assert_int_equal(counters(f).accepted, 0);
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 static void who_may_is_served(void **state)
@@ -576,7 +555,7 @@ static void and_so_the_server_does_not_run_out(void **state)
     f->options.max_per_peer = 0;
     create_server(f);
     listen_on(f, "127.0.0.1", 0);
-    dial_all(f, clients, COUNT(clients)); /* their descriptors come first */
+    clients_dial(f, clients, COUNT(clients)); /* their descriptors come first */
     (void)limit_descriptors(40);
     start_created(f);
     wait_for(f, waited_limit, 1);
@@ -584,7 +563,7 @@ static void and_so_the_server_does_not_run_out(void **state)
     assert_in_range(counters(f).open, 15, 40 - 8);
     assert_int_equal(counters(f).out_of_descriptors, 0);
     (void)limit_descriptors(SIZE_MAX);
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 /* ---- running out ------------------------------------------------------- */
@@ -612,7 +591,7 @@ static void no_descriptors_are_counted_and_over_when_they_are(void **state)
     for (i = 0; i < tlr_server_workers(f->server); i++) {
         assert_int_equal(tlr_post(f->server, i, wait_here, &limited), 0);
     }
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     (void)limit_descriptors(0);
     for (i = 0; i < tlr_server_workers(f->server); i++) {
         uv_sem_post(&limited);
@@ -624,7 +603,7 @@ static void no_descriptors_are_counted_and_over_when_they_are(void **state)
         client_exchange(f, &clients[i]);
     }
     assert_int_equal(counters(f).refused, 0);
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
     uv_sem_destroy(&limited);
 }
 
@@ -720,7 +699,7 @@ static void no_memory_for_a_connection_is_counted(void **state)
     client_exchange(f, &steady);
     atomic_store(&f->memory.fail_to, UINT32_MAX);
     atomic_store(&f->memory.fail_from, 1);
-    dial_all(f, refused, COUNT(refused));
+    clients_dial(f, refused, COUNT(refused));
     for (i = 0; i < COUNT(refused); i++) {
         client_wait_over(f, &refused[i]);
     }
@@ -729,7 +708,7 @@ static void no_memory_for_a_connection_is_counted(void **state)
     assert_int_equal(counters(f).refused, COUNT(refused));
     client_exchange(f, &steady);
     client_close(f, &steady);
-    close_all(f, refused, COUNT(refused));
+    clients_close(f, refused, COUNT(refused));
 }
 
 /* ---- warnings ----------------------------------------------------------- */
@@ -801,13 +780,13 @@ static void each_trouble_is_told_of(void **state)
     f->options.max_per_peer = 1;
     f->options.trampoline = trampoline;
     start_telling(f);
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     wait_for(f, refused_peer, COUNT(clients) - 1);
     expect_told(f, TLR_WARNING_PEER);
     assert_int_equal(told.error, 0);
     assert_in_range(told.through, 1, 1000);
     if (fail_accepts(UV_EMFILE, 1)) {
-        close_all(f, clients, COUNT(clients));
+        clients_close(f, clients, COUNT(clients));
         wait_open(f, 0);
         client_connect(f, &clients[0]);
         expect_told(f, TLR_WARNING_DESCRIPTORS);
@@ -820,9 +799,9 @@ static void each_trouble_is_told_of(void **state)
         client_connect(f, &clients[2]);
         expect_told(f, TLR_WARNING_ACCEPT);
         assert_int_equal(told.error, UV_EPERM);
-        close_all(f, clients, 3);
+        clients_close(f, clients, 3);
     } else {
-        close_all(f, clients, COUNT(clients));
+        clients_close(f, clients, COUNT(clients));
     }
 }
 
@@ -835,10 +814,10 @@ static void reaching_a_limit_is_told_of(void **state)
     f->options.accept_rate = 2;
     f->options.accept_burst = 2;
     start_telling(f);
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     expect_told(f, TLR_WARNING_RATE);
     expect_told(f, TLR_WARNING_CONNECTIONS);
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 /* Nothing is lost meanwhile: it comes with the next one. */
@@ -878,9 +857,9 @@ static void whoever_is_told_may_stop_the_server(void **state)
     f->options.max_per_peer = 1;
     start_telling(f);
     told.stop = true;
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     run_until(&f->loop, is_stopped, f);
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 #define TEST(function) \

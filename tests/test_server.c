@@ -7,28 +7,6 @@
 
 #include "core/handoff.h"
 
-/* Dials so many, without a turn of the loop: the kernel queues them. */
-static void dial_all(struct fixture *f, struct client *clients, size_t count)
-{
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        client_dial(f, &clients[i]);
-    }
-}
-
-static void close_all(struct fixture *f, struct client *clients, size_t count)
-{
-    size_t i;
-
-    for (i = 0; i < count; i++) {
-        client_hang_up(&clients[i]);
-    }
-    for (i = 0; i < count; i++) {
-        client_close(f, &clients[i]);
-    }
-}
-
 /* ---- addresses -------------------------------------------------------- */
 
 static unsigned port_of(const struct sockaddr_storage *address)
@@ -71,7 +49,7 @@ static void every_address_is_served(void **state)
         client_dial_to(f, &clients[i], &address);
         client_exchange(f, &clients[i]);
     }
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 static bool has_ipv6(void)
@@ -337,10 +315,10 @@ static void connections_are_shared_out_evenly(void **state)
 
     assert_non_null(clients);
     start_server(f);
-    dial_all(f, clients, 64);
+    clients_dial(f, clients, 64);
     wait_open(f, 64);
     expect_each(f, 64 / tlr_server_workers(f->server));
-    close_all(f, clients, 64);
+    clients_close(f, clients, 64);
     free(clients);
 }
 
@@ -365,11 +343,11 @@ static void the_least_loaded_worker_comes_first(void **state)
     wait_open(f, 5);
     assert_int_equal(counters_of(f, 0).open, 0);
     assert_int_equal(counters_of(f, 1).open, 1);
-    dial_all(f, &clients[8], 3);
+    clients_dial(f, &clients[8], 3);
     wait_open(f, 8);
     expect_each(f, 2);
-    close_all(f, &clients[1], 3);
-    close_all(f, &clients[6], 5);
+    clients_close(f, &clients[1], 3);
+    clients_close(f, &clients[6], 5);
 }
 
 static void in_turn_takes_no_look_at_the_load(void **state)
@@ -380,7 +358,7 @@ static void in_turn_takes_no_look_at_the_load(void **state)
     f->options.balance = TLR_BALANCE_ROUND_ROBIN;
     f->options.loops = 2;
     start_server(f);
-    dial_all(f, clients, 4);
+    clients_dial(f, clients, 4);
     wait_open(f, 4);
     while (counters_of(f, 0).open > 0) {
         unsigned i;
@@ -390,12 +368,12 @@ static void in_turn_takes_no_look_at_the_load(void **state)
         }
         wait_open(f, 2);
     }
-    dial_all(f, &clients[4], 2);
+    clients_dial(f, &clients[4], 2);
     wait_open(f, 4);
     assert_int_equal(counters_of(f, 0).open, 1);
     assert_int_equal(counters_of(f, 1).open, 3);
-    close_all(f, &clients[1], 1);
-    close_all(f, &clients[3], 3);
+    clients_close(f, &clients[1], 1);
+    clients_close(f, &clients[3], 3);
 }
 
 static void zero_loops_are_one_for_each_cpu(void **state)
@@ -421,12 +399,12 @@ static void every_reuseport_listener_is_served(void **state)
         return;
     }
     start_server(f);
-    dial_all(f, clients, 200);
+    clients_dial(f, clients, 200);
     wait_open(f, 200);
     /* The kernel's hash is uneven, and yet never leaves a loop out of 200. */
     assert_int_not_equal(counters_of(f, 0).open, 0);
     assert_int_not_equal(counters_of(f, 1).open, 0);
-    close_all(f, clients, 200);
+    clients_close(f, clients, 200);
     free(clients);
 }
 
@@ -444,7 +422,7 @@ static void at_the_limit_peers_wait_their_turn(void **state)
     }
     f->options.max_connections = 3;
     start_server(f);
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     wait_open(f, 3);
     run_for(&f->loop, 50);
     assert_int_equal(counters_of(f, TLR_ALL_WORKERS).accepted, 3);
@@ -484,7 +462,7 @@ static void without_descriptors_the_others_go_on_and_nothing_spins(
     start_server(f);
     client_connect(f, &clients[0]);
     client_exchange(f, &clients[0]);
-    dial_all(f, &clients[1], 11);
+    clients_dial(f, &clients[1], 11);
     (void)limit_descriptors(2);
     wait_open(f, 3);
     cpu = cpu_seconds();
@@ -497,7 +475,7 @@ static void without_descriptors_the_others_go_on_and_nothing_spins(
     for (i = 1; i < COUNT(clients); i++) {
         client_exchange(f, &clients[i]);
     }
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 /* ---- drain and stop ------------------------------------------------------------ */
@@ -510,13 +488,13 @@ static void peers_may_connect_before_the_start(void **state)
 
     create_server(f);
     listen_on(f, "127.0.0.1", 0);
-    dial_all(f, clients, COUNT(clients));
+    clients_dial(f, clients, COUNT(clients));
     run_for(&f->loop, 20);
     start_created(f);
     for (i = 0; i < COUNT(clients); i++) {
         client_exchange(f, &clients[i]);
     }
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 static void what_the_kernel_has_queued_is_served_by_a_drain(void **state)
@@ -548,7 +526,7 @@ static void what_the_kernel_has_queued_is_served_by_a_drain(void **state)
     assert_int_equal(
         counters_of(f, TLR_ALL_WORKERS).closed[TLR_CLOSED_BY_PEER],
         COUNT(clients));
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 /* Those that wait for room are not reset: their turn comes in the drain. */
@@ -578,7 +556,7 @@ static void a_drain_at_the_limit_serves_who_waits(void **state)
         assert_int_equal(clients[i].received, 1000);
     }
     run_until(&f->loop, is_stopped, f);
-    close_all(f, clients, COUNT(clients));
+    clients_close(f, clients, COUNT(clients));
 }
 
 static void and_the_deadline_ends_the_waiting(void **state)
@@ -590,12 +568,12 @@ static void and_the_deadline_ends_the_waiting(void **state)
     start_server(f);
     client_connect(f, &clients[0]);
     client_exchange(f, &clients[0]);
-    dial_all(f, &clients[1], 2);
+    clients_dial(f, &clients[1], 2);
     run_for(&f->loop, 20);
     tlr_server_drain(f->server, 100);
     run_until(&f->loop, is_stopped, f);
     assert_int_equal(counters_of(f, TLR_ALL_WORKERS).accepted, 1);
-    close_all(f, clients, 3);
+    clients_close(f, clients, 3);
 }
 
 static void a_draining_server_accepts_no_more(void **state)
@@ -700,7 +678,7 @@ static void a_stop_in_the_middle_of_handing_over_leaves_nothing(void **state)
         inner->options.allocator = inner->memory.allocator;
         inner->options.user = inner;
         start_server(inner);
-        dial_all(inner, clients, 100);
+        clients_dial(inner, clients, 100);
         while (turns-- > 0) {
             (void)uv_run(&inner->loop, UV_RUN_NOWAIT);
         }
@@ -711,7 +689,7 @@ static void a_stop_in_the_middle_of_handing_over_leaves_nothing(void **state)
         }
         run_until(&inner->loop, is_stopped, inner);
         assert_int_equal(counters_of(inner, TLR_ALL_WORKERS).open, 0);
-        close_all(inner, clients, 100);
+        clients_close(inner, clients, 100);
         assert_int_equal(teardown(&inner_state), 0);
     }
     free(clients);
@@ -759,13 +737,13 @@ static void counters_may_be_read_from_any_thread(void **state)
     for (round = 0; round < 50; round++) {
         struct client clients[4];
 
-        dial_all(f, clients, 4);
+        clients_dial(f, clients, 4);
         for (i = 0; i < 4; i++) {
             client_wait_connected(f, &clients[i]);
             client_send_pattern(&clients[i], 0, 5000);
             client_wait(f, &clients[i], 5000);
         }
-        close_all(f, clients, 4);
+        clients_close(f, clients, 4);
     }
     wait_open(f, 0);
     atomic_store(&reader.enough, true);

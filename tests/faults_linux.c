@@ -5,7 +5,6 @@
  */
 #include "support.h"
 
-#if defined(__linux__)
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -43,16 +42,3 @@ int failing_accept4(int sock, struct sockaddr *address, socklen_t *length,
     }
     return (int)syscall(SYS_accept4, sock, address, length, flags);
 }
-#else
-bool fail_accepts(int err, unsigned times)
-{
-    (void)err;
-    (void)times;
-    return false;
-}
-
-unsigned accepts_to_fail(void)
-{
-    return 0;
-}
-#endif
