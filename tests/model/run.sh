@@ -101,17 +101,22 @@ say_how() { # WHAT
     "$(figure '.*elapsed time ([0-9.]+).*') s"
 }
 
+# judge WHAT: whether all states were looked at, without an error.
+judge() {
+  if grep -q 'errors: 0$' "$log" && ! grep -qE 'Search not completed|max search depth' "$log"; then
+    say_how "$1"
+  else
+    grep -E '^pan:|error' "$log"
+    fail "$1"
+  fi
+}
+
 # sound LOG "SETTINGS": all states, no error.
 sound() {
   # The settings are words.
   # shellcheck disable=SC2086
   pan "$1" env $2 ./safety -m10000 -w20
-  if grep -q 'errors: 0$' "$log" && ! grep -qE 'Search not completed|max search depth' "$log"; then
-    say_how "$2"
-  else
-    grep -E '^pan:|error' "$log"
-    fail "$2"
-  fi
+  judge "$2"
 }
 
 # live LOG "SETTINGS": in each run the server stops, if no thread is kept from
@@ -119,12 +124,7 @@ sound() {
 live() {
   # shellcheck disable=SC2086
   pan "$1" env $2 ./liveness -a -f -m10000 -w20 -N ends
-  if grep -q 'errors: 0$' "$log" && ! grep -qE 'Search not completed|max search depth' "$log"; then
-    say_how "ends, $2"
-  else
-    grep -E '^pan:|error' "$log"
-    fail "ends, $2"
-  fi
+  judge "ends, $2"
 }
 
 # found NAME "SETTINGS": with that mistake there is an error.
