@@ -37,7 +37,44 @@ def build():
     return folder
 
 
-class Echo:
+class Server:
+    """with Server(command) as server: a process that does not outlive SERVER_LIMIT.
+
+    What it prints is in self.process.stdout.
+    """
+
+    def __init__(self, command, **how):
+        try:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, text=True,
+                stdin=subprocess.DEVNULL, start_new_session=True, **how)
+        except OSError as error:
+            raise Trouble(f"cannot start {command[0]}: {error}") from error
+        self.pid = self.process.pid
+        self.watchdog = threading.Timer(SERVER_LIMIT, self._kill)
+        self.watchdog.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def ask_to_stop(self):
+        os.kill(self.pid, signal.SIGTERM)
+
+    def end(self):
+        self.watchdog.cancel()
+        if self.process.poll() is None:
+            self._kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def _kill(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class Echo(Server):
     """with Echo(folder) as echo: ... echo.address ... echo.stop()
 
     `prefix` is a command to run it under. One that makes it a child of its own
@@ -49,47 +86,24 @@ class Echo:
                    "--listen", "127.0.0.1:0", "--json", *options]
         if forks:
             command = ["sh", "-c", 'echo "$$" && exec "$@"', "sh", *command]
+        super().__init__([*prefix, *command],
+                         env={**os.environ, **(env or {})})
         try:
-            self.process = subprocess.Popen(
-                [*prefix, *command], stdout=subprocess.PIPE, text=True,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-                env={**os.environ, **(env or {})})
-        except OSError as error:
-            raise Trouble(f"cannot start the server: {error}") from error
-        self.watchdog = threading.Timer(SERVER_LIMIT, self._kill)
-        self.watchdog.start()
-        try:
-            first = self.process.stdout.readline() if forks else ""
-            self.pid = int(first or self.process.pid)
+            if forks:
+                self.pid = int(self.process.stdout.readline())
             self.address = json.loads(
                 self.process.stdout.readline())["addresses"][0]
         except (ValueError, LookupError) as error:
-            self._end()
+            self.end()
             raise Trouble("the server did not start") from error
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._end()
 
     def stop(self):
         """Lets it drain, and returns its last counters."""
-        os.kill(self.pid, signal.SIGTERM)
+        self.ask_to_stop()
         lines = self.process.stdout.read().splitlines()
         if self.process.wait() != 0:
             raise Trouble(f"the server ended with {self.process.returncode}")
         return json.loads(lines[-1])["total"]
-
-    def _kill(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-
-    def _end(self):
-        self.watchdog.cancel()
-        if self.process.poll() is None:
-            self._kill()
-            self.process.wait()
-        self.process.stdout.close()
 
 
 def load(folder, address, *, connections, size, depth, **limits):

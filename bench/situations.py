@@ -19,7 +19,6 @@ import re
 import resource
 import selectors
 import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -29,10 +28,9 @@ import threading
 import time
 from pathlib import Path
 
-from programs import ROOT, Trouble, build, load, say
+from programs import ROOT, Server, Trouble, build, load, say
 
 PEERS = ROOT / "bench" / "peers"
-LIMIT = 120           # seconds that a server may live
 DESCRIPTORS = 40      # the limit, and
 CLIENTS = 150         # how many want to be served, each for HOLD seconds
 HOLD = 4
@@ -47,23 +45,18 @@ HONEST = 10           # others
 # --- the servers --------------------------------------------------------------
 
 
-class Server:
-    """with Server(kind) as server: a process of one of the servers."""
+class Running(Server):
+    """with Running(kind) as server: a process of one of the servers."""
 
     def __init__(self, kind, *options, port=0, descriptors=None):
-        self.kind = kind
         self.errors = tempfile.TemporaryFile()
-        command = kind.command(port, options)
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
-            stderr=self.errors, start_new_session=True,
+        super().__init__(
+            kind.command(port, options), stderr=self.errors,
             preexec_fn=None if descriptors is None else lambda:
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors,) * 2))
-        self.timer = threading.Timer(LIMIT, self.process.kill)
-        self.timer.start()
         found = None
         while not found:
-            line = self.process.stdout.readline().decode()
+            line = self.process.stdout.readline()
             found = re.search(r"listening on 127\.0\.0\.1:(\d+)", line)
             if not line:
                 self.end()
@@ -73,30 +66,22 @@ class Server:
         self.reader = threading.Thread(target=self.process.stdout.read)
         self.reader.start()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.end()
-
     def end(self):
-        self.timer.cancel()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-
-    def ask_to_stop(self):
-        self.process.send_signal(signal.SIGTERM)
+        if hasattr(self, "reader"):
+            if self.process.poll() is None:
+                self._kill()
+            self.reader.join()
+        super().end()
 
     def cpu(self):
         """Seconds of CPU so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text() \
+        fields = Path(f"/proc/{self.pid}/stat").read_text() \
             .rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self):
         """Resident bytes."""
-        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * resource.getpagesize()
 
     def complaints(self):
@@ -212,7 +197,7 @@ def descriptors(kind):
                     pass
                 waiting.unregister(key.fileobj)
 
-    with Server(kind, descriptors=DESCRIPTORS) as server:
+    with Running(kind, descriptors=DESCRIPTORS) as server:
         for number in range(CLIENTS):
             sock = connect(server)
             sock.sendall(b"x")
@@ -240,7 +225,7 @@ def descriptors(kind):
 
 def half_close(kind):
     """A client sends 12 MiB, half-closes, and reads a second later."""
-    with Server(kind) as server, connect(server, 30) as sock:
+    with Running(kind) as server, connect(server, 30) as sock:
         def send():
             try:
                 sock.sendall(bytes(HALF_CLOSE))
@@ -282,7 +267,7 @@ def restart(kind):
     with tempfile.TemporaryDirectory() as folder:
         options = ["--takeover", f"{folder}/sock"] \
             if kind.name == "teller" else []
-        servers = [Server(kind, *options)]
+        servers = [Running(kind, *options)]
         port = servers[0].port
         threads = [threading.Thread(target=client, args=(port,))
                    for _ in range(8)]
@@ -297,7 +282,7 @@ def restart(kind):
                         servers[-1].process.wait(2)
                     except subprocess.TimeoutExpired:
                         servers[-1].end()
-                servers.append(Server(kind, *options, port=port))
+                servers.append(Running(kind, *options, port=port))
             time.sleep(1)
         finally:
             stop.set()
@@ -310,7 +295,7 @@ def restart(kind):
 
 def at_stop(kind):
     """SIGTERM while clients are owed what they have sent, and read late."""
-    with Server(kind) as server:
+    with Running(kind) as server:
         socks = [connect(server, 15) for _ in range(STOPPED)]
         for sock in socks:
             sock.setblocking(False)
@@ -344,7 +329,7 @@ def at_stop(kind):
 
 def never_reads(kind):
     """Memory while a client sends and never reads."""
-    with Server(kind) as server, connect(server) as sock:
+    with Running(kind) as server, connect(server) as sock:
         sock.sendall(b"x")
         sock.recv(1)
         before = server.memory()
@@ -397,7 +382,7 @@ def attack(kind, folder):
                        connections=HONEST, duration=3)
         return figures["latency_us"]["p99"] / 1000
 
-    with Server(kind) as server:
+    with Running(kind) as server:
         quiet = p99(server)
         before = server.memory()
         attacker = subprocess.Popen(
