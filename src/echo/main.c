@@ -280,6 +280,7 @@ static int start(struct program *program)
     (void)uv_timer_init(&program->loop, &program->progress);
     program->stats.data = program;
     program->progress.data = program;
+    uv_update_time(&program->loop); /* the start may have taken a while */
     if (program->options.stats > 0) {
         (void)uv_timer_start(&program->stats, on_stats, program->options.stats,
                              program->options.stats); /* cannot fail: cb set */

@@ -120,7 +120,7 @@ struct world {
     bool in_call; /* the host's thread is in a function of the library's */
     unsigned callbacks[WORKERS_MOST]; /* of this worker, running now */
     unsigned trampolines;
-    uint64_t turns;
+    _Atomic uint64_t turns; /* of the host's loop, and without the lock */
     uint64_t turn_of_drain;
     uint64_t events; /* that something was seen to happen */
     size_t volume;
