@@ -29,9 +29,12 @@ skip() {
 
 # core [PLATFORM]: the library's sources, as src/core/CMakeLists.txt lists them.
 core() {
-  sed -n '/^set(teller_sources$/,/^)/s/^  \([a-z_]*\.c\)$/\1/p' \
-    "$root/src/core/CMakeLists.txt" | sed "s|^|$root/src/core/|"
-  echo "$root/src/core/handoff_${1:-unix}.c"
+  {
+    sed -n '/^set(teller_sources$/,/^)/s/^  \([a-z_]*\.c\)$/\1/p' \
+      "$root/src/core/CMakeLists.txt"
+    sed -n "s/^  set(teller_platform \(.*_${1:-unix}\.c\))$/\1/p" \
+      "$root/src/core/CMakeLists.txt" | tr ' ' '\n'
+  } | sed "s|^|$root/src/core/|"
 }
 
 warnings='-Wall -Wextra -Wshadow -Werror'
