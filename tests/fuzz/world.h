@@ -122,7 +122,7 @@ struct world {
     unsigned trampolines;
     _Atomic uint64_t turns; /* of the host's loop, and without the lock */
     uint64_t turn_of_drain;
-    uint64_t events; /* that something was seen to happen */
+    _Atomic uint64_t events; /* things seen to happen; read without the lock */
     size_t volume;
     struct figures seen;
 
