@@ -250,4 +250,8 @@ bool writes_show_progress(void);
  */
 bool late_resets_are_told(void);
 
+/* `rounds`, or a fifth where each takes ten times as long: under ThreadSanitizer
+ * and under Wine. */
+unsigned rounds_here(unsigned rounds);
+
 #endif

@@ -116,6 +116,15 @@ bool late_resets_are_told(void)
     return true;
 }
 
+unsigned rounds_here(unsigned rounds)
+{
+#ifdef __SANITIZE_THREAD__
+    return rounds / 5;
+#else
+    return rounds;
+#endif
+}
+
 void thread_name(char *name, size_t size)
 {
     if (pthread_getname_np(pthread_self(), name, size) != 0) {

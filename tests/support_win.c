@@ -93,11 +93,21 @@ bool writes_show_progress(void)
     return false;
 }
 
-bool late_resets_are_told(void)
+static bool is_wine(void)
 {
     HMODULE ntdll = GetModuleHandleA("ntdll.dll");
 
-    return ntdll == NULL || GetProcAddress(ntdll, "wine_get_version") == NULL;
+    return ntdll != NULL && GetProcAddress(ntdll, "wine_get_version") != NULL;
+}
+
+bool late_resets_are_told(void)
+{
+    return !is_wine();
+}
+
+unsigned rounds_here(unsigned rounds)
+{
+    return is_wine() ? rounds / 5 : rounds;
 }
 
 void thread_name(char *name, size_t size)

@@ -170,7 +170,7 @@ static void twelve_mebibytes_survive_a_half_close(void **state)
 static void a_peer_that_never_reads_costs_one_buffer(void **state)
 {
     struct fixture *f = *state;
-    struct client lazy[10];
+    struct client lazy[4];
     struct client busy;
     size_t before;
     size_t i;
@@ -183,7 +183,7 @@ static void a_peer_that_never_reads_costs_one_buffer(void **state)
     wait_open(f, COUNT(lazy) + 1);
     before = atomic_load(&f->memory.bytes);
     for (i = 0; i < COUNT(lazy); i++) {
-        client_send_pattern(&lazy[i], 0, 16 * MIB);
+        client_send_pattern(&lazy[i], 0, 12 * MIB);
     }
     client_wait_stalled(f, lazy, COUNT(lazy));
     /* Half a kibibyte beside each buffer, and one buffer for each loop. */

@@ -664,10 +664,11 @@ static void a_stop_in_the_middle_of_handing_over_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
     struct client *clients = calloc(100, sizeof(*clients));
+    const unsigned rounds = rounds_here(30);
     unsigned round;
 
     assert_non_null(clients);
-    for (round = 0; round < 30; round++) {
+    for (round = 0; round < rounds; round++) {
         void *inner_state = NULL;
         struct fixture *inner;
         unsigned turns = round % 6;

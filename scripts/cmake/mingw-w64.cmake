@@ -16,6 +16,9 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 # of the machine that builds.
 set(ENV{PKG_CONFIG_LIBDIR} /usr/x86_64-w64-mingw32/lib/pkgconfig)
 set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
+# <windows.h> has all intrinsics of AVX-512, which nothing here uses: without
+# these two headers a file takes half as long to compile.
+set(CMAKE_C_FLAGS_INIT "-D_X86INTRIN_H_INCLUDED -D_IMMINTRIN_H_INCLUDED")
 # Debian's /usr/bin/wine is a wrapper that complains where no 32-bit Wine is.
 find_program(TELLER_WINE NAMES wine64 wine
   PATHS /usr/lib/wine /usr/bin NO_CMAKE_FIND_ROOT_PATH)
