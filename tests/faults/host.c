@@ -4,7 +4,7 @@
  *
  *     host LOOPS BALANCE CONNECT_PORT ADOPTED_FD
  *
- * LOOPS: a number, "host" or "borrowed". BALANCE: least, rr, reuseport. It
+ * LOOPS: a number, "host", or "borrowed": on one of its own. BALANCE: least, rr, reuseport. It
  * listens on two ports of 127.0.0.1, connects twice to CONNECT_PORT (0: not at
  * all) and adopts the socket ADOPTED_FD (-1: none). Then it prints
  *
@@ -22,6 +22,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,8 +343,10 @@ static void fill_options(struct tlr_options *options, char **argv)
     options->allocator.calloc = take_cleared;
     options->allocator.realloc = resize;
     options->allocator.free = give_back;
-    options->loops =
-        strcmp(argv[1], "host") == 0 ? TLR_LOOPS_HOST : atoi(argv[1]);
+    options->loops = strcmp(argv[1], "host") == 0       ? TLR_LOOPS_HOST
+                     : strcmp(argv[1], "borrowed") == 0 ? TLR_LOOPS_BORROWED
+                                                        : atoi(argv[1]);
+    options->borrowed = 1;
     options->balance = strcmp(argv[2], "reuseport") == 0
                            ? TLR_BALANCE_REUSEPORT
                            : TLR_BALANCE_LEAST;
@@ -394,10 +397,63 @@ static void say_ready(struct tlr_server *server)
     (void)!syscall(SYS_write, 1, line, length);
 }
 
+/* What uv_loop_init() has failed on leaves that behind. */
+static int open_loop(uv_loop_t *loop)
+{
+    int err = uv_loop_init(loop);
+
+    if (err != 0) {
+        (void)syscall(SYS_close, uv_backend_fd(loop));
+    }
+    return err;
+}
+
+/* ---- a borrowed loop ---------------------------------------------------- */
+
+struct lender {
+    struct tlr_server *server;
+    pthread_t thread;
+    atomic_int attached; /* 1: not yet; or what was said */
+    int left;            /* its loop could not be closed */
+};
+
+static void *lend(void *argument)
+{
+    struct lender *lender = argument;
+    uv_loop_t loop;
+    int err = open_loop(&loop);
+
+    if (err != 0) {
+        atomic_store(&lender->attached, err);
+        return NULL;
+    }
+    err = tlr_server_attach(lender->server, 0, &loop);
+    atomic_store(&lender->attached, err);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    lender->left = uv_loop_close(&loop);
+    return NULL;
+}
+
+static int lend_one(struct lender *lender, struct tlr_server *server)
+{
+    int err;
+
+    lender->server = server;
+    lender->attached = 1;
+    pause_here(1);
+    err = pthread_create(&lender->thread, NULL, lend, lender);
+    pause_here(0);
+    while (err == 0 && atomic_load(&lender->attached) == 1) {
+        uv_sleep(1);
+    }
+    return err == 0 ? atomic_load(&lender->attached) : UV_EAGAIN;
+}
+
 static int serve(uv_loop_t *loop, char **argv)
 {
     struct tlr_options options;
     struct tlr_server *server;
+    struct lender lender = {.server = NULL};
     int fd = atoi(argv[4]);
     int err;
 
@@ -408,6 +464,12 @@ static int serve(uv_loop_t *loop, char **argv)
         return err;
     }
     err = listen_and_start(server);
+    if (err == 0 && options.loops == TLR_LOOPS_BORROWED) {
+        err = lend_one(&lender, server);
+        if (err != 0) {
+            tlr_server_stop(server);
+        }
+    }
     if (err == 0) {
         adopt(server, fd);
         watch_orders(server);
@@ -417,8 +479,14 @@ static int serve(uv_loop_t *loop, char **argv)
     }
     (void)uv_run(loop, UV_RUN_DEFAULT); /* until all is closed */
     watch_orders(NULL);
+    if (lender.server != NULL) {
+        (void)pthread_join(lender.thread, NULL);
+    }
     tlr_server_destroy(server);
     (void)uv_run(loop, UV_RUN_DEFAULT); /* a failed start's rest */
+    if (lender.left != 0) {
+        exit(LEFT);
+    }
     return err;
 }
 
@@ -441,10 +509,8 @@ int main(int argc, char **argv)
     if (err != 0) {
         return 2;
     }
-    err = uv_loop_init(&loop);
-    if (err != 0) { /* libuv leaves that behind */
-        (void)syscall(SYS_close, uv_backend_fd(&loop));
-    } else {
+    err = open_loop(&loop);
+    if (err == 0) {
         err = serve(&loop, argv);
         if (uv_loop_close(&loop) != 0) {
             return LEFT;

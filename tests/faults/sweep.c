@@ -37,6 +37,7 @@ static const struct config configs[] = {
     {"2 loops, least", "2", "least", false, true},
     {"2 loops, reuseport", "2", "reuseport", false, true},
     {"the host's loop", "host", "least", false, true},
+    {"a borrowed loop", "borrowed", "least", false, false},
     {"1 loop, least", "1", "least", false, false},
     {"1 loop, reuseport", "1", "reuseport", false, false},
     {"teller-echo, 2 loops, least", "2", "least", true, true},
