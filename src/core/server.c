@@ -305,7 +305,6 @@ static unsigned receive(struct tlr_server *server)
     for (i = 0; i < messages->count; i++) {
         struct delivery delivery = {server, &messages->items[i]};
 
-        atomic_fetch_add(&server->posts, 1);
         tlr_config_call(&server->config, run_post, &delivery);
     }
     return orders;

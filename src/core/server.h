@@ -74,7 +74,6 @@ struct tlr_server {
     _Atomic bool limited;     /* the limits are set: connections may come */
     _Atomic uintptr_t thread; /* the host's, from the start on; else 0 */
     _Atomic uint64_t asked;   /* the deadline with HOST_DRAIN */
-    _Atomic uint64_t posts;   /* to TLR_HOST, that have run */
     _Atomic int phase;        /* enum tlr_phase, for other threads */
     _Atomic uint64_t until;   /* the deadline, as uv_hrtime(); or 0 */
 };
