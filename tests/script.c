@@ -87,8 +87,10 @@ void expect(struct fixture *f, const char *log)
 
 static void on_open(struct tlr_conn *conn)
 {
+    uv_mutex_lock(&script.mutex); /* of several, the last */
     script.conn = conn;
     script.worker = tlr_conn_worker(conn);
+    uv_mutex_unlock(&script.mutex);
     log_event("open", "");
     if (script.opened != NULL) {
         script.opened(conn);
