@@ -148,7 +148,9 @@ static void on_close(struct tlr_conn *conn, enum tlr_cause cause)
     if (script.closed != NULL) {
         script.closed(conn);
     }
+    uv_mutex_lock(&script.mutex);
     script.conn = NULL;
+    uv_mutex_unlock(&script.mutex);
     log_event("close", causes[cause]); /* what is waited for: so the last */
 }
 
