@@ -801,7 +801,9 @@ static void stopping_drops_what_is_queued(void **state)
 
 /* ---- memory --------------------------------------------------------- */
 
-static atomic_uint told; /* errors */
+static atomic_uint told;  /* errors */
+static atomic_uint tried; /* times */
+static unsigned rounds;
 
 static void try_to_send(struct tlr_conn *conn)
 {
@@ -822,6 +824,21 @@ static void try_to_send(struct tlr_conn *conn)
         atomic_fetch_add(&told, 1);
     }
     tlr_close(conn);
+    atomic_fetch_add(&tried, 1);
+}
+
+/* Or it was refused before. */
+static bool has_tried(void *data)
+{
+    return atomic_load(&tried) + counters_of(data, TLR_ALL_WORKERS).refused ==
+           rounds;
+}
+
+static bool is_dialled(void *data)
+{
+    const struct client *client = data;
+
+    return client->connected || client->error != 0;
 }
 
 /* All of it comes, or an error was told and what comes is right. */
@@ -831,6 +848,7 @@ static void sending_without_memory_is_told(void **state)
     unsigned n;
 
     atomic_store(&told, 0);
+    atomic_store(&tried, 0);
     script.opened = try_to_send;
     start_server(f);
     for (n = 1; n < 16; n++) {
@@ -843,6 +861,13 @@ static void sending_without_memory_is_told(void **state)
         f->memory.fail_to = f->memory.fail_from;
         client_dial(f, &client);
         client.checking = true;
+        client.patient = true; /* or nothing would have to be queued */
+        rounds = n;
+        run_until(&f->loop, has_tried, f);
+        run_until(&f->loop, is_dialled, &client);
+        if (client.connected) {
+            client_read(&client);
+        }
         client_wait_over(f, &client); /* by a reset, where an error was told */
         assert_false(client.wrong);
         if (count_log("open") == 1 && atomic_load(&told) == told_before) {
