@@ -13,7 +13,8 @@
 
 struct manager {
     int sock;
-    unsigned signs;
+    unsigned signs; /* notices that are nothing else */
+    char last[512]; /* notice */
 };
 
 static struct tlr_echo_service service; /* all zeroes before each test */
@@ -24,7 +25,7 @@ static void begin(struct fixture *f, struct manager *manager)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     socklen_t length = sizeof(address);
 
-    manager->signs = 0;
+    memset(manager, 0, sizeof(*manager));
     manager->sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(manager->sock, (struct sockaddr *)&address,
                           sizeof(address.sun_family)),
@@ -47,13 +48,12 @@ static void end(const struct manager *manager)
 
 static void listen_to(struct manager *manager)
 {
-    char said[512];
     ssize_t got;
 
-    while ((got = recv(manager->sock, said, sizeof(said) - 1,
-                       MSG_DONTWAIT)) > 0) {
-        said[got] = '\0';
-        manager->signs += strcmp(said, "WATCHDOG=1") == 0;
+    while ((got = recv(manager->sock, manager->last,
+                       sizeof(manager->last) - 1, MSG_DONTWAIT)) > 0) {
+        manager->last[got] = '\0';
+        manager->signs += strcmp(manager->last, "WATCHDOG=1") == 0;
     }
 }
 
@@ -123,6 +123,25 @@ static void one_that_was_taken_over_is_silent(void **state)
     end(&manager);
 }
 
+/* The manager's time does not begin anew with another main process. */
+static void a_takeover_leaves_no_gap_between_signs(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    listen_to(&manager);
+    assert_non_null(strstr(manager.last, "READY=1\n"));
+    assert_non_null(strstr(manager.last, "\nWATCHDOG=1"));
+    /* If that was heeded or not: nobody has yet said whose service it is. */
+    assert_true(uv_timer_get_due_in(&service.alive) <= WATCHDOG / 8);
+    expect_signs(f, &manager);
+    tlr_echo_service_leave(&service, 1234);
+    listen_to(&manager);
+    assert_string_equal(manager.last, "MAINPID=1234\nWATCHDOG=1");
+    end(&manager);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -131,6 +150,7 @@ int main(void)
         TEST(it_is_alive_while_its_workers_are),
         TEST(a_shorter_stall_is_no_reason_to_be_silent),
         TEST(one_that_was_taken_over_is_silent),
+        TEST(a_takeover_leaves_no_gap_between_signs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

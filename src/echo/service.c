@@ -41,7 +41,19 @@ static void on_alive(uv_timer_t *timer)
     }
 }
 
-/* MAINPID: after a takeover this is not the process that was started first. */
+/* For the last line of a notice. */
+static const char *sign_of_life(const struct tlr_echo_service *service)
+{
+    return service->systemd.watchdog > 0 ? "\nWATCHDOG=1" : "";
+}
+
+/*
+ * MAINPID: after a takeover this is not the process that was started first. The
+ * manager may not have been told yet by that one, and then heeds nothing of
+ * this: the next sign comes after a quarter of the time to the one after it, so
+ * that even a process before this one that gave none when it left, and has been
+ * silent for half of the manager's time, leaves no gap.
+ */
 void tlr_echo_service_ready(struct tlr_echo_service *service, uv_loop_t *loop,
                             unsigned addresses)
 {
@@ -49,9 +61,9 @@ void tlr_echo_service_ready(struct tlr_echo_service *service, uv_loop_t *loop,
     char lines[128];
 
     (void)snprintf(lines, sizeof(lines),
-                   "READY=1\nMAINPID=%d\nSTATUS=serving on %u address%s",
-                   (int)uv_os_getpid(), addresses,
-                   addresses == 1 ? "" : "es");
+                   "READY=1\nMAINPID=%d\nSTATUS=serving on %u address%s%s",
+                   (int)uv_os_getpid(), addresses, addresses == 1 ? "" : "es",
+                   sign_of_life(service));
     say(service, lines);
     (void)uv_timer_init(loop, &service->alive); /* always 0 */
     service->alive.data = service;
@@ -59,7 +71,8 @@ void tlr_echo_service_ready(struct tlr_echo_service *service, uv_loop_t *loop,
     uv_unref((uv_handle_t *)&service->alive);
     if (service->systemd.watchdog > 0) {
         half = half == 0 ? 1 : half;
-        (void)uv_timer_start(&service->alive, on_alive, half, half); /* cb set */
+        (void)uv_timer_start(&service->alive, on_alive, half / 4,
+                             half); /* cannot fail: cb set */
     }
 }
 
@@ -89,13 +102,16 @@ void tlr_echo_service_draining(struct tlr_echo_service *service,
 /*
  * That the main process is another now has to come from the main process, or
  * from one that the unit lets speak (NotifyAccess=). And before it ends: the
- * manager reads what was said before it looks at who has ended.
+ * manager reads what was said before it looks at who has ended. Its time goes on
+ * from this process's last sign, whoever the main one is: so there is one more,
+ * and all of the time is the new one's.
  */
 void tlr_echo_service_leave(struct tlr_echo_service *service, int64_t pid)
 {
     char lines[64];
 
-    (void)snprintf(lines, sizeof(lines), "MAINPID=%" PRId64, pid);
+    (void)snprintf(lines, sizeof(lines), "MAINPID=%" PRId64 "%s", pid,
+                   sign_of_life(service));
     say(service, lines);
     service->left = true;
 }
