@@ -2,6 +2,8 @@
 /* When teller-echo gives its manager a sign of life, and when it must not. */
 #include "support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,6 +21,22 @@ struct manager {
 
 static struct tlr_echo_service service; /* all zeroes before each test */
 
+/* The program is told where the manager is as it is by one. */
+static void read_environment(struct sockaddr_un *address, socklen_t length)
+{
+    struct tlr_cli_text complaint = {0};
+    char name[sizeof(address->sun_path) + 1] = "";
+    char watchdog[16];
+
+    memcpy(name, address->sun_path,
+           length - offsetof(struct sockaddr_un, sun_path));
+    name[0] = '@';
+    (void)snprintf(watchdog, sizeof(watchdog), "%d", WATCHDOG * 1000);
+    assert_int_equal(setenv("NOTIFY_SOCKET", name, 1), 0);
+    assert_int_equal(setenv("WATCHDOG_USEC", watchdog, 1), 0);
+    assert_int_equal(tlr_cli_systemd_read(&service.systemd, &complaint), 0);
+}
+
 /* By an abstract name, which no file has to be removed for. */
 static void begin(struct fixture *f, struct manager *manager)
 {
@@ -33,16 +51,14 @@ static void begin(struct fixture *f, struct manager *manager)
     assert_int_equal(
         getsockname(manager->sock, (struct sockaddr *)&address, &length), 0);
     memset(&service, 0, sizeof(service));
-    service.systemd.watchdog = WATCHDOG;
-    memcpy(service.systemd.notify, address.sun_path,
-           length - offsetof(struct sockaddr_un, sun_path));
-    service.systemd.notify[0] = '@';
+    read_environment(&address, length);
     tlr_echo_service_ready(&service, &f->loop, 2);
 }
 
 static void end(const struct manager *manager)
 {
     tlr_echo_service_close(&service);
+    tlr_cli_systemd_free(&service.systemd);
     (void)close(manager->sock);
 }
 
@@ -123,6 +139,19 @@ static void one_that_was_taken_over_is_silent(void **state)
     end(&manager);
 }
 
+/* Peers may have them all: no reason for the manager to end it. */
+static void it_is_alive_without_a_descriptor_left(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    assert_true(limit_descriptors(0));
+    expect_signs(f, &manager);
+    (void)limit_descriptors(SIZE_MAX);
+    end(&manager);
+}
+
 /* The manager's time does not begin anew with another main process. */
 static void a_takeover_leaves_no_gap_between_signs(void **state)
 {
@@ -150,6 +179,7 @@ int main(void)
         TEST(it_is_alive_while_its_workers_are),
         TEST(a_shorter_stall_is_no_reason_to_be_silent),
         TEST(one_that_was_taken_over_is_silent),
+        TEST(it_is_alive_without_a_descriptor_left),
         TEST(a_takeover_leaves_no_gap_between_signs),
     };
 

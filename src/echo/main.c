@@ -352,6 +352,7 @@ int main(int argc, char **argv)
 out:
     if (program != NULL) {
         tlr_echo_options_free(&program->options);
+        tlr_cli_systemd_free(&program->service.systemd);
     }
     free(items);
     free(program);
