@@ -2,6 +2,7 @@
 /* When teller-echo gives its manager a sign of life, and when it must not. */
 #include "support.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 struct manager {
     int sock;
     unsigned signs; /* notices that are nothing else */
+    unsigned ready; /* that say so */
     char last[512]; /* notice */
 };
 
@@ -38,7 +40,7 @@ static void read_environment(struct sockaddr_un *address, socklen_t length)
 }
 
 /* By an abstract name, which no file has to be removed for. */
-static void begin(struct fixture *f, struct manager *manager)
+static void open_manager(struct manager *manager)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     socklen_t length = sizeof(address);
@@ -52,6 +54,11 @@ static void begin(struct fixture *f, struct manager *manager)
         getsockname(manager->sock, (struct sockaddr *)&address, &length), 0);
     memset(&service, 0, sizeof(service));
     read_environment(&address, length);
+}
+
+static void begin(struct fixture *f, struct manager *manager)
+{
+    open_manager(manager);
     tlr_echo_service_ready(&service, &f->loop, 2);
 }
 
@@ -70,6 +77,7 @@ static void listen_to(struct manager *manager)
                        sizeof(manager->last) - 1, MSG_DONTWAIT)) > 0) {
         manager->last[got] = '\0';
         manager->signs += strcmp(manager->last, "WATCHDOG=1") == 0;
+        manager->ready += strncmp(manager->last, "READY=1\n", 8) == 0;
     }
 }
 
@@ -152,6 +160,114 @@ static void it_is_alive_without_a_descriptor_left(void **state)
     end(&manager);
 }
 
+/* ---- a manager that has no room ---- */
+
+static int send_to(const struct manager *manager, int sock)
+{
+    struct sockaddr_un address;
+    socklen_t length = sizeof(address);
+
+    assert_int_equal(
+        getsockname(manager->sock, (struct sockaddr *)&address, &length), 0);
+    return sendto(sock, "noise", 5, MSG_DONTWAIT, (struct sockaddr *)&address,
+                  length) == -1
+               ? errno
+               : 0;
+}
+
+/* Its queue is full when this returns. */
+static void fill(const struct manager *manager)
+{
+    int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int err;
+
+    while ((err = send_to(manager, sock)) == 0) {
+    }
+    assert_true(err == EAGAIN || err == ENOBUFS);
+    (void)close(sock);
+}
+
+static bool has_heard_of_the_other(void *data)
+{
+    struct manager *manager = data;
+
+    listen_to(manager);
+    return strcmp(manager->last, "READY=1\nMAINPID=1234\nWATCHDOG=1") == 0;
+}
+
+static bool has_heard_that_it_is_ready(void *data)
+{
+    struct manager *manager = data;
+
+    listen_to(manager);
+    return manager->ready > 0;
+}
+
+static void it_insists_on_being_ready(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    open_manager(&manager);
+    fill(&manager);
+    tlr_echo_service_ready(&service, &f->loop, 2);
+    run_until(&f->loop, has_heard_that_it_is_ready, &manager);
+    expect_signs(f, &manager);
+    assert_int_equal(manager.ready, 1);
+    end(&manager);
+}
+
+/* And has not ended before, however little else there is to do. */
+static void it_insists_on_who_is_the_service(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    expect_signs(f, &manager);
+    fill(&manager);
+    tlr_echo_service_leave(&service, 1234);
+    tlr_echo_service_close(&service);
+    assert_int_not_equal(uv_run(&f->loop, UV_RUN_NOWAIT), 0);
+    run_until(&f->loop, has_heard_of_the_other, &manager);
+    assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+    end(&manager);
+}
+
+/* A READY=1 that comes late would tell of the wrong process. */
+static void only_the_last_word_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    open_manager(&manager);
+    fill(&manager);
+    tlr_echo_service_ready(&service, &f->loop, 2);
+    listen_to(&manager);
+    tlr_echo_service_leave(&service, 1234);
+    expect_silence(f, &manager);
+    assert_string_equal(manager.last, "READY=1\nMAINPID=1234\nWATCHDOG=1");
+    end(&manager);
+}
+
+/* Nor does it try for ever. */
+static void but_no_longer_than_so_long(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    fill(&manager);
+    tlr_echo_service_leave(&service, 1234);
+    tlr_echo_service_close(&service);
+    assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+    listen_to(&manager);
+    assert_string_equal(manager.last, "noise");
+    end(&manager);
+}
+
+/* ---- a takeover ---- */
+
 /* The manager's time does not begin anew with another main process. */
 static void a_takeover_leaves_no_gap_between_signs(void **state)
 {
@@ -167,7 +283,7 @@ static void a_takeover_leaves_no_gap_between_signs(void **state)
     expect_signs(f, &manager);
     tlr_echo_service_leave(&service, 1234);
     listen_to(&manager);
-    assert_string_equal(manager.last, "MAINPID=1234\nWATCHDOG=1");
+    assert_string_equal(manager.last, "READY=1\nMAINPID=1234\nWATCHDOG=1");
     end(&manager);
 }
 
@@ -180,6 +296,10 @@ int main(void)
         TEST(a_shorter_stall_is_no_reason_to_be_silent),
         TEST(one_that_was_taken_over_is_silent),
         TEST(it_is_alive_without_a_descriptor_left),
+        TEST(it_insists_on_being_ready),
+        TEST(it_insists_on_who_is_the_service),
+        TEST(only_the_last_word_counts),
+        TEST(but_no_longer_than_so_long),
         TEST(a_takeover_leaves_no_gap_between_signs),
     };
 
