@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -737,6 +738,69 @@ static void root_listens_and_nobody_serves(void **state)
     program_stop(echo);
 }
 
+/* The list of groups, with one more for the user nobody. */
+static void write_groups(const char *file)
+{
+    FILE *from = fopen("/etc/group", "r");
+    FILE *to = fopen(file, "w");
+    char line[1024];
+    assert_non_null(to);
+    (void)fputs("teller-test:x:60001:nobody\n", to);
+    while (from != NULL && fgets(line, sizeof(line), from) != NULL) {
+        (void)fputs(line, to);
+    }
+    if (from != NULL) {
+        (void)fclose(from);
+    }
+    assert_int_equal(fclose(to), 0);
+}
+
+static void expect_groups(
+    struct scene *scene, const char *file, const char *user, const char *groups)
+{
+    char command[512];
+    (void)snprintf(command, sizeof(command),
+        "mount --bind %s /etc/group && exec %s --listen 127.0.0.1:0 --user %s",
+        file, TELLER_ECHO, user);
+    struct program *echo = program_start(scene,
+        ARGS("/usr/bin/env", "unshare", "-m", "/bin/sh", "-c", command));
+    (void)program_address(echo, 0);
+    if (!has_line(echo->process.pid, "status", groups)) {
+        program_fail(echo, "--user %s should have %s", user, groups + 1);
+    }
+    program_stop(echo);
+}
+
+/* In a namespace with a list of groups of its own. */
+static void a_user_has_its_groups(void **state)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+    struct program *try = NULL;
+    char file[96];
+    char command[256];
+    char number[16];
+    char groups[64];
+    if (geteuid() != 0 || access("/proc/self/status", R_OK) != 0 ||
+        nobody == NULL || nobody->pw_gid <= 60001) {
+        skip_because("only with root, /proc and the user nobody");
+    }
+    (void)snprintf(file, sizeof(file), "%s/group", folder);
+    write_groups(file);
+    (void)snprintf(command, sizeof(command), "mount --bind %s /etc/group", file);
+    if (program_run(*state,
+            ARGS("/usr/bin/env", "unshare", "-m", "/bin/sh", "-c", command),
+            &try) != 0) {
+        (void)unlink(file);
+        skip_because("no namespaces here");
+    }
+    (void)snprintf(number, sizeof(number), "%u", (unsigned)nobody->pw_uid);
+    (void)snprintf(groups, sizeof(groups), "\nGroups:\t60001 %u \n",
+        (unsigned)nobody->pw_gid);
+    expect_groups(*state, file, "nobody", groups);
+    expect_groups(*state, file, number, groups);
+    assert_int_equal(unlink(file), 0);
+}
+
 static void core_dumps_are_off_then(void **state)
 {
     if (geteuid() != 0) {
@@ -811,6 +875,7 @@ int main(void)
         TEST(the_watchdog_is_fed_by_whom_it_is_for),
         TEST(its_manager_follows_the_takeover),
         TEST(root_listens_and_nobody_serves),
+        TEST(a_user_has_its_groups),
         TEST(core_dumps_are_off_then),
         TEST(users_that_are_not_there),
         TEST(takeover_goes_with_giving_up_root),

@@ -58,6 +58,11 @@ static int find_user(struct identity *identity)
     }
     identity->known = entry != NULL;
     if (entry != NULL) {
+        if (strlen(entry->pw_name) >= sizeof(identity->name)) {
+            return UV_ENAMETOOLONG;
+        }
+        /* It may have been a number: the groups are listed by the name. */
+        memcpy(identity->name, entry->pw_name, strlen(entry->pw_name) + 1);
         identity->user = entry->pw_uid;
         identity->group = entry->pw_gid;
     }
