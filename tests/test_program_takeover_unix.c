@@ -798,6 +798,9 @@ static void a_user_has_its_groups(void **state)
         (unsigned)nobody->pw_gid);
     expect_groups(*state, file, "nobody", groups);
     expect_groups(*state, file, number, groups);
+    /* Or the one that is named, and no other. */
+    expect_groups(*state, file, "nobody:60002", "\nGroups:\t60002 \n");
+    expect_groups(*state, file, "60003:60002", "\nGroups:\t60002 \n");
     assert_int_equal(unlink(file), 0);
 }
 
