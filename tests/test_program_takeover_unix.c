@@ -699,6 +699,36 @@ static void its_manager_follows_the_takeover(void **state)
     manager_end(manager);
 }
 
+/* Lines of figures: the loop has turned, and seen what was there to be seen. */
+static void let_it_turn(struct program *program)
+{
+    program_wait_lines(program, output_lines(&program->out) + 3);
+}
+
+/*
+ * As systemd does it: SIGTERM for both, and another for the old one when the new
+ * one has ended. Its clients go on. Ctrl-C, of a person, is another thing.
+ */
+static void stopping_the_service_does_not_hurry_the_old_one(void **state)
+{
+    struct program *old = program_start(
+        *state, NEXT("least", "--drain", "1h", "--stats", "100ms"));
+    struct client *client = client_connect(*state, program_address(old, 0));
+    client_echo(client, 10);
+    struct program *new = program_start(*state, NEXT("least", "--quiet"));
+    program_wait_for(old, &old->out, "has taken over");
+    program_ask(old, ASK_OTHERWISE);
+    let_it_turn(old);
+    program_ask(new, ASK_OTHERWISE);
+    assert_int_equal(program_wait(new), 0);
+    program_ask(old, ASK_OTHERWISE);
+    let_it_turn(old);
+    client_echo(client, 1000);
+    program_ask(old, ASK_CTRL_C);
+    (void)client_wait_end(client);
+    assert_int_equal(program_wait(old), 0);
+}
+
 /* ---- without root ---- */
 
 static bool has_line(int pid, const char *what, const char *line)
@@ -877,6 +907,7 @@ int main(void)
         TEST(a_manager_that_is_gone_does_no_harm),
         TEST(the_watchdog_is_fed_by_whom_it_is_for),
         TEST(its_manager_follows_the_takeover),
+        TEST(stopping_the_service_does_not_hurry_the_old_one),
         TEST(root_listens_and_nobody_serves),
         TEST(a_user_has_its_groups),
         TEST(core_dumps_are_off_then),
