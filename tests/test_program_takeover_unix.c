@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -698,6 +699,36 @@ static void its_manager_follows_the_takeover(void **state)
     manager_end(manager);
 }
 
+/* Lines of figures: the loop has turned, and seen what was there to be seen. */
+static void let_it_turn(struct program *program)
+{
+    program_wait_lines(program, output_lines(&program->out) + 3);
+}
+
+/*
+ * As systemd does it: SIGTERM for both, and another for the old one when the new
+ * one has ended. Its clients go on. Ctrl-C, of a person, is another thing.
+ */
+static void stopping_the_service_does_not_hurry_the_old_one(void **state)
+{
+    struct program *old = program_start(
+        *state, NEXT("least", "--drain", "1h", "--stats", "100ms"));
+    struct client *client = client_connect(*state, program_address(old, 0));
+    client_echo(client, 10);
+    struct program *new = program_start(*state, NEXT("least", "--quiet"));
+    program_wait_for(old, &old->out, "has taken over");
+    program_ask(old, ASK_OTHERWISE);
+    let_it_turn(old);
+    program_ask(new, ASK_OTHERWISE);
+    assert_int_equal(program_wait(new), 0);
+    program_ask(old, ASK_OTHERWISE);
+    let_it_turn(old);
+    client_echo(client, 1000);
+    program_ask(old, ASK_CTRL_C);
+    (void)client_wait_end(client);
+    assert_int_equal(program_wait(old), 0);
+}
+
 /* ---- without root ---- */
 
 static bool has_line(int pid, const char *what, const char *line)
@@ -735,6 +766,72 @@ static void root_listens_and_nobody_serves(void **state)
     assert_true(has_line(pid, "status", "\nNoNewPrivs:\t1\n"));
     client_finish(client);
     program_stop(echo);
+}
+
+/* The list of groups, with one more for the user nobody. */
+static void write_groups(const char *file)
+{
+    FILE *from = fopen("/etc/group", "r");
+    FILE *to = fopen(file, "w");
+    char line[1024];
+    assert_non_null(to);
+    (void)fputs("teller-test:x:60001:nobody\n", to);
+    while (from != NULL && fgets(line, sizeof(line), from) != NULL) {
+        (void)fputs(line, to);
+    }
+    if (from != NULL) {
+        (void)fclose(from);
+    }
+    assert_int_equal(fclose(to), 0);
+}
+
+static void expect_groups(
+    struct scene *scene, const char *file, const char *user, const char *groups)
+{
+    char command[512];
+    (void)snprintf(command, sizeof(command),
+        "mount --bind %s /etc/group && exec %s --listen 127.0.0.1:0 --user %s",
+        file, TELLER_ECHO, user);
+    struct program *echo = program_start(scene,
+        ARGS("/usr/bin/env", "unshare", "-m", "/bin/sh", "-c", command));
+    (void)program_address(echo, 0);
+    if (!has_line(echo->process.pid, "status", groups)) {
+        program_fail(echo, "--user %s should have %s", user, groups + 1);
+    }
+    program_stop(echo);
+}
+
+/* In a namespace with a list of groups of its own. */
+static void a_user_has_its_groups(void **state)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+    struct program *try = NULL;
+    char file[96];
+    char command[256];
+    char number[16];
+    char groups[64];
+    if (geteuid() != 0 || access("/proc/self/status", R_OK) != 0 ||
+        nobody == NULL || nobody->pw_gid <= 60001) {
+        skip_because("only with root, /proc and the user nobody");
+    }
+    (void)snprintf(file, sizeof(file), "%s/group", folder);
+    write_groups(file);
+    (void)snprintf(command, sizeof(command), "mount --bind %s /etc/group", file);
+    if (program_run(*state,
+            ARGS("/usr/bin/env", "unshare", "-m", "/bin/sh", "-c", command),
+            &try) != 0) {
+        (void)unlink(file);
+        skip_because("no namespaces here");
+    }
+    (void)snprintf(number, sizeof(number), "%u", (unsigned)nobody->pw_uid);
+    (void)snprintf(groups, sizeof(groups), "\nGroups:\t60001 %u \n",
+        (unsigned)nobody->pw_gid);
+    expect_groups(*state, file, "nobody", groups);
+    expect_groups(*state, file, number, groups);
+    /* Or the one that is named, and no other. */
+    expect_groups(*state, file, "nobody:60002", "\nGroups:\t60002 \n");
+    expect_groups(*state, file, "60003:60002", "\nGroups:\t60002 \n");
+    assert_int_equal(unlink(file), 0);
 }
 
 static void core_dumps_are_off_then(void **state)
@@ -810,7 +907,9 @@ int main(void)
         TEST(a_manager_that_is_gone_does_no_harm),
         TEST(the_watchdog_is_fed_by_whom_it_is_for),
         TEST(its_manager_follows_the_takeover),
+        TEST(stopping_the_service_does_not_hurry_the_old_one),
         TEST(root_listens_and_nobody_serves),
+        TEST(a_user_has_its_groups),
         TEST(core_dumps_are_off_then),
         TEST(users_that_are_not_there),
         TEST(takeover_goes_with_giving_up_root),

@@ -2,6 +2,9 @@
 /* When teller-echo gives its manager a sign of life, and when it must not. */
 #include "support.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,18 +16,36 @@
 
 struct manager {
     int sock;
-    unsigned signs;
+    unsigned signs; /* notices that are nothing else */
+    unsigned ready; /* that say so */
+    char last[512]; /* notice */
 };
 
 static struct tlr_echo_service service; /* all zeroes before each test */
 
+/* The program is told where the manager is as it is by one. */
+static void read_environment(struct sockaddr_un *address, socklen_t length)
+{
+    struct tlr_cli_text complaint = {0};
+    char name[sizeof(address->sun_path) + 1] = "";
+    char watchdog[16];
+
+    memcpy(name, address->sun_path,
+           length - offsetof(struct sockaddr_un, sun_path));
+    name[0] = '@';
+    (void)snprintf(watchdog, sizeof(watchdog), "%d", WATCHDOG * 1000);
+    assert_int_equal(setenv("NOTIFY_SOCKET", name, 1), 0);
+    assert_int_equal(setenv("WATCHDOG_USEC", watchdog, 1), 0);
+    assert_int_equal(tlr_cli_systemd_read(&service.systemd, &complaint), 0);
+}
+
 /* By an abstract name, which no file has to be removed for. */
-static void begin(struct fixture *f, struct manager *manager)
+static void open_manager(struct manager *manager)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     socklen_t length = sizeof(address);
 
-    manager->signs = 0;
+    memset(manager, 0, sizeof(*manager));
     manager->sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(manager->sock, (struct sockaddr *)&address,
                           sizeof(address.sun_family)),
@@ -32,28 +53,31 @@ static void begin(struct fixture *f, struct manager *manager)
     assert_int_equal(
         getsockname(manager->sock, (struct sockaddr *)&address, &length), 0);
     memset(&service, 0, sizeof(service));
-    service.systemd.watchdog = WATCHDOG;
-    memcpy(service.systemd.notify, address.sun_path,
-           length - offsetof(struct sockaddr_un, sun_path));
-    service.systemd.notify[0] = '@';
+    read_environment(&address, length);
+}
+
+static void begin(struct fixture *f, struct manager *manager)
+{
+    open_manager(manager);
     tlr_echo_service_ready(&service, &f->loop, 2);
 }
 
 static void end(const struct manager *manager)
 {
     tlr_echo_service_close(&service);
+    tlr_cli_systemd_free(&service.systemd);
     (void)close(manager->sock);
 }
 
 static void listen_to(struct manager *manager)
 {
-    char said[512];
     ssize_t got;
 
-    while ((got = recv(manager->sock, said, sizeof(said) - 1,
-                       MSG_DONTWAIT)) > 0) {
-        said[got] = '\0';
-        manager->signs += strcmp(said, "WATCHDOG=1") == 0;
+    while ((got = recv(manager->sock, manager->last,
+                       sizeof(manager->last) - 1, MSG_DONTWAIT)) > 0) {
+        manager->last[got] = '\0';
+        manager->signs += strcmp(manager->last, "WATCHDOG=1") == 0;
+        manager->ready += strncmp(manager->last, "READY=1\n", 8) == 0;
     }
 }
 
@@ -123,6 +147,146 @@ static void one_that_was_taken_over_is_silent(void **state)
     end(&manager);
 }
 
+/* Peers may have them all: no reason for the manager to end it. */
+static void it_is_alive_without_a_descriptor_left(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    assert_true(limit_descriptors(0));
+    expect_signs(f, &manager);
+    (void)limit_descriptors(SIZE_MAX);
+    end(&manager);
+}
+
+/* ---- a manager that has no room ---- */
+
+static int send_to(const struct manager *manager, int sock)
+{
+    struct sockaddr_un address;
+    socklen_t length = sizeof(address);
+
+    assert_int_equal(
+        getsockname(manager->sock, (struct sockaddr *)&address, &length), 0);
+    return sendto(sock, "noise", 5, MSG_DONTWAIT, (struct sockaddr *)&address,
+                  length) == -1
+               ? errno
+               : 0;
+}
+
+/* Its queue is full when this returns. */
+static void fill(const struct manager *manager)
+{
+    int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int err;
+
+    while ((err = send_to(manager, sock)) == 0) {
+    }
+    assert_true(err == EAGAIN || err == ENOBUFS);
+    (void)close(sock);
+}
+
+static bool has_heard_of_the_other(void *data)
+{
+    struct manager *manager = data;
+
+    listen_to(manager);
+    return strcmp(manager->last, "READY=1\nMAINPID=1234\nWATCHDOG=1") == 0;
+}
+
+static bool has_heard_that_it_is_ready(void *data)
+{
+    struct manager *manager = data;
+
+    listen_to(manager);
+    return manager->ready > 0;
+}
+
+static void it_insists_on_being_ready(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    open_manager(&manager);
+    fill(&manager);
+    tlr_echo_service_ready(&service, &f->loop, 2);
+    run_until(&f->loop, has_heard_that_it_is_ready, &manager);
+    expect_signs(f, &manager);
+    assert_int_equal(manager.ready, 1);
+    end(&manager);
+}
+
+/* And has not ended before, however little else there is to do. */
+static void it_insists_on_who_is_the_service(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    expect_signs(f, &manager);
+    fill(&manager);
+    tlr_echo_service_leave(&service, 1234);
+    tlr_echo_service_close(&service);
+    assert_int_not_equal(uv_run(&f->loop, UV_RUN_NOWAIT), 0);
+    run_until(&f->loop, has_heard_of_the_other, &manager);
+    assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+    end(&manager);
+}
+
+/* A READY=1 that comes late would tell of the wrong process. */
+static void only_the_last_word_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    open_manager(&manager);
+    fill(&manager);
+    tlr_echo_service_ready(&service, &f->loop, 2);
+    listen_to(&manager);
+    tlr_echo_service_leave(&service, 1234);
+    expect_silence(f, &manager);
+    assert_string_equal(manager.last, "READY=1\nMAINPID=1234\nWATCHDOG=1");
+    end(&manager);
+}
+
+/* Nor does it try for ever. */
+static void but_no_longer_than_so_long(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    fill(&manager);
+    tlr_echo_service_leave(&service, 1234);
+    tlr_echo_service_close(&service);
+    assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+    listen_to(&manager);
+    assert_string_equal(manager.last, "noise");
+    end(&manager);
+}
+
+/* ---- a takeover ---- */
+
+/* The manager's time does not begin anew with another main process. */
+static void a_takeover_leaves_no_gap_between_signs(void **state)
+{
+    struct fixture *f = *state;
+    struct manager manager;
+
+    begin(f, &manager);
+    listen_to(&manager);
+    assert_non_null(strstr(manager.last, "READY=1\n"));
+    assert_non_null(strstr(manager.last, "\nWATCHDOG=1"));
+    /* If that was heeded or not: nobody has yet said whose service it is. */
+    assert_true(uv_timer_get_due_in(&service.alive) <= WATCHDOG / 8);
+    expect_signs(f, &manager);
+    tlr_echo_service_leave(&service, 1234);
+    listen_to(&manager);
+    assert_string_equal(manager.last, "READY=1\nMAINPID=1234\nWATCHDOG=1");
+    end(&manager);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -131,6 +295,12 @@ int main(void)
         TEST(it_is_alive_while_its_workers_are),
         TEST(a_shorter_stall_is_no_reason_to_be_silent),
         TEST(one_that_was_taken_over_is_silent),
+        TEST(it_is_alive_without_a_descriptor_left),
+        TEST(it_insists_on_being_ready),
+        TEST(it_insists_on_who_is_the_service),
+        TEST(only_the_last_word_counts),
+        TEST(but_no_longer_than_so_long),
+        TEST(a_takeover_leaves_no_gap_between_signs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ struct identity {
     char name[NAME_SIZE];
     uid_t user;
     gid_t group;
-    bool known; /* the user is in the system's list: so are its groups */
+    bool listed; /* the other groups are those that the system lists */
 };
 
 static int split(const char *text, struct identity *identity,
@@ -56,8 +56,13 @@ static int find_user(struct identity *identity)
     } else if (entry == NULL) {
         return UV_ENOENT;
     }
-    identity->known = entry != NULL;
+    identity->listed = entry != NULL;
     if (entry != NULL) {
+        if (strlen(entry->pw_name) >= sizeof(identity->name)) {
+            return UV_ENAMETOOLONG;
+        }
+        /* It may have been a number: the groups are listed by the name. */
+        memcpy(identity->name, entry->pw_name, strlen(entry->pw_name) + 1);
         identity->user = entry->pw_uid;
         identity->group = entry->pw_gid;
     }
@@ -98,6 +103,7 @@ static int find(const char *text, struct identity *identity,
         return err;
     }
     if (group != NULL) {
+        identity->listed = false; /* that group, and no other */
         err = find_group(group, &identity->group);
     }
     if (err != 0) {
@@ -138,8 +144,8 @@ static int leave_no_core(struct tlr_cli_text *complaint)
 static int change(const struct identity *identity,
                   struct tlr_cli_text *complaint)
 {
-    int err = identity->known ? initgroups(identity->name, identity->group)
-                              : setgroups(0, NULL);
+    int err = identity->listed ? initgroups(identity->name, identity->group)
+                               : setgroups(1, &identity->group);
 
     if (err != 0) {
         return failed("cannot set the groups", complaint);

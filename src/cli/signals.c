@@ -4,7 +4,7 @@
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct tlr_cli_signals *signals = handle->data;
-    (void)signum; /* all of them mean the same */
+    signals->signum = signum;
     signals->times++;
     signals->cb(signals, signals->times);
 }

@@ -22,6 +22,7 @@ typedef void (*tlr_cli_signals_closed_cb)(struct tlr_cli_signals *signals);
 
 struct tlr_cli_signals {
     void *data; /* the caller's */
+    int signum; /* which one it was, for the callback to read */
     /* private */
     uv_signal_t handles[TLR_CLI_SIGNALS_MAX];
     unsigned open;  /* handles that are not closed yet */

@@ -15,9 +15,6 @@
 #define FIRST 3          /* SD_LISTEN_FDS_START */
 #define MOST_SOCKETS 4096
 
-#if !defined(SOCK_CLOEXEC)
-#define SOCK_CLOEXEC 0
-#endif
 #if !defined(MSG_NOSIGNAL)
 #define MSG_NOSIGNAL 0 /* macOS, where there is no systemd either */
 #endif
@@ -104,6 +101,18 @@ static int read_notify(struct tlr_cli_systemd *systemd,
                          text);
         return UV_EINVAL;
     }
+    systemd->sock = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (systemd->sock == -1) {
+        int err = uv_translate_sys_error(errno);
+
+        tlr_cli_text_add(complaint,
+                         "cannot open a socket for the environment's "
+                         "NOTIFY_SOCKET: %s (%s)",
+                         uv_strerror(err), uv_err_name(err));
+        return err;
+    }
+    /* SOCK_CLOEXEC is not everywhere, and there are no threads yet. */
+    (void)fcntl(systemd->sock, F_SETFD, FD_CLOEXEC); /* fails for no open one */
     memcpy(systemd->notify, text, strlen(text) + 1);
     return 0;
 }
@@ -123,7 +132,7 @@ int tlr_cli_systemd_read(struct tlr_cli_systemd *systemd,
         err = read_watchdog(systemd, complaint);
     }
     if (err == 0) {
-        err = read_notify(systemd, complaint);
+        err = read_notify(systemd, complaint); /* last: it opens something */
     }
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         (void)unsetenv(names[i]); /* fails for names with '=' only */
@@ -152,14 +161,12 @@ void tlr_cli_systemd_close(unsigned index)
     (void)close(FIRST + (int)index);
 }
 
-/* A socket for each: there are few, and none to keep. */
+/* Not connected: a manager that begins anew at the same path is heard again. */
 int tlr_cli_systemd_notify(const struct tlr_cli_systemd *systemd,
                            const char *lines)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t length = strlen(systemd->notify);
-    int sock;
-    int err = 0;
 
     if (length == 0) {
         return 0;
@@ -171,16 +178,18 @@ int tlr_cli_systemd_notify(const struct tlr_cli_systemd *systemd,
     if (address.sun_path[0] == '@') {
         address.sun_path[0] = '\0'; /* abstract: all of its bytes are the name */
     }
-    sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (sock == -1) {
-        return uv_translate_sys_error(errno);
+    return sendto(systemd->sock, lines, strlen(lines),
+                  MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address,
+                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+                              length)) == -1
+               ? uv_translate_sys_error(errno)
+               : 0;
+}
+
+void tlr_cli_systemd_free(struct tlr_cli_systemd *systemd)
+{
+    if (systemd->notify[0] != '\0') {
+        systemd->notify[0] = '\0';
+        (void)close(systemd->sock);
     }
-    if (sendto(sock, lines, strlen(lines), MSG_NOSIGNAL | MSG_DONTWAIT,
-               (struct sockaddr *)&address,
-               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) ==
-        -1) {
-        err = uv_translate_sys_error(errno);
-    }
-    (void)close(sock);
-    return err;
 }

@@ -37,3 +37,8 @@ int tlr_cli_systemd_notify(const struct tlr_cli_systemd *systemd,
     (void)lines;
     return 0;
 }
+
+void tlr_cli_systemd_free(struct tlr_cli_systemd *systemd)
+{
+    (void)systemd;
+}

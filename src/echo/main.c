@@ -3,6 +3,7 @@
  * teller-echo: reads its options, starts a server on its own loop, waits for a
  * signal, drains, says how it went.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,11 +71,24 @@ static void begin_progress(struct program *program)
     (void)uv_timer_start(&program->progress, on_progress, PROGRESS, PROGRESS);
 }
 
+/*
+ * systemd stops a service by a SIGTERM for each of its processes, and one more
+ * for those that are left when the main one has ended. That is no reason to
+ * hurry for one that has been taken over, and drains; what a person types is.
+ */
+static bool is_for_the_service(const struct program *program)
+{
+    return program->service.left && program->signals.signum == SIGTERM;
+}
+
 static void on_stop_asked(struct tlr_cli_signals *signals, unsigned times)
 {
     struct program *program = signals->data;
     uint64_t deadline = times == 1 ? program->options.drain : 0;
 
+    if (is_for_the_service(program)) {
+        return;
+    }
     if (times <= 2) {
         tlr_echo_report_draining(&program->report, deadline);
     }
@@ -352,6 +366,7 @@ int main(int argc, char **argv)
 out:
     if (program != NULL) {
         tlr_echo_options_free(&program->options);
+        tlr_cli_systemd_free(&program->service.systemd);
     }
     free(items);
     free(program);

@@ -16,12 +16,15 @@
 struct tlr_echo_service {
     struct tlr_cli_systemd systemd;
     uv_timer_t alive;
-    bool open; /* the timer is on the loop */
+    uv_timer_t again;  /* says `unsaid`, and once more */
+    unsigned tries;    /* that are left for it; 0: there is nothing unsaid */
+    char unsaid[128];
+    bool open; /* the timers are on the loop */
     bool left; /* another process is the service now */
     uint64_t stalled[TLR_ECHO_WORKERS_MOST]; /* since uv_hrtime(); 0: no */
 };
 
-/* It serves. Puts a timer on the loop, which keeps it not alive. */
+/* It serves. Puts timers on the loop, which keep it not alive. */
 void tlr_echo_service_ready(struct tlr_echo_service *service, uv_loop_t *loop,
                             unsigned addresses);
 
@@ -36,7 +39,10 @@ void tlr_echo_service_draining(struct tlr_echo_service *service,
 /* Process `pid` is the service from now on: this one is silent. */
 void tlr_echo_service_leave(struct tlr_echo_service *service, int64_t pid);
 
-/* Closes the timer, if there is one. */
+/*
+ * Closes the timers, if there are any. While the manager has no room for what
+ * it has to know one of them stays, and keeps the loop alive: up to 5 seconds.
+ */
 void tlr_echo_service_close(struct tlr_echo_service *service);
 
 #endif

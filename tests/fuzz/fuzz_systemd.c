@@ -50,6 +50,11 @@ static void check_taken(const struct tlr_cli_systemd *systemd,
         REQUIRE(tlr_cli_systemd_socket(i) == FIRST + (int)i);
     }
     REQUIRE(strcmp(systemd->notify, notify == NULL ? "" : notify) == 0);
+    if (systemd->notify[0] != '\0') {
+        int flags = fcntl(systemd->sock, F_GETFD);
+
+        REQUIRE(flags != -1 && (flags & FD_CLOEXEC) != 0);
+    }
     if (systemd->watchdog != 0) {
         REQUIRE(watchdog != NULL);
         REQUIRE(strtoull(watchdog, NULL, 10) / 1000 == systemd->watchdog);
@@ -88,6 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE((err == 0) == (complaint.length == 0));
     if (err == 0) {
         check_taken(&systemd, notify, watchdog);
+        tlr_cli_systemd_free(&systemd);
+        tlr_cli_systemd_free(&systemd);
     }
     for (i = 0; i < NAMES; i++) {
         REQUIRE(getenv(names[i]) == NULL);
