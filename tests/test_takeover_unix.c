@@ -55,6 +55,7 @@ static bool exists(void)
 /* ---- the old one ----------------------------------------------------- */
 
 static int64_t taken_by;
+static atomic_int *awaited; /* while it is taken over, if there is such a thing */
 
 static void on_taken_over(struct tlr_server *server, int64_t pid)
 {
@@ -63,6 +64,9 @@ static void on_taken_over(struct tlr_server *server, int64_t pid)
     tlr_server_progress(server, &progress, sizeof(progress));
     assert_int_equal(progress.phase, TLR_PHASE_DRAINING);
     taken_by = pid;
+    while (awaited != NULL && atomic_load(awaited) == 0) {
+        uv_sleep(1); /* the old one is stuck, with all that it has open */
+    }
 }
 
 static int offer_with(struct fixture *f, unsigned timeout)
@@ -101,6 +105,7 @@ struct next {
     struct tlr_options options;
     uint64_t timeout;
     bool offers;
+    bool offers_late; /* once it has started */
     int64_t pid; /* of the old one */
     uv_thread_t thread;
     uv_loop_t loop;
@@ -110,6 +115,7 @@ struct next {
     atomic_int what; /* it is to do then */
     atomic_int over; /* that was done; started tells */
     int started;
+    int offered; /* late */
 };
 
 static void next_stopped(struct tlr_server *server)
@@ -117,17 +123,25 @@ static void next_stopped(struct tlr_server *server)
     (void)server;
 }
 
-static void do_what(struct next *next)
+static int next_offer(struct next *next, const char *where)
 {
     struct tlr_offer offer;
 
+    tlr_offer_init(&offer, sizeof(offer));
+    offer.path = where;
+    return tlr_server_offer(next->server, &offer);
+}
+
+static void do_what(struct next *next)
+{
     if (next->offers) {
-        tlr_offer_init(&offer, sizeof(offer));
-        offer.path = path;
-        assert_int_equal(tlr_server_offer(next->server, &offer), 0);
+        assert_int_equal(next_offer(next, path), 0);
     }
     if (atomic_load(&next->what) == START) {
         next->started = tlr_server_start(next->server);
+    }
+    if (next->offers_late) {
+        next->offered = next_offer(next, path);
     }
     atomic_store(&next->over, 1);
 }
@@ -431,6 +445,26 @@ static void an_offer_may_come_late(void **state)
     expect_untouched(f);
 }
 
+/* Of the next one, too: the old one's socket may be open for long, still. */
+static void the_next_one_may_offer_late(void **state)
+{
+    struct fixture *f = *state;
+    struct next next;
+
+    start_offering(f);
+    next_init(f, &next);
+    next.offers_late = true;
+    assert_int_equal(next_take_over(&next), 0);
+    awaited = &next.over;
+    assert_int_equal(next_do(&next, START), 0);
+    awaited = NULL;
+    assert_int_equal(next.offered, 0);
+    run_until(&f->loop, is_stopped, f);
+    assert_true(exists()); /* the new one's */
+    next_stop(&next);
+    assert_false(exists());
+}
+
 static void the_deadline_of_the_offer_is_that_of_the_drain(void **state)
 {
     struct fixture *f = *state;
@@ -714,6 +748,38 @@ static void who_is_alive_at_the_path_is_not_pushed_out(void **state)
     assert_int_equal(tlr_server_offer(other, &offer), UV_EADDRINUSE);
     tlr_server_destroy(other);
     expect_untouched(f);
+}
+
+static int listen_raw(const char *where)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(address.sun_path, where, strlen(where));
+    assert_int_equal(
+        bind(sock, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(sock, 1), 0);
+    return sock;
+}
+
+/* Nor by one that takes over elsewhere. */
+static void nor_is_who_is_alive_at_another_path(void **state)
+{
+    struct fixture *f = *state;
+    char another[sizeof(path) + 1];
+    struct next next;
+    int sock;
+
+    (void)snprintf(another, sizeof(another), "%s2", path);
+    start_offering(f);
+    sock = listen_raw(another);
+    next_init(f, &next);
+    assert_int_equal(next_take_over(&next), 0);
+    assert_int_equal(next_offer(&next, another), UV_EADDRINUSE);
+    assert_int_equal(next_offer(&next, path), 0);
+    next_end(&next);
+    (void)close(sock);
+    assert_int_equal(unlink(another), 0);
 }
 
 static void write_file(const char *words)
@@ -1146,15 +1212,10 @@ static int three[3];
 /* The error of taking over from somebody who acts like that. */
 static int from(struct fixture *f, void (*act)(int link))
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct fake fake = {.sock = socket(AF_UNIX, SOCK_STREAM, 0), .act = act};
+    struct fake fake = {.sock = listen_raw(path), .act = act};
     size_t before = count_descriptors();
     int err;
 
-    memcpy(address.sun_path, path, strlen(path));
-    assert_int_equal(
-        bind(fake.sock, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(fake.sock, 1), 0);
     assert_int_equal(uv_thread_create(&fake.thread, fake_main, &fake), 0);
     err = tlr_server_take_over(f->server, path, PATIENCE, NULL);
     assert_int_equal(uv_thread_join(&fake.thread), 0);
@@ -1407,6 +1468,7 @@ int main(void)
         WITH(the_balance_may_change, reuseport),
         WITH(more_sockets_than_one_message_holds, host),
         WITH(an_offer_may_come_late, least),
+        WITH(the_next_one_may_offer_late, least),
         WITH(the_deadline_of_the_offer_is_that_of_the_drain, least),
         WITH(one_that_gives_up_has_changed_nothing, least),
         WITH(one_that_gives_up_has_changed_nothing, reuseport),
@@ -1423,6 +1485,7 @@ int main(void)
         WITH(one_that_drains_is_not_there_any_more, least),
         WITH(a_file_of_the_dead_is_replaced, least),
         WITH(who_is_alive_at_the_path_is_not_pushed_out, least),
+        WITH(nor_is_who_is_alive_at_another_path, least),
         WITH(a_file_that_is_no_socket_is_never_removed, least),
         WITH(not_even_one_that_comes_late, least),
         WITH(at_the_end_only_its_own_file_is_removed, least),

@@ -476,7 +476,7 @@ int tlr_server_offer(struct tlr_server *server, const struct tlr_offer *offer)
     offering->timeout = offer->timeout;
     offering->deadline = offer->deadline;
     offering->on_taken_over = offer->on_taken_over;
-    err = tlr_takeover_bind(offer->path, server->successor.linked,
+    err = tlr_takeover_bind(offer->path, &server->successor.file,
                             &offering->file, &offering->sock);
     if (err != 0) {
         tlr_free(&server->config.allocator, offering);

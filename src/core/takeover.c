@@ -136,6 +136,7 @@ int tlr_server_take_over(struct tlr_server *server, const char *path,
                          uint64_t timeout, int64_t *pid)
 {
     uint64_t due = uv_hrtime() + timeout * 1000000;
+    struct tlr_takeover_id file;
     uv_os_sock_t link;
     int64_t other = 0;
     int err;
@@ -147,7 +148,7 @@ int tlr_server_take_over(struct tlr_server *server, const char *path,
         timeout == 0 || timeout > TLR_TAKEOVER_TIMEOUT_MOST) {
         return UV_EINVAL;
     }
-    err = tlr_takeover_connect(path, timeout, &link);
+    err = tlr_takeover_connect(path, timeout, &link, &file);
     if (err != 0) {
         return err;
     }
@@ -158,6 +159,7 @@ int tlr_server_take_over(struct tlr_server *server, const char *path,
         tlr_handoff_close(link);
         return err;
     }
+    server->successor.file = file;
     server->successor.linked = true;
     server->successor.link = link;
     server->successor.timeout = timeout;
