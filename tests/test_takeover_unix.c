@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/handoff.h"
+#include "core/server.h"
 #include "core/takeover.h"
 
 #define PATIENCE 20000 /* milliseconds, of a takeover */
@@ -1207,24 +1209,35 @@ static void fake_main(void *arg)
     (void)close(link);
 }
 
+static void fake_begin(struct fake *fake)
+{
+    fake->sock = listen_raw(path);
+    assert_int_equal(uv_thread_create(&fake->thread, fake_main, fake), 0);
+}
+
+static void fake_end(struct fake *fake)
+{
+    assert_int_equal(uv_thread_join(&fake->thread), 0);
+    (void)close(fake->sock);
+    assert_int_equal(unlink(path), 0);
+}
+
 static int three[3];
 
 /* The error of taking over from somebody who acts like that. */
 static int from(struct fixture *f, void (*act)(int link))
 {
-    struct fake fake = {.sock = listen_raw(path), .act = act};
+    struct fake fake = {.act = act};
     size_t before = count_descriptors();
     int err;
 
-    assert_int_equal(uv_thread_create(&fake.thread, fake_main, &fake), 0);
+    fake_begin(&fake);
     err = tlr_server_take_over(f->server, path, PATIENCE, NULL);
-    assert_int_equal(uv_thread_join(&fake.thread), 0);
+    fake_end(&fake);
     assert_true(limit_descriptors(SIZE_MAX)); /* or they cannot be counted */
     assert_int_equal(tlr_server_addresses(f->server), 0);
     assert_int_equal(count_descriptors(),
                      before + (f->data == NULL ? 0 : COUNT(three)));
-    (void)close(fake.sock);
-    assert_int_equal(unlink(path), 0);
     return err;
 }
 
@@ -1400,6 +1413,33 @@ static void sockets_for_which_there_are_no_descriptors_are_closed(void **state)
     }
 }
 
+/* Reads no more. */
+static void sends_one_and_waits_for_the_end(int link)
+{
+    struct pollfd end = {.fd = link}; /* POLLHUP needs not be asked for */
+    int sock = open_listener();
+
+    send_sockets(link, 1, 1, 1, &sock);
+    (void)close(sock);
+    assert_int_equal(poll(&end, 1, 2 * PATIENCE), 1);
+}
+
+/* Two would serve, or it would be for the old one to find out. */
+static void one_that_cannot_say_that_it_is_ready_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct fake fake = {.act = sends_one_and_waits_for_the_end};
+
+    create_server(f);
+    fake_begin(&fake);
+    assert_int_equal(tlr_server_take_over(f->server, path, PATIENCE, NULL), 0);
+    while (send(f->server->successor.link, "x", 1, 0) == 1) {
+    } /* until there is no room */
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(tlr_server_start(f->server), UV_EAGAIN);
+    fake_end(&fake);
+}
+
 static void sends_two(int link)
 {
     int socks[2] = {open_listener(), open_listener()};
@@ -1502,6 +1542,7 @@ int main(void)
         WITH(another_user_may_not, least),
         WITH(what_strangers_send_is_refused_and_closed, least),
         WITH(sockets_for_which_there_are_no_descriptors_are_closed, least),
+        WITH(one_that_cannot_say_that_it_is_ready_fails, least),
         WITH(without_memory_what_came_is_closed, least),
         WITH(without_memory_the_old_one_refuses, least),
     };

@@ -104,7 +104,8 @@ void tlr_server_leave(struct tlr_server *server, uint64_t deadline);
 /*
  * In the middle of a start, when nothing but this can fail any more: tells the
  * process whose sockets these are to leave, and waits for its answer. UV_ETIMEDOUT:
- * it has waited for too long, and goes on. 0 if there is no such process.
+ * it has waited for too long, and goes on; so it does if it could not be told,
+ * UV_ENOBUFS or the like. 0 if there is no such process.
  */
 int tlr_takeover_commit(struct tlr_server *server);
 

@@ -182,7 +182,8 @@ void tlr_takeover_forget(struct tlr_server *server)
 
 /*
  * No answer: it is stuck, and finds READY when it is no more. Gone: nobody else
- * has the sockets now. Both times it is for us to serve.
+ * has the sockets now. Both times it is for us to serve. If READY could not be
+ * sent it is not: the other one goes on, and sees the link's end.
  */
 int tlr_takeover_commit(struct tlr_server *server)
 {
@@ -195,7 +196,10 @@ int tlr_takeover_commit(struct tlr_server *server)
         return 0;
     }
     tlr_takeover_fill(&message, TLR_TAKEOVER_READY);
-    (void)tlr_takeover_send(link, &message, NULL); /* the answer will tell */
+    err = tlr_takeover_send(link, &message, NULL);
+    if (err != 0 && err != UV_EPIPE && err != UV_ECONNRESET) {
+        return err;
+    } /* if it has gone it may have refused before */
     err = receive(link, uv_hrtime() + server->successor.timeout * 1000000,
                   &reader);
     drop(&reader, 0); /* none are to come */

@@ -796,7 +796,8 @@ TLR_EXTERN int tlr_server_sockets(const struct tlr_server *server,
  * no such timeout; UV_ENOTSUP: Windows; UV_ENOMEM.
  *
  * tlr_server_start() can then fail with UV_ETIMEDOUT, too: the other one had
- * given up waiting, and goes on.
+ * given up waiting, and goes on; or with what sending to it says (UV_ENOBUFS,
+ * UV_ENOMEM): then it goes on as well.
  */
 TLR_EXTERN int tlr_server_take_over(struct tlr_server *server,
                                     const char *path, uint64_t timeout,
