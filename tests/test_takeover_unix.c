@@ -674,6 +674,75 @@ static void the_second_waits_no_longer_than_it_wants(void **state)
     expect_untouched(f);
 }
 
+/* ---- without a server ---------------------------------------------------- */
+
+static int connect_raw(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(address.sun_path, path, strlen(path));
+    assert_int_equal(
+        connect(sock, (struct sockaddr *)&address, sizeof(address)), 0);
+    return sock;
+}
+
+static void make_non_blocking(int sock)
+{
+    int flags = fcntl(sock, F_GETFL);
+
+    assert_int_equal(fcntl(sock, F_SETFL, flags | O_NONBLOCK), 0);
+}
+
+struct link {
+    int sock;
+    struct tlr_takeover_reader reader;
+    int result;
+};
+
+static bool link_has_something(void *data)
+{
+    struct link *link = data;
+
+    link->result =
+        tlr_takeover_receive(link->sock, true, &link->reader);
+    return link->result != UV_EAGAIN;
+}
+
+/* What the old one says next. Sockets are closed. */
+static int hear(struct fixture *f, int sock, struct tlr_takeover_message *said)
+{
+    struct link link = {.sock = sock};
+    unsigned i;
+
+    make_non_blocking(sock);
+    run_until(&f->loop, link_has_something, &link);
+    for (i = 0; i < link.reader.count; i++) {
+        (void)close(link.reader.socks[i]);
+    }
+    *said = link.reader.message;
+    return link.result;
+}
+
+static void expect_refusal(struct fixture *f, int sock, int error)
+{
+    struct tlr_takeover_message said;
+
+    assert_int_equal(hear(f, sock, &said), 0);
+    assert_int_equal(said.kind, TLR_TAKEOVER_REFUSED);
+    assert_int_equal(said.error, error);
+    assert_int_equal(hear(f, sock, &said), UV_EOF);
+    (void)close(sock);
+}
+
+static void say(int sock, enum tlr_takeover_kind kind)
+{
+    struct tlr_takeover_message message;
+
+    tlr_takeover_fill(&message, kind);
+    assert_int_equal(tlr_takeover_send(sock, &message, NULL), 0);
+}
+
 /* ---- the old one goes ------------------------------------------------- */
 
 static void if_the_old_one_stops_meanwhile_the_next_serves(void **state)
@@ -709,6 +778,29 @@ static void one_that_drains_is_not_there_any_more(void **state)
     assert_int_equal(offer_with(f, PATIENCE), UV_EBUSY);
     client_close(f, &stays);
     run_until(&f->loop, is_stopped, f);
+}
+
+/* Nobody may wait for a host whose loop does not turn any more. */
+static void a_blocking_stop_ends_what_is_offered_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct tlr_takeover_message said;
+    struct tlr_takeover_reader reader = {.length = 0};
+    int served;
+    int waiting;
+
+    start_offering(f);
+    served = connect_raw();
+    say(served, TLR_TAKEOVER_HELLO);
+    assert_int_equal(hear(f, served, &said), 0);
+    waiting = connect_raw();
+    make_non_blocking(waiting);
+    assert_int_equal(tlr_server_stop_wait(f->server, 0), 0);
+    assert_false(exists());
+    assert_int_equal(tlr_takeover_receive(served, true, &reader), UV_EOF);
+    assert_true(tlr_takeover_receive(waiting, true, &reader) != UV_EAGAIN);
+    (void)close(served);
+    (void)close(waiting);
 }
 
 /* ---- the path --------------------------------------------------------- */
@@ -933,73 +1025,6 @@ static void options_that_will_not_do(void **state)
 }
 
 /* ---- strangers at the old one's ---------------------------------------- */
-
-static int connect_raw(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    memcpy(address.sun_path, path, strlen(path));
-    assert_int_equal(
-        connect(sock, (struct sockaddr *)&address, sizeof(address)), 0);
-    return sock;
-}
-
-static void make_non_blocking(int sock)
-{
-    int flags = fcntl(sock, F_GETFL);
-
-    assert_int_equal(fcntl(sock, F_SETFL, flags | O_NONBLOCK), 0);
-}
-
-struct link {
-    int sock;
-    struct tlr_takeover_reader reader;
-    int result;
-};
-
-static bool link_has_something(void *data)
-{
-    struct link *link = data;
-
-    link->result =
-        tlr_takeover_receive(link->sock, true, &link->reader);
-    return link->result != UV_EAGAIN;
-}
-
-/* What the old one says next. Sockets are closed. */
-static int hear(struct fixture *f, int sock, struct tlr_takeover_message *said)
-{
-    struct link link = {.sock = sock};
-    unsigned i;
-
-    make_non_blocking(sock);
-    run_until(&f->loop, link_has_something, &link);
-    for (i = 0; i < link.reader.count; i++) {
-        (void)close(link.reader.socks[i]);
-    }
-    *said = link.reader.message;
-    return link.result;
-}
-
-static void expect_refusal(struct fixture *f, int sock, int error)
-{
-    struct tlr_takeover_message said;
-
-    assert_int_equal(hear(f, sock, &said), 0);
-    assert_int_equal(said.kind, TLR_TAKEOVER_REFUSED);
-    assert_int_equal(said.error, error);
-    assert_int_equal(hear(f, sock, &said), UV_EOF);
-    (void)close(sock);
-}
-
-static void say(int sock, enum tlr_takeover_kind kind)
-{
-    struct tlr_takeover_message message;
-
-    tlr_takeover_fill(&message, kind);
-    assert_int_equal(tlr_takeover_send(sock, &message, NULL), 0);
-}
 
 static void garbage_is_refused(void **state)
 {
@@ -1523,6 +1548,7 @@ int main(void)
         WITH(if_the_old_one_stops_meanwhile_the_next_serves, least),
         WITH(if_the_old_one_stops_meanwhile_the_next_serves, reuseport),
         WITH(one_that_drains_is_not_there_any_more, least),
+        WITH(a_blocking_stop_ends_what_is_offered_at_once, least),
         WITH(a_file_of_the_dead_is_replaced, least),
         WITH(who_is_alive_at_the_path_is_not_pushed_out, least),
         WITH(nor_is_who_is_alive_at_another_path, least),

@@ -41,6 +41,8 @@ enum offer_state {
     OFFER_CLOSED
 };
 
+#define NO_SOCKET ((uv_os_sock_t)-1)
+
 #define TO(state) (1u << (state))
 
 static const unsigned successors[] = {
@@ -110,6 +112,15 @@ static void wait_for_visitors(struct tlr_offering *offering)
     }
 }
 
+/* After uv_close() the descriptor is not libuv's to watch any more. */
+static void close_socket(uv_os_sock_t *sock)
+{
+    if (*sock != NO_SOCKET) {
+        tlr_handoff_close(*sock);
+        *sock = NO_SOCKET;
+    }
+}
+
 static void forget_sockets(struct tlr_offering *offering)
 {
     tlr_free(&offering->server->config.allocator, offering->socks);
@@ -121,7 +132,7 @@ static void on_session_closed(uv_handle_t *handle)
     struct tlr_offering *offering =
         TLR_CONTAINER_OF(handle, struct tlr_offering, session);
 
-    tlr_handoff_close(offering->link);
+    close_socket(&offering->link);
     if (offering->state == OFFER_ENDING) {
         wait_for_visitors(offering);
     }
@@ -311,15 +322,16 @@ static void on_link(uv_poll_t *poll, int status, int events)
 
 /* ---- who comes ------------------------------------------------------- */
 
-static int begin_session(struct tlr_offering *offering)
+static int begin_session(struct tlr_offering *offering, uv_os_sock_t link)
 {
     int err = uv_poll_init_socket(offering->server->host, &offering->session,
-                                  offering->link);
+                                  link);
 
     if (err != 0) {
-        tlr_handoff_close(offering->link);
+        tlr_handoff_close(link);
         return err;
     }
+    offering->link = link;
     offering->session.data = NULL;
     uv_unref((uv_handle_t *)&offering->session);
     offering->server->handles++;
@@ -335,14 +347,15 @@ static void on_visitor(uv_poll_t *poll, int status, int events)
 {
     struct tlr_offering *offering =
         TLR_CONTAINER_OF(poll, struct tlr_offering, poll);
+    uv_os_sock_t link;
     int err = status;
 
     (void)events;
     if (err == 0) {
-        err = tlr_takeover_accept(offering->sock, &offering->link);
+        err = tlr_takeover_accept(offering->sock, &link);
     }
     if (err == 0) {
-        err = begin_session(offering);
+        err = begin_session(offering, link);
     }
     if (err != 0 && err != UV_EAGAIN && err != UV_ECONNABORTED &&
         err != UV_EPERM) {
@@ -473,6 +486,7 @@ int tlr_server_offer(struct tlr_server *server, const struct tlr_offer *offer)
     }
     offering->server = server;
     offering->state = OFFER_BOUND;
+    offering->link = NO_SOCKET;
     offering->timeout = offer->timeout;
     offering->deadline = offer->deadline;
     offering->on_taken_over = offer->on_taken_over;
@@ -510,7 +524,7 @@ static void on_poll_closed(uv_handle_t *handle)
     struct tlr_offering *offering =
         TLR_CONTAINER_OF(handle, struct tlr_offering, poll);
 
-    tlr_handoff_close(offering->sock);
+    close_socket(&offering->sock);
     tlr_server_handle_closed(offering->server);
 }
 
@@ -545,6 +559,14 @@ void tlr_offer_close(struct tlr_server *server)
         close_session(offering);
     }
     close_handles(offering);
+}
+
+void tlr_offer_end(struct tlr_server *server)
+{
+    if (server->offering != NULL) {
+        close_socket(&server->offering->sock);
+        close_socket(&server->offering->link);
+    }
 }
 
 void tlr_offer_release(struct tlr_server *server)

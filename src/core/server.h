@@ -123,6 +123,12 @@ void tlr_offer_begin(struct tlr_server *server);
 /* Nobody may take over any more; asynchronously. */
 void tlr_offer_close(struct tlr_server *server);
 
+/*
+ * After that closes the sockets, too, before it returns: for a loop that may not
+ * turn any more.
+ */
+void tlr_offer_end(struct tlr_server *server);
+
 /* Releases the memory, and what a server had that never started. */
 void tlr_offer_release(struct tlr_server *server);
 
