@@ -28,40 +28,26 @@
 #define MSG_CMSG_CLOEXEC 0
 #endif
 
-static int set_flags(int sock)
+/* macOS; elsewhere it is a flag of each call. */
+static void raise_no_signal(int sock)
 {
 #if defined(SO_NOSIGPIPE)
     int on = 1;
 
     (void)setsockopt(sock, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+#else
+    (void)sock;
 #endif
-    return tlr_fd_prepare(sock);
-}
-
-/* Closes it if it cannot be made what it should be. */
-static int made(int sock, int *made_sock)
-{
-    int err;
-
-    if (sock == -1) {
-        return tlr_fd_error();
-    }
-    err = set_flags(sock);
-    if (err != 0) {
-        (void)close(sock);
-        return err;
-    }
-    *made_sock = sock;
-    return 0;
 }
 
 static int open_socket(int *sock)
 {
-#if defined(SOCK_CLOEXEC)
-    return made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), sock);
-#else
-    return made(socket(AF_UNIX, SOCK_STREAM, 0), sock);
-#endif
+    int err = tlr_fd_socket(AF_UNIX, sock);
+
+    if (err == 0) {
+        raise_no_signal(*sock);
+    }
+    return err;
 }
 
 static int fill_address(const char *path, struct sockaddr_un *address)
@@ -262,12 +248,12 @@ static void refuse(int link, int error)
 
 int tlr_takeover_accept(uv_os_sock_t sock, uv_os_sock_t *link)
 {
-    int err;
+    int err = tlr_fd_accept(sock, NULL, NULL, link);
 
-    err = made(accept(sock, NULL, NULL), link);
     if (err != 0) {
         return err;
     }
+    raise_no_signal(*link);
     err = check_peer(*link);
     if (err != 0) {
         refuse(*link, err);
