@@ -676,6 +676,25 @@ static void the_second_waits_no_longer_than_it_wants(void **state)
 
 /* ---- without a server ---------------------------------------------------- */
 
+static int bind_raw(const char *where)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(address.sun_path, where, strlen(where));
+    assert_int_equal(
+        bind(sock, (struct sockaddr *)&address, sizeof(address)), 0);
+    return sock;
+}
+
+static int listen_raw(const char *where)
+{
+    int sock = bind_raw(where);
+
+    assert_int_equal(listen(sock, 1), 0);
+    return sock;
+}
+
 static int connect_raw(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -803,20 +822,59 @@ static void a_blocking_stop_ends_what_is_offered_at_once(void **state)
     (void)close(waiting);
 }
 
+struct caller {
+    uv_thread_t thread;
+    uv_os_sock_t link;
+    int err;
+};
+
+static void call(void *arg)
+{
+    struct caller *caller = arg;
+    struct tlr_takeover_id id;
+
+    caller->err = tlr_takeover_connect(path, PATIENCE, &caller->link, &id);
+    if (caller->err == 0) {
+        (void)close(caller->link);
+    }
+}
+
+/* As between the old one's close of its socket and the new one's in its place. */
+static int call_somebody_who_is_a_little_late(struct fixture *f)
+{
+    int sock = bind_raw(path);
+    struct caller caller;
+
+    assert_int_equal(uv_thread_create(&caller.thread, call, &caller), 0);
+    run_for(&f->loop, 20);
+    assert_int_equal(listen(sock, 1), 0);
+    assert_int_equal(uv_thread_join(&caller.thread), 0);
+    (void)close(sock);
+    assert_int_equal(unlink(path), 0);
+    return caller.err;
+}
+
+/* On a loaded machine it may be very late. */
+static void who_is_a_little_late_is_waited_for(void **state)
+{
+    unsigned tries = 0;
+    int err;
+
+    do {
+        err = call_somebody_who_is_a_little_late(*state);
+    } while (err == UV_ECONNREFUSED && ++tries < 50);
+    assert_int_equal(err, 0);
+}
+
 /* ---- the path --------------------------------------------------------- */
 
 static void a_file_of_the_dead_is_replaced(void **state)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
     struct fixture *f = *state;
     struct next next;
     struct stat stat;
 
-    memcpy(address.sun_path, path, strlen(path));
-    assert_int_equal(
-        bind(sock, (struct sockaddr *)&address, sizeof(address)), 0);
-    (void)close(sock);
+    (void)close(bind_raw(path));
     next_init(f, &next);
     assert_int_equal(next_take_over(&next), UV_ECONNREFUSED);
     next_end(&next);
@@ -842,18 +900,6 @@ static void who_is_alive_at_the_path_is_not_pushed_out(void **state)
     assert_int_equal(tlr_server_offer(other, &offer), UV_EADDRINUSE);
     tlr_server_destroy(other);
     expect_untouched(f);
-}
-
-static int listen_raw(const char *where)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    memcpy(address.sun_path, where, strlen(where));
-    assert_int_equal(
-        bind(sock, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(sock, 1), 0);
-    return sock;
 }
 
 /* Nor by one that takes over elsewhere. */
@@ -1549,6 +1595,7 @@ int main(void)
         WITH(if_the_old_one_stops_meanwhile_the_next_serves, reuseport),
         WITH(one_that_drains_is_not_there_any_more, least),
         WITH(a_blocking_stop_ends_what_is_offered_at_once, least),
+        WITH(who_is_a_little_late_is_waited_for, least),
         WITH(a_file_of_the_dead_is_replaced, least),
         WITH(who_is_alive_at_the_path_is_not_pushed_out, least),
         WITH(nor_is_who_is_alive_at_another_path, least),

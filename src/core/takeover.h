@@ -129,9 +129,10 @@ int tlr_takeover_accept(uv_os_sock_t sock, uv_os_sock_t *link);
 
 /*
  * And says at which file: all zeroes if it has gone already.
- * UV_ENOENT, UV_ECONNREFUSED: nobody is there. UV_EPERM: a process of another
- * user, who is not root; and neither are we. UV_ETIMEDOUT: it is busy for longer
- * than `milliseconds`.
+ * UV_ENOENT, UV_ECONNREFUSED: nobody is there, the latter also a moment later,
+ * 100 milliseconds at most. UV_EPERM: a process of another user, who is not
+ * root; and neither are we. UV_ETIMEDOUT: it is busy for longer than
+ * `milliseconds`.
  */
 int tlr_takeover_connect(const char *path, uint64_t milliseconds,
                          uv_os_sock_t *link, struct tlr_takeover_id *id);

@@ -16,7 +16,8 @@
 #include "fd_unix.h"
 
 #define BACKLOG 16
-#define RETRY 10 /* milliseconds, while the other one's queue is full */
+#define RETRY 10    /* milliseconds, while the other one's queue is full */
+#define REFUSALS 10 /* that are not believed: for 100 milliseconds */
 
 /* ".12345678" and the 0 at the end */
 #define ENDING 10
@@ -262,13 +263,23 @@ int tlr_takeover_accept(uv_os_sock_t sock, uv_os_sock_t *link)
     return err;
 }
 
+/*
+ * When one process has taken over from another the path is for a moment still
+ * the one's, who has closed its socket, and not yet the other's.
+ */
 static int try_to_connect(int link, const struct sockaddr_un *address,
                           uint64_t due)
 {
+    unsigned refused = 0;
+
     while (connect(link, (const struct sockaddr *)address,
                    sizeof(*address)) != 0) {
-        if (errno != EAGAIN && errno != EINTR) {
-            return tlr_fd_error();
+        int err = tlr_fd_error();
+
+        if (err == UV_ECONNREFUSED
+                ? refused++ == REFUSALS || uv_hrtime() >= due
+                : err != UV_EAGAIN && err != UV_EINTR) {
+            return err;
         }
         if (uv_hrtime() >= due) {
             return UV_ETIMEDOUT;
