@@ -1500,6 +1500,8 @@ static void one_that_cannot_say_that_it_is_ready_fails(void **state)
 {
     struct fixture *f = *state;
     struct fake fake = {.act = sends_one_and_waits_for_the_end};
+    uv_os_sock_t sock;
+    size_t count = 1;
 
     create_server(f);
     fake_begin(&fake);
@@ -1508,6 +1510,8 @@ static void one_that_cannot_say_that_it_is_ready_fails(void **state)
     } /* until there is no room */
     assert_int_equal(errno, EAGAIN);
     assert_int_equal(tlr_server_start(f->server), UV_EAGAIN);
+    assert_int_equal(tlr_server_sockets(f->server, 0, &sock, &count),
+                     UV_ECANCELED); /* though it has not closed them yet */
     fake_end(&fake);
 }
 

@@ -283,7 +283,8 @@ int tlr_server_sockets(const struct tlr_server *server, unsigned index,
     if (endpoint == NULL) {
         return UV_EINVAL;
     }
-    if (server->state != SERVER_NEW && server->state != SERVER_RUNNING) {
+    if (server->failed ||
+        (server->state != SERVER_NEW && server->state != SERVER_RUNNING)) {
         return UV_ECANCELED;
     }
     *count = endpoint->count;
