@@ -435,6 +435,96 @@ static void more_sockets_than_one_message_holds(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static atomic_int released;
+
+static void wait_for_release(struct tlr_server *server, unsigned worker)
+{
+    (void)server;
+    (void)worker;
+    while (atomic_load(&released) == 0) {
+        uv_sleep(1);
+    }
+}
+
+static bool all_listen(void *data)
+{
+    struct fixture *f = data;
+    uv_os_sock_t socks[8];
+    size_t count = COUNT(socks);
+    size_t i;
+
+    assert_int_equal(tlr_server_sockets(f->server, 0, socks, &count), 0);
+    assert_int_equal(count, 2);
+    for (i = 0; i < count && tlr_handoff_is_listening(socks[i]); i++) {
+    }
+    return i == count;
+}
+
+static void listen_on_one_of_several(struct fixture *f)
+{
+    uv_os_sock_t sock;
+
+    assert_int_equal(
+        uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)&f->address), 0);
+    assert_int_equal(tlr_handoff_listen((struct sockaddr *)&f->address, 0,
+                                        TLR_HANDOFF_REUSEPORT, &sock),
+                     0);
+    assert_int_equal(tlr_handoff_name(sock, &f->address), 0);
+    assert_int_equal(tlr_server_listen_socket(f->server, sock), 0);
+}
+
+/*
+ * The second worker's is bound, and listens once its thread has begun: too late
+ * to be passed on, and in time for peers that must not be lost.
+ */
+static void a_socket_that_does_not_listen_yet_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct client first;
+    struct client queued[20];
+    struct next next;
+    unsigned i;
+    int taken;
+
+    if (!tlr_handoff_has_reuseport()) {
+        skip();
+    }
+    atomic_store(&released, 0);
+    f->options.max_connections = 1;
+    f->options.on_worker_start = wait_for_release;
+    create_server(f);
+    listen_on_one_of_several(f);
+    offer(f);
+    start_created(f);
+    next_init(f, &next);
+    next.options.max_connections = 0;
+    next.options.on_worker_start = NULL;
+    taken = next_take_over(&next);
+    atomic_store(&released, 1);
+    assert_int_equal(taken, 0);
+    run_until(&f->loop, all_listen, f);
+    client_connect(f, &first);
+    client_exchange(f, &first);
+    for (i = 0; i < COUNT(queued); i++) {
+        client_connect(f, &queued[i]);
+    }
+    assert_int_equal(next_do(&next, START), 0);
+    client_close(f, &first);
+    for (i = 0; i < COUNT(queued); i++) {
+        client_send(&queued[i], "x", 1);
+        client_half_close(&queued[i]);
+    }
+    for (i = 0; i < COUNT(queued); i++) {
+        client_wait_end(f, &queued[i]);
+        assert_int_equal(queued[i].received, 1);
+        client_close(f, &queued[i]);
+    }
+    run_until(&f->loop, is_stopped, f);
+    exchange_some(f);
+    next_stop(&next);
+    assert_int_equal(unlink(path), 0);
+}
+
 /* One that runs already can begin to offer, too. */
 static void an_offer_may_come_late(void **state)
 {
@@ -1582,6 +1672,7 @@ int main(void)
         WITH(the_balance_may_change, least),
         WITH(the_balance_may_change, reuseport),
         WITH(more_sockets_than_one_message_holds, host),
+        WITH(a_socket_that_does_not_listen_yet_is_kept, reuseport),
         WITH(an_offer_may_come_late, least),
         WITH(the_next_one_may_offer_late, least),
         WITH(the_deadline_of_the_offer_is_that_of_the_drain, least),

@@ -297,8 +297,20 @@ int tlr_server_sockets(const struct tlr_server *server, unsigned index,
     return 0;
 }
 
-size_t tlr_endpoints_sockets(const struct tlr_server *server,
-                             uv_os_sock_t *socks)
+size_t tlr_endpoints_sockets(const struct tlr_server *server)
+{
+    const struct endpoint *endpoint;
+    size_t count = 0;
+
+    for (endpoint = server->endpoints; endpoint != NULL;
+         endpoint = endpoint->next) {
+        count += endpoint->count;
+    }
+    return count;
+}
+
+size_t tlr_endpoints_listening(const struct tlr_server *server,
+                               uv_os_sock_t *socks)
 {
     const struct endpoint *endpoint;
     size_t count = 0;
@@ -306,9 +318,9 @@ size_t tlr_endpoints_sockets(const struct tlr_server *server,
 
     for (endpoint = server->endpoints; endpoint != NULL;
          endpoint = endpoint->next) {
-        for (i = 0; i < endpoint->count; i++, count++) {
-            if (socks != NULL) {
-                socks[count] = endpoint->listeners[i].sock;
+        for (i = 0; i < endpoint->count; i++) {
+            if (tlr_handoff_is_listening(endpoint->listeners[i].sock)) {
+                socks[count++] = endpoint->listeners[i].sock;
             }
         }
     }

@@ -71,6 +71,7 @@ struct tlr_offering {
     uv_os_sock_t *socks; /* borrowed from the listeners, while they are sent */
     size_t total;
     size_t sent;
+    bool all; /* there are no others */
     int64_t pid; /* of the one who is there */
     uint64_t timeout;
     uint64_t deadline;
@@ -184,6 +185,16 @@ static void call_taken(void *argument)
 
 static void close_handles(struct tlr_offering *offering);
 
+/* Sockets that the new one has not may have got connections meanwhile. */
+static void leave(struct tlr_offering *offering)
+{
+    if (offering->all) {
+        tlr_server_leave(offering->server, offering->deadline);
+    } else {
+        tlr_server_drain(offering->server, offering->deadline);
+    }
+}
+
 /* The file stays: the new process puts its own in its place. */
 static void is_taken(struct tlr_offering *offering)
 {
@@ -194,7 +205,7 @@ static void is_taken(struct tlr_offering *offering)
     enter_state(offering, OFFER_CLOSED);
     close_session(offering);
     close_handles(offering);
-    tlr_server_leave(server, offering->deadline);
+    leave(offering);
     if (taken.on_taken_over != NULL) {
         tlr_config_call(&server->config, call_taken, &taken);
     }
@@ -246,22 +257,22 @@ static void send_sockets(struct tlr_offering *offering)
 static void begin_to_send(struct tlr_offering *offering)
 {
     struct tlr_server *server = offering->server;
-    size_t total = tlr_endpoints_sockets(server, NULL);
+    size_t most = tlr_endpoints_sockets(server);
 
     enter_state(offering, OFFER_SENDING);
     set_timer(offering, offering->timeout);
-    if (total > TLR_TAKEOVER_MOST) {
+    if (most > TLR_TAKEOVER_MOST) {
         refuse(offering, UV_E2BIG);
         return;
     }
     offering->socks = tlr_calloc(&server->config.allocator,
-                                 (total + 1) * sizeof(uv_os_sock_t));
+                                 (most + 1) * sizeof(uv_os_sock_t));
     if (offering->socks == NULL) {
         refuse(offering, UV_ENOMEM);
         return;
     }
-    (void)tlr_endpoints_sockets(server, offering->socks);
-    offering->total = total;
+    offering->total = tlr_endpoints_listening(server, offering->socks);
+    offering->all = offering->total == most;
     offering->sent = 0;
     send_sockets(offering);
 }

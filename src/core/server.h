@@ -150,9 +150,15 @@ bool tlr_endpoints_are_workers(const struct tlr_server *server);
 /* Gives the workers their orders, if no listener on the host's loop is left. */
 void tlr_endpoints_order_workers(struct tlr_server *server);
 
-/* The listening sockets of all addresses. NULL: only says how many. */
-size_t tlr_endpoints_sockets(const struct tlr_server *server,
-                             uv_os_sock_t *socks);
+/* How many sockets all addresses have. */
+size_t tlr_endpoints_sockets(const struct tlr_server *server);
+
+/*
+ * Those of them that listen, and how many they are. The others do so later: a
+ * worker's, once that has begun; or never, if listen() failed.
+ */
+size_t tlr_endpoints_listening(const struct tlr_server *server,
+                               uv_os_sock_t *socks);
 
 /* Closes the sockets that are on no loop, and releases the memory. */
 void tlr_endpoints_abandon(struct tlr_server *server);
