@@ -357,6 +357,25 @@ static void without_descriptors_it_rests_and_heals(void **state)
     hang_up(clients, 5);
 }
 
+/* A socket that another process has shut down fails like this for ever. */
+static void closing_does_not_wait_for_accepts_that_always_fail(void **state)
+{
+    struct client client;
+
+    (void)state;
+    if (!fail_accepts(UV_EINVAL, UINT32_MAX)) {
+        skip();
+    }
+    dial(&client, 1);
+    tlr_listener_start(&owner.listener);
+    tlr_listener_close(&owner.listener, true);
+    run_until(&owner.f->loop, is_closed, NULL);
+    (void)fail_accepts(0, 0);
+    assert_int_equal(owner.accepted, 0);
+    assert_in_range(owner.troubles, 2, 100);
+    hang_up(&client, 1);
+}
+
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
@@ -372,6 +391,7 @@ int main(void)
         TEST(the_queue_is_emptied_once),
         TEST(and_once_if_room_comes_bit_by_bit),
         TEST(an_error_of_the_poll_is_survived),
+        TEST(closing_does_not_wait_for_accepts_that_always_fail),
         TEST(without_descriptors_it_rests_and_heals),
     };
 

@@ -249,6 +249,52 @@ static void a_worker_may_be_named(void **state)
     }
 }
 
+static atomic_uint posts;
+
+static void count_post(struct tlr_server *server, unsigned worker, void *data)
+{
+    (void)server;
+    (void)worker;
+    (void)data;
+    atomic_fetch_add(&posts, 1);
+}
+
+static bool has_post(void *data)
+{
+    return atomic_load(&posts) >= *(unsigned *)data;
+}
+
+static void post_to(struct fixture *f, unsigned worker, unsigned count)
+{
+    assert_int_equal(tlr_post(f->server, worker, count_post, NULL), 0);
+    run_until(&f->loop, has_post, &count);
+}
+
+/* It has said that it is empty: but it is not any more, and so the others stay
+ * for what it may post to them. */
+static void an_adopted_one_keeps_all_workers_of_a_drain(void **state)
+{
+    struct fixture *f = *state;
+    struct client first;
+    struct client second;
+
+    atomic_store(&posts, 0);
+    start_server(f);
+    assert_int_equal(tlr_adopt(f->server, 1, accept_one(f, &first)), 0);
+    client_exchange(f, &first);
+    tlr_server_drain(f->server, TLR_NO_DEADLINE);
+    post_to(f, 0, 1); /* behind the order: it is empty, and has said so */
+    run_for(&f->loop, 50);
+    assert_int_equal(tlr_adopt(f->server, 0, accept_one(f, &second)), 0);
+    client_exchange(f, &second);
+    client_close(f, &first);
+    wait_open(f, 1);
+    run_for(&f->loop, 50);
+    post_to(f, 1, 2);
+    client_close(f, &second);
+    run_until(&f->loop, is_stopped, f);
+}
+
 struct adoption {
     struct tlr_server *server;
     uv_os_sock_t sock;
@@ -489,6 +535,7 @@ int main(void)
         TEST_ON_HOST(both_addresses_of_ipv6_are_known),
         TWICE(an_adopted_socket_is_served),
         TWICE(a_worker_may_be_named),
+        ON(an_adopted_one_keeps_all_workers_of_a_drain, script_two),
         TWICE(any_thread_may_have_it_adopted),
         TWICE(children_do_not_inherit_it),
         TWICE(what_is_refused_stays_the_callers),

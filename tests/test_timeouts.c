@@ -279,6 +279,58 @@ static void what_the_kernel_takes_at_once_is_noted(void **state)
     client_close(f, &client);
 }
 
+static void write_much(struct tlr_conn *conn)
+{
+    assert_int_equal(tlr_write(conn, script_pattern(), STUFFING), 0);
+    assert_in_range(tlr_conn_queued(conn), 1, STUFFING - 1);
+}
+
+/* Of what is queued then the kernel has taken none. */
+static void what_it_takes_of_a_part_is_noted(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    uint64_t active;
+
+    f->options.idle_timeout = FOR_EVER;
+    start_server(f);
+    client_connect_as(f, &client, CLIENT_PATIENT);
+    wait_opened(f);
+    on_worker(f, look_at_timeouts);
+    active = last_active;
+    run_for(&f->loop, 50);
+    on_worker(f, write_much);
+    on_worker(f, look_at_timeouts);
+    assert_in_range(last_active, active + 30, active + 1000000);
+    client_close(f, &client);
+}
+
+static void expect_nothing_new(struct tlr_conn *conn)
+{
+    const struct tlr_timeouts *timeouts = tlr_timeouts_of(conn);
+
+    assert_int_equal(tlr_conn_queued(conn), 0);
+    assert_in_range(timeouts->taken, 1, STUFFING);
+    assert_int_equal(timeouts->seen, timeouts->taken);
+}
+
+/* Or it would count as active until the timeout looks at it, as late as that. */
+static void a_queued_write_that_is_done_was_seen(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    f->options.idle_timeout = FOR_EVER;
+    start_server(f);
+    client_connect_as(f, &client, CLIENT_PATIENT);
+    wait_opened(f);
+    on_worker(f, write_much);
+    client_read(&client);
+    wait_log(f, "write");
+    on_worker(f, expect_nothing_new);
+    client_close(f, &client);
+}
+
 static size_t written;
 
 static void write_pieces(struct tlr_conn *conn, int status)
@@ -912,6 +964,40 @@ static void a_peer_is_not_late_because_the_worker_is(void **state)
     client_close(f, &client);
 }
 
+static atomic_bool asked;
+
+static void be_busy_and_read(struct tlr_conn *conn)
+{
+    uv_sleep(LONG / 2 + SOON);
+    assert_int_equal(tlr_read(conn), 0);
+    atomic_store(&asked, true);
+}
+
+static bool has_asked(void *data)
+{
+    (void)data;
+    return atomic_load(&asked);
+}
+
+/* Its time begins when it is asked for, not when the loop's turn did. */
+static void a_read_asked_for_late_in_a_turn_has_all_its_time(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    atomic_store(&asked, false);
+    f->options.read_timeout = LONG / 2;
+    script.opened = be_busy_and_read;
+    start_server(f);
+    client_connect(f, &client);
+    run_until(&f->loop, has_asked, NULL);
+    run_for(&f->loop, 100);
+    client_send(&client, "x", 1);
+    wait_log(f, "read");
+    expect_so_far("open, read 1");
+    client_close(f, &client);
+}
+
 /* ---- a drain or a stop in the middle -------------------------------- */
 
 enum middle { NOTHING, DRAIN, STOP };
@@ -1078,6 +1164,8 @@ int main(void)
         TEST(traffic_keeps_it_open),
         TEST(traffic_does_not_touch_the_wheel),
         TEST(what_the_kernel_takes_at_once_is_noted),
+        TEST(what_it_takes_of_a_part_is_noted),
+        TEST(a_queued_write_that_is_done_was_seen),
         TEST(output_that_is_taken_keeps_it_open),
         TEST(a_large_write_that_is_taken_keeps_it_open),
         TEST(idle_ends_a_close_that_the_peer_holds_up),
@@ -1105,6 +1193,7 @@ int main(void)
         TEST(a_drain_and_the_end_of_a_life_are_told_once),
         TEST(those_that_come_together_do_not_go_together),
         TEST(a_peer_is_not_late_because_the_worker_is),
+        TEST(a_read_asked_for_late_in_a_turn_has_all_its_time),
         STATE(0),
         STATE(1),
         STATE(2),

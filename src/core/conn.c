@@ -123,6 +123,9 @@ struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns)
     if (conn != NULL) {
         conn->conns = conns;
         conn->cause = TLR_NO_CAUSE;
+        if (conns->draining && tlr_conns_empty(conns)) {
+            conns->on_first(conns);
+        }
         tlr_list_append(&conns->all, &conn->link);
         if (conns->timeouts_at != 0) {
             conn->flags = TLR_CONN_TIMED;
@@ -276,7 +279,7 @@ void tlr_conn_linger(struct tlr_conn *conn)
     memset(deadline, 0, sizeof(*deadline)); /* requests have used it */
     deadline->passed = on_linger_passed;
     tlr_deadlines_set(&conns->deadlines, deadline,
-                      uv_now(conns->loop) + LINGER);
+                      tlr_deadlines_clock() + LINGER);
 }
 
 void tlr_conn_finish(struct tlr_conn *conn)
@@ -359,6 +362,8 @@ void tlr_reset(struct tlr_conn *conn)
 
 void tlr_conn_stop(struct tlr_conn *conn)
 {
+    bool lost = broken(conn);
+
     if (conn->state >= TLR_CONN_CLOSING) {
         return;
     }
@@ -369,7 +374,7 @@ void tlr_conn_stop(struct tlr_conn *conn)
         conn->writing == TLR_WRITE_QUEUED_FIN) {
         conn->cause = TLR_CLOSED_OWING; /* whoever has closed it before */
         abort_handle(conn);
-    } else if (conn->cause == TLR_CLOSED_BY_QUEUED) { /* some is lost */
+    } else if (lost) { /* the peer must not take it for an end in order */
         abort_handle(conn);
     } else {
         tlr_handoff_send_fin(&conn->uv.tcp);
@@ -518,8 +523,8 @@ void tlr_conn_call_open(struct tlr_conn *conn)
     }
     tlr_tally_add(&conn->conns->tally.accepted, 1);
     handler->on_open(conn);
-    if (conn->conns->draining && conn->state == TLR_CONN_OPEN &&
-        handler->on_drain != NULL && tlr_timeouts_may_drain(conn)) {
+    if ((conn->conns->draining || tlr_timeouts_ending(conn)) &&
+        conn->state == TLR_CONN_OPEN && handler->on_drain != NULL && tlr_timeouts_may_drain(conn)) {
         handler->on_drain(conn);
     }
 }
@@ -564,6 +569,7 @@ static void call_drain(void *argument)
 void tlr_conn_drain(struct tlr_conn *conn)
 {
     if (conn->state == TLR_CONN_OPEN &&
+        (conn->flags & TLR_CONN_COUNTED) != 0 && /* else on_open comes first */
         tlr_conn_handler(conn)->on_drain != NULL &&
         tlr_timeouts_may_drain(conn)) {
         tlr_conns_call(conn->conns, call_drain, conn);

@@ -101,6 +101,7 @@ struct tlr_conns {
     size_t timeouts_at; /* behind a connection; 0: it has none */
     uint64_t random;    /* the last number, for their jitter */
     uv_tcp_t highest; /* see tlr_watchers_grow(); closing from the start */
+    tlr_conns_cb on_first;     /* while draining: one, and there was none */
     tlr_conns_gone_cb on_gone; /* one ended, or could not be opened */
     tlr_conns_cb on_closed; /* after tlr_conns_close() */
     bool on_host;           /* the loop is the host's */

@@ -54,13 +54,22 @@ struct tlr_deadlines {
     struct tlr_list slots[TLR_WHEEL_LEVELS][TLR_WHEEL_SLOTS];
 };
 
+/*
+ * The time on the clock of uv_now(), which itself stands still while callbacks
+ * run: what they begin now would have begun when their turn did.
+ */
+static inline uint64_t tlr_deadlines_clock(void)
+{
+    return uv_hrtime() / 1000000;
+}
+
 void tlr_deadlines_init(struct tlr_deadlines *deadlines, uv_loop_t *loop);
 
 /* Closes the timer; no deadline may be set. */
 void tlr_deadlines_close(struct tlr_deadlines *deadlines, uv_close_cb cb);
 
 /*
- * Sets or moves `deadline` to `due`, as uv_now() of the loop. What has passed
+ * Sets or moves `deadline` to `due`, as tlr_deadlines_clock(). What has passed
  * already does so at the next tick. Borrows it until it has passed or is removed.
  */
 void tlr_deadlines_set(struct tlr_deadlines *deadlines,

@@ -38,6 +38,10 @@
 /* Likewise, after many errors that should each have been one connection's. */
 #define MOMENT 5
 
+/* So many errors in a row that may stay end the emptying of the queue: a drain
+ * without a deadline has to end. */
+#define GIVE_UP 20
+
 /*
  * Milliseconds of waiting for the accept rate: as long as the loop does not wake
  * up for each single connection, and as short as nobody notices.
@@ -143,6 +147,10 @@ static enum verdict failed(struct tlr_listener *listener, int err)
         return NO_MORE;
     }
     listener->callbacks->trouble(listener, result, err);
+    if (result == TLR_ACCEPT_UNKNOWN && listener->state == LISTENER_EMPTYING &&
+        ++listener->errors == GIVE_UP) {
+        listener->left = 0;
+    }
     if (result != TLR_ACCEPT_TRANSIENT) {
         return EXHAUSTED;
     }

@@ -200,6 +200,18 @@ static void on_idle(struct tlr_worker *worker)
     pool->wake(pool);
 }
 
+/* Unless the end has been ordered: then the others have gone, or go. */
+static void on_busy(struct tlr_worker *worker)
+{
+    struct tlr_pool *pool = worker->owner;
+
+    uv_mutex_lock(&pool->mutex);
+    if (!pool->ending) {
+        atomic_fetch_sub(&pool->idle, 1);
+    }
+    uv_mutex_unlock(&pool->mutex);
+}
+
 /*
  * Whoever is waiting has to be woken before the last thing, and that is
  * `closed`: then the server may go, and with it what we would wake.
@@ -221,6 +233,7 @@ static const struct tlr_worker_callbacks callbacks = {
     .reserve = on_reserve,
     .unreserve = on_unreserve,
     .idle = on_idle,
+    .busy = on_busy,
     .closed = on_closed,
 };
 

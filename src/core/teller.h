@@ -536,7 +536,9 @@ struct tlr_options {
 
     /**
      * At max_connections, max_per_worker (when all have reached it) and
-     * accept_rate; default: TLR_AT_LIMIT_WAIT.
+     * accept_rate; default: TLR_AT_LIMIT_WAIT. With TLR_BALANCE_REUSEPORT it is
+     * the kernel that has chosen the worker: there one that has reached
+     * max_per_worker is enough, though others have room.
      */
     enum tlr_at_limit at_limit;
 
@@ -582,7 +584,8 @@ struct tlr_options {
      * word may be written then, and tlr_close() or tlr_reset() is to be called:
      * further reads complete with UV_ETIMEDOUT, too, and if the connection is not
      * closed in as long again it is reset. Where no read is asked for it is reset
-     * at once. on_close gets TLR_CLOSED_BY_IDLE, whoever has closed it then.
+     * at once. on_close gets TLR_CLOSED_BY_IDLE, whoever has closed it then,
+     * unless an error of the connection comes first (TLR_CLOSED_BY_ERROR).
      *
      * A connection that connects (tlr_connect()) may take as long for that:
      * on_connect gets UV_ETIMEDOUT.

@@ -25,11 +25,6 @@
 #include "check.h"
 #include "handoff.h"
 
-static uint64_t now_of(const struct tlr_conn *conn)
-{
-    return uv_now(conn->conns->loop);
-}
-
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -67,7 +62,7 @@ static void open_window(struct tlr_conn *conn)
     uint64_t rate = conn->conns->config->write_rate;
 
     timeouts->open = true;
-    timeouts->window = now_of(conn) + timeouts->write;
+    timeouts->window = tlr_deadlines_clock() + timeouts->write;
     timeouts->begun_at = position(conn);
     timeouts->due = earlier(rate * timeouts->write / 1000, owed);
     if (timeouts->due == 0) {
@@ -88,7 +83,7 @@ static uint64_t idle_due(struct tlr_conn *conn)
     }
     if (seen != timeouts->seen) {
         timeouts->seen = seen;
-        timeouts->active = now_of(conn);
+        timeouts->active = tlr_deadlines_clock();
     }
     return timeouts->active + timeouts->idle;
 }
@@ -145,11 +140,11 @@ static void idle_passed(struct tlr_conn *conn)
     if (conn->state == TLR_CONN_CONNECTING) {
         tlr_connect_time_out(conn);
     } else if (conn->reading == TLR_READ_ASKED) {
-        timeouts->expires = now_of(conn) + timeouts->idle;
+        timeouts->expires = tlr_deadlines_clock() + timeouts->idle;
         tlr_conn_blame(conn, TLR_CLOSED_BY_IDLE);
         tlr_reading_time_out(conn);
     } else if ((conn->done & TLR_DONE_READ) != 0) {
-        timeouts->active = now_of(conn); /* it has yet to be told of it */
+        timeouts->active = tlr_deadlines_clock(); /* it has yet to be told of it */
     } else {
         tlr_conn_abort(conn, TLR_CLOSED_BY_IDLE);
     }
@@ -159,7 +154,7 @@ static void read_passed(struct tlr_conn *conn)
 {
     struct tlr_timeouts *timeouts = tlr_timeouts_of(conn);
 
-    timeouts->expires = now_of(conn) + timeouts->read;
+    timeouts->expires = tlr_deadlines_clock() + timeouts->read;
     tlr_conn_blame(conn, TLR_CLOSED_BY_READ);
     tlr_reading_time_out(conn);
 }
@@ -185,7 +180,8 @@ static void life_passed(struct tlr_conn *conn)
         return;
     }
     timeouts->ending = true;
-    timeouts->ends = now_of(conn) + conn->conns->config->lifetime_grace;
+    timeouts->ends =
+        tlr_deadlines_clock() + conn->conns->config->lifetime_grace;
     if (conn->state == TLR_CONN_OPEN) {
         tlr_conn_blame(conn, TLR_CLOSED_BY_LIFETIME);
         tlr_conn_drain(conn);
@@ -195,7 +191,7 @@ static void life_passed(struct tlr_conn *conn)
 static void look(struct tlr_conn *conn)
 {
     const struct tlr_timeouts *timeouts = tlr_timeouts_of(conn);
-    uint64_t now = now_of(conn);
+    uint64_t now = uv_now(conn->conns->loop); /* or a little before it */
 
     if (timeouts->expires <= now) {
         tlr_conn_abort(conn, (enum tlr_cause)conn->cause);
@@ -272,8 +268,8 @@ void tlr_timeouts_opened(struct tlr_conn *conn)
     unsigned lifetime = conns->config->max_lifetime;
 
     tlr_timeouts_active(conn);
-    if (lifetime != 0 && timeouts->ends == TLR_NEVER) { /* else set before */
-        timeouts->ends = now_of(conn) + shortened(conns, lifetime);
+    if (lifetime != 0 && !timeouts->own_life) {
+        timeouts->ends = tlr_deadlines_clock() + shortened(conns, lifetime);
     }
     arm(conn);
 }
@@ -282,7 +278,7 @@ bool tlr_timeouts_asked(struct tlr_conn *conn)
 {
     struct tlr_timeouts *timeouts = tlr_timeouts_of(conn);
 
-    timeouts->asked = now_of(conn);
+    timeouts->asked = tlr_deadlines_clock();
     if (timeouts->read != 0 &&
         tlr_deadlines_is_later(&conn->conns->deadlines, &timeouts->deadline,
                                timeouts->asked + timeouts->read)) {
@@ -304,7 +300,10 @@ void tlr_timeouts_queued(struct tlr_conn *conn)
 
 void tlr_timeouts_written(struct tlr_conn *conn, size_t size)
 {
-    tlr_timeouts_of(conn)->taken += size;
+    struct tlr_timeouts *timeouts = tlr_timeouts_of(conn);
+
+    timeouts->taken += size;
+    timeouts->seen = timeouts->taken;
     tlr_timeouts_active(conn);
 }
 
@@ -358,9 +357,10 @@ static int set_timeout(struct tlr_conn *conn, enum tlr_timeout which,
         break;
     case TLR_TIMEOUT_LIFETIME:
         if (!timeouts->ending) {
+            timeouts->own_life = true;
             timeouts->ends = milliseconds == 0
                                  ? TLR_NEVER
-                                 : now_of(conn) + milliseconds;
+                                 : tlr_deadlines_clock() + milliseconds;
         }
         break;
     default:

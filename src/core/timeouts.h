@@ -12,7 +12,7 @@
 
 #include "conn.h"
 
-/* Times are uv_now() of the loop, or milliseconds. */
+/* Times are tlr_deadlines_clock(), or milliseconds. */
 struct tlr_timeouts {
     struct tlr_deadline deadline;
     struct tlr_conn *conn;
@@ -29,6 +29,7 @@ struct tlr_timeouts {
     unsigned read;
     unsigned write;
     bool open;    /* a window is */
+    bool own_life; /* the program has set it: the option does not */
     bool ending;  /* its life has ended, and what is left is the grace */
     bool drained; /* on_drain was called, or is not to be */
 };
@@ -48,7 +49,7 @@ static inline struct tlr_timeouts *tlr_timeouts_of(const struct tlr_conn *conn)
     return (struct tlr_timeouts *)((char *)conn + conn->conns->timeouts_at);
 }
 
-/* What follows is for such connections only, but for the last two. */
+/* What follows is for such connections only, but for the last three. */
 
 /* In memory that is all zeroes. */
 void tlr_timeouts_init(struct tlr_conn *conn);
@@ -63,7 +64,7 @@ bool tlr_timeouts_asked(struct tlr_conn *conn);
 /* A byte was read, or taken at once. */
 static inline void tlr_timeouts_active(struct tlr_conn *conn)
 {
-    tlr_timeouts_of(conn)->active = uv_now(conn->conns->loop);
+    tlr_timeouts_of(conn)->active = tlr_deadlines_clock();
 }
 
 /* Something had to be queued; or FIN, which the kernel has to take, too. */
@@ -74,6 +75,13 @@ void tlr_timeouts_written(struct tlr_conn *conn, size_t size);
 
 /* Nothing is queued any more. */
 void tlr_timeouts_flushed(struct tlr_conn *conn);
+
+/* Whether its life has ended. Likewise. */
+static inline bool tlr_timeouts_ending(const struct tlr_conn *conn)
+{
+    return (conn->flags & TLR_CONN_TIMED) != 0 &&
+           tlr_timeouts_of(conn)->ending;
+}
 
 /* Whether on_drain may be called: the first time only. For every connection. */
 bool tlr_timeouts_may_drain(struct tlr_conn *conn);

@@ -33,15 +33,16 @@ void tlr_warnings_note(struct tlr_warnings *warnings,
     }
 }
 
-static void tell_of(struct tlr_warnings *warnings, enum tlr_warning_kind kind,
-                 uint64_t now)
+/* The second is from the end of the call: then it is one to whoever is called,
+ * however long the thread is kept from running before that. */
+static void tell_of(struct tlr_warnings *warnings, enum tlr_warning_kind kind)
 {
     struct tlr_warning warning = {.kind = kind};
 
-    warnings->told[kind] = now;
     warning.times = atomic_exchange(&warnings->times[kind], 0);
     warning.error = atomic_load(&warnings->errors[kind]);
     warnings->callbacks->told(warnings, &warning);
+    warnings->told[kind] = uv_hrtime();
 }
 
 static bool is_closing(const struct tlr_warnings *warnings)
@@ -67,7 +68,7 @@ void tlr_warnings_tell(struct tlr_warnings *warnings)
             continue;
         }
         if (warnings->told[kind] == 0 || due <= now) {
-            tell_of(warnings, (enum tlr_warning_kind)kind, now);
+            tell_of(warnings, (enum tlr_warning_kind)kind);
         } else if (due - now < wait) {
             wait = due - now;
         }

@@ -226,6 +226,18 @@ static void end_if_empty(struct tlr_worker *worker)
     }
 }
 
+/* It was adopted, or connects: the others stay for it. */
+static void on_first_conn(struct tlr_conns *conns)
+{
+    struct tlr_worker *worker =
+        TLR_CONTAINER_OF(conns, struct tlr_worker, conns);
+
+    if (worker->idle) {
+        worker->idle = false;
+        worker->callbacks->busy(worker);
+    }
+}
+
 static void on_conn_gone(struct tlr_conns *conns, bool counted,
                          struct tlr_peer *peer)
 {
@@ -551,6 +563,7 @@ int tlr_worker_init(struct tlr_worker *worker, uv_loop_t *loop)
     if (err != 0) {
         goto err_after_reserve;
     }
+    worker->conns.on_first = on_first_conn;
     tlr_conns_init(&worker->conns, worker->loop, worker->index, on_conn_gone,
                    on_conns_closed);
     worker->conns.on_host = worker->kind == TLR_WORKER_HOST;

@@ -31,7 +31,8 @@ struct tlr_worker;
 struct tlr_worker_callbacks {
     bool (*reserve)(struct tlr_worker *worker);   /* for its own listeners */
     void (*unreserve)(struct tlr_worker *worker); /* and when one is gone */
-    void (*idle)(struct tlr_worker *worker); /* once: finished, and empty */
+    void (*idle)(struct tlr_worker *worker); /* it is finished, and empty */
+    void (*busy)(struct tlr_worker *worker); /* and not any more */
     void (*closed)(struct tlr_worker *worker); /* it touches nothing more */
 };
 

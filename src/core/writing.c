@@ -156,6 +156,15 @@ static void end_queue(struct tlr_conn *conn)
                                                         : TLR_WRITE_IDLE;
 }
 
+/* The kernel has taken so many bytes at once. */
+static void count_taken(struct tlr_conn *conn, size_t size)
+{
+    tlr_tally_add(&conn->conns->tally.bytes_out, size);
+    if (size > 0 && (conn->flags & TLR_CONN_TIMED) != 0) {
+        tlr_timeouts_active(conn);
+    }
+}
+
 /* ---- completing ----------------------------------------------------- */
 
 static void complete_write(struct tlr_conn *conn, int status)
@@ -254,6 +263,9 @@ static void after_writes(struct tlr_conn *conn, int status)
     enum tlr_writing was = (enum tlr_writing)conn->writing;
 
     end_queue(conn);
+    if (status != 0) { /* what came next would be taken for what is lost */
+        conn->writing = TLR_WRITE_ENDED;
+    }
     if (was == TLR_WRITE_QUEUED_FIN) {
         if (status == 0) {
             status = tlr_writing_send_fin(conn, TLR_WRITE_FIN);
@@ -538,6 +550,7 @@ static void queue_write(struct tlr_conn *conn, const uv_buf_t *buffers,
     if (err != 0) {
         stop_sharing(conn, shared);
         complete_write(conn, err);
+        conn->writing = TLR_WRITE_ENDED;
         return;
     }
     set_shared(conn, shared);
@@ -564,7 +577,7 @@ static int write_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
         complete_write(conn, written);
         return 0;
     }
-    tlr_tally_add(&conn->conns->tally.bytes_out, (uint64_t)written);
+    count_taken(conn, (size_t)written);
     if (written == 0) {
         queue_write(conn, buffers, count, size);
     } else {
@@ -726,12 +739,9 @@ static int send_now(struct tlr_conn *conn, const char *data, size_t size)
     if (written < 0) {
         return fail_send(conn, written);
     }
-    tlr_tally_add(&conn->conns->tally.bytes_out, (uint64_t)written);
+    count_taken(conn, (size_t)written);
     if ((size_t)written == size) {
         tlr_tally_add(&conn->conns->tally.writes, 1);
-        if ((conn->flags & TLR_CONN_TIMED) != 0) {
-            tlr_timeouts_active(conn);
-        }
         return 0;
     }
     size -= (size_t)written;
