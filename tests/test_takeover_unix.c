@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/handoff.h"
+#include "core/server.h"
 #include "core/takeover.h"
 
 #define PATIENCE 20000 /* milliseconds, of a takeover */
@@ -55,6 +57,7 @@ static bool exists(void)
 /* ---- the old one ----------------------------------------------------- */
 
 static int64_t taken_by;
+static atomic_int *awaited; /* while it is taken over, if there is such a thing */
 
 static void on_taken_over(struct tlr_server *server, int64_t pid)
 {
@@ -63,6 +66,9 @@ static void on_taken_over(struct tlr_server *server, int64_t pid)
     tlr_server_progress(server, &progress, sizeof(progress));
     assert_int_equal(progress.phase, TLR_PHASE_DRAINING);
     taken_by = pid;
+    while (awaited != NULL && atomic_load(awaited) == 0) {
+        uv_sleep(1); /* the old one is stuck, with all that it has open */
+    }
 }
 
 static int offer_with(struct fixture *f, unsigned timeout)
@@ -101,6 +107,7 @@ struct next {
     struct tlr_options options;
     uint64_t timeout;
     bool offers;
+    bool offers_late; /* once it has started */
     int64_t pid; /* of the old one */
     uv_thread_t thread;
     uv_loop_t loop;
@@ -110,6 +117,7 @@ struct next {
     atomic_int what; /* it is to do then */
     atomic_int over; /* that was done; started tells */
     int started;
+    int offered; /* late */
 };
 
 static void next_stopped(struct tlr_server *server)
@@ -117,17 +125,25 @@ static void next_stopped(struct tlr_server *server)
     (void)server;
 }
 
-static void do_what(struct next *next)
+static int next_offer(struct next *next, const char *where)
 {
     struct tlr_offer offer;
 
+    tlr_offer_init(&offer, sizeof(offer));
+    offer.path = where;
+    return tlr_server_offer(next->server, &offer);
+}
+
+static void do_what(struct next *next)
+{
     if (next->offers) {
-        tlr_offer_init(&offer, sizeof(offer));
-        offer.path = path;
-        assert_int_equal(tlr_server_offer(next->server, &offer), 0);
+        assert_int_equal(next_offer(next, path), 0);
     }
     if (atomic_load(&next->what) == START) {
         next->started = tlr_server_start(next->server);
+    }
+    if (next->offers_late) {
+        next->offered = next_offer(next, path);
     }
     atomic_store(&next->over, 1);
 }
@@ -419,6 +435,96 @@ static void more_sockets_than_one_message_holds(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static atomic_int released;
+
+static void wait_for_release(struct tlr_server *server, unsigned worker)
+{
+    (void)server;
+    (void)worker;
+    while (atomic_load(&released) == 0) {
+        uv_sleep(1);
+    }
+}
+
+static bool all_listen(void *data)
+{
+    struct fixture *f = data;
+    uv_os_sock_t socks[8];
+    size_t count = COUNT(socks);
+    size_t i;
+
+    assert_int_equal(tlr_server_sockets(f->server, 0, socks, &count), 0);
+    assert_int_equal(count, 2);
+    for (i = 0; i < count && tlr_handoff_is_listening(socks[i]); i++) {
+    }
+    return i == count;
+}
+
+static void listen_on_one_of_several(struct fixture *f)
+{
+    uv_os_sock_t sock;
+
+    assert_int_equal(
+        uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)&f->address), 0);
+    assert_int_equal(tlr_handoff_listen((struct sockaddr *)&f->address, 0,
+                                        TLR_HANDOFF_REUSEPORT, &sock),
+                     0);
+    assert_int_equal(tlr_handoff_name(sock, &f->address), 0);
+    assert_int_equal(tlr_server_listen_socket(f->server, sock), 0);
+}
+
+/*
+ * The second worker's is bound, and listens once its thread has begun: too late
+ * to be passed on, and in time for peers that must not be lost.
+ */
+static void a_socket_that_does_not_listen_yet_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct client first;
+    struct client queued[20];
+    struct next next;
+    unsigned i;
+    int taken;
+
+    if (!tlr_handoff_has_reuseport()) {
+        skip();
+    }
+    atomic_store(&released, 0);
+    f->options.max_connections = 1;
+    f->options.on_worker_start = wait_for_release;
+    create_server(f);
+    listen_on_one_of_several(f);
+    offer(f);
+    start_created(f);
+    next_init(f, &next);
+    next.options.max_connections = 0;
+    next.options.on_worker_start = NULL;
+    taken = next_take_over(&next);
+    atomic_store(&released, 1);
+    assert_int_equal(taken, 0);
+    run_until(&f->loop, all_listen, f);
+    client_connect(f, &first);
+    client_exchange(f, &first);
+    for (i = 0; i < COUNT(queued); i++) {
+        client_connect(f, &queued[i]);
+    }
+    assert_int_equal(next_do(&next, START), 0);
+    client_close(f, &first);
+    for (i = 0; i < COUNT(queued); i++) {
+        client_send(&queued[i], "x", 1);
+        client_half_close(&queued[i]);
+    }
+    for (i = 0; i < COUNT(queued); i++) {
+        client_wait_end(f, &queued[i]);
+        assert_int_equal(queued[i].received, 1);
+        client_close(f, &queued[i]);
+    }
+    run_until(&f->loop, is_stopped, f);
+    exchange_some(f);
+    next_stop(&next);
+    assert_int_equal(unlink(path), 0);
+}
+
 /* One that runs already can begin to offer, too. */
 static void an_offer_may_come_late(void **state)
 {
@@ -429,6 +535,26 @@ static void an_offer_may_come_late(void **state)
     assert_true(exists());
     assert_int_equal(offer_with(f, PATIENCE), UV_EBUSY);
     expect_untouched(f);
+}
+
+/* Of the next one, too: the old one's socket may be open for long, still. */
+static void the_next_one_may_offer_late(void **state)
+{
+    struct fixture *f = *state;
+    struct next next;
+
+    start_offering(f);
+    next_init(f, &next);
+    next.offers_late = true;
+    assert_int_equal(next_take_over(&next), 0);
+    awaited = &next.over;
+    assert_int_equal(next_do(&next, START), 0);
+    awaited = NULL;
+    assert_int_equal(next.offered, 0);
+    run_until(&f->loop, is_stopped, f);
+    assert_true(exists()); /* the new one's */
+    next_stop(&next);
+    assert_false(exists());
 }
 
 static void the_deadline_of_the_offer_is_that_of_the_drain(void **state)
@@ -638,6 +764,94 @@ static void the_second_waits_no_longer_than_it_wants(void **state)
     expect_untouched(f);
 }
 
+/* ---- without a server ---------------------------------------------------- */
+
+static int bind_raw(const char *where)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(address.sun_path, where, strlen(where));
+    assert_int_equal(
+        bind(sock, (struct sockaddr *)&address, sizeof(address)), 0);
+    return sock;
+}
+
+static int listen_raw(const char *where)
+{
+    int sock = bind_raw(where);
+
+    assert_int_equal(listen(sock, 1), 0);
+    return sock;
+}
+
+static int connect_raw(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    memcpy(address.sun_path, path, strlen(path));
+    assert_int_equal(
+        connect(sock, (struct sockaddr *)&address, sizeof(address)), 0);
+    return sock;
+}
+
+static void make_non_blocking(int sock)
+{
+    int flags = fcntl(sock, F_GETFL);
+
+    assert_int_equal(fcntl(sock, F_SETFL, flags | O_NONBLOCK), 0);
+}
+
+struct link {
+    int sock;
+    struct tlr_takeover_reader reader;
+    int result;
+};
+
+static bool link_has_something(void *data)
+{
+    struct link *link = data;
+
+    link->result =
+        tlr_takeover_receive(link->sock, true, &link->reader);
+    return link->result != UV_EAGAIN;
+}
+
+/* What the old one says next. Sockets are closed. */
+static int hear(struct fixture *f, int sock, struct tlr_takeover_message *said)
+{
+    struct link link = {.sock = sock};
+    unsigned i;
+
+    make_non_blocking(sock);
+    run_until(&f->loop, link_has_something, &link);
+    for (i = 0; i < link.reader.count; i++) {
+        (void)close(link.reader.socks[i]);
+    }
+    *said = link.reader.message;
+    return link.result;
+}
+
+static void expect_refusal(struct fixture *f, int sock, int error)
+{
+    struct tlr_takeover_message said;
+
+    assert_int_equal(hear(f, sock, &said), 0);
+    assert_int_equal(said.kind, TLR_TAKEOVER_REFUSED);
+    assert_int_equal(said.error, error);
+    assert_int_equal(hear(f, sock, &said), UV_EOF);
+    (void)close(sock);
+}
+
+static void say(int sock, enum tlr_takeover_kind kind)
+{
+    struct tlr_takeover_message message;
+
+    tlr_takeover_fill(&message, kind);
+    assert_int_equal(tlr_takeover_send(sock, &message, NULL), 0);
+}
+
 /* ---- the old one goes ------------------------------------------------- */
 
 static void if_the_old_one_stops_meanwhile_the_next_serves(void **state)
@@ -675,20 +889,82 @@ static void one_that_drains_is_not_there_any_more(void **state)
     run_until(&f->loop, is_stopped, f);
 }
 
+/* Nobody may wait for a host whose loop does not turn any more. */
+static void a_blocking_stop_ends_what_is_offered_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct tlr_takeover_message said;
+    struct tlr_takeover_reader reader = {.length = 0};
+    int served;
+    int waiting;
+
+    start_offering(f);
+    served = connect_raw();
+    say(served, TLR_TAKEOVER_HELLO);
+    assert_int_equal(hear(f, served, &said), 0);
+    waiting = connect_raw();
+    make_non_blocking(waiting);
+    assert_int_equal(tlr_server_stop_wait(f->server, 0), 0);
+    assert_false(exists());
+    assert_int_equal(tlr_takeover_receive(served, true, &reader), UV_EOF);
+    assert_true(tlr_takeover_receive(waiting, true, &reader) != UV_EAGAIN);
+    (void)close(served);
+    (void)close(waiting);
+}
+
+struct caller {
+    uv_thread_t thread;
+    uv_os_sock_t link;
+    int err;
+};
+
+static void call(void *arg)
+{
+    struct caller *caller = arg;
+    struct tlr_takeover_id id;
+
+    caller->err = tlr_takeover_connect(path, PATIENCE, &caller->link, &id);
+    if (caller->err == 0) {
+        (void)close(caller->link);
+    }
+}
+
+/* As between the old one's close of its socket and the new one's in its place. */
+static int call_somebody_who_is_a_little_late(struct fixture *f)
+{
+    int sock = bind_raw(path);
+    struct caller caller;
+
+    assert_int_equal(uv_thread_create(&caller.thread, call, &caller), 0);
+    run_for(&f->loop, 20);
+    assert_int_equal(listen(sock, 1), 0);
+    assert_int_equal(uv_thread_join(&caller.thread), 0);
+    (void)close(sock);
+    assert_int_equal(unlink(path), 0);
+    return caller.err;
+}
+
+/* On a loaded machine it may be very late. */
+static void who_is_a_little_late_is_waited_for(void **state)
+{
+    unsigned tries = 0;
+    int err;
+
+    do {
+        err = call_somebody_who_is_a_little_late(*state);
+    } while (err == UV_ECONNREFUSED && ++tries < 50);
+    assert_int_equal(err, 0);
+}
+
 /* ---- the path --------------------------------------------------------- */
 
 static void a_file_of_the_dead_is_replaced(void **state)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
     struct fixture *f = *state;
     struct next next;
     struct stat stat;
 
-    memcpy(address.sun_path, path, strlen(path));
-    assert_int_equal(
-        bind(sock, (struct sockaddr *)&address, sizeof(address)), 0);
-    (void)close(sock);
+    (void)close(bind_raw(path));
     next_init(f, &next);
     assert_int_equal(next_take_over(&next), UV_ECONNREFUSED);
     next_end(&next);
@@ -714,6 +990,26 @@ static void who_is_alive_at_the_path_is_not_pushed_out(void **state)
     assert_int_equal(tlr_server_offer(other, &offer), UV_EADDRINUSE);
     tlr_server_destroy(other);
     expect_untouched(f);
+}
+
+/* Nor by one that takes over elsewhere. */
+static void nor_is_who_is_alive_at_another_path(void **state)
+{
+    struct fixture *f = *state;
+    char another[sizeof(path) + 1];
+    struct next next;
+    int sock;
+
+    (void)snprintf(another, sizeof(another), "%s2", path);
+    start_offering(f);
+    sock = listen_raw(another);
+    next_init(f, &next);
+    assert_int_equal(next_take_over(&next), 0);
+    assert_int_equal(next_offer(&next, another), UV_EADDRINUSE);
+    assert_int_equal(next_offer(&next, path), 0);
+    next_end(&next);
+    (void)close(sock);
+    assert_int_equal(unlink(another), 0);
 }
 
 static void write_file(const char *words)
@@ -865,73 +1161,6 @@ static void options_that_will_not_do(void **state)
 }
 
 /* ---- strangers at the old one's ---------------------------------------- */
-
-static int connect_raw(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    memcpy(address.sun_path, path, strlen(path));
-    assert_int_equal(
-        connect(sock, (struct sockaddr *)&address, sizeof(address)), 0);
-    return sock;
-}
-
-static void make_non_blocking(int sock)
-{
-    int flags = fcntl(sock, F_GETFL);
-
-    assert_int_equal(fcntl(sock, F_SETFL, flags | O_NONBLOCK), 0);
-}
-
-struct link {
-    int sock;
-    struct tlr_takeover_reader reader;
-    int result;
-};
-
-static bool link_has_something(void *data)
-{
-    struct link *link = data;
-
-    link->result =
-        tlr_takeover_receive(link->sock, true, &link->reader);
-    return link->result != UV_EAGAIN;
-}
-
-/* What the old one says next. Sockets are closed. */
-static int hear(struct fixture *f, int sock, struct tlr_takeover_message *said)
-{
-    struct link link = {.sock = sock};
-    unsigned i;
-
-    make_non_blocking(sock);
-    run_until(&f->loop, link_has_something, &link);
-    for (i = 0; i < link.reader.count; i++) {
-        (void)close(link.reader.socks[i]);
-    }
-    *said = link.reader.message;
-    return link.result;
-}
-
-static void expect_refusal(struct fixture *f, int sock, int error)
-{
-    struct tlr_takeover_message said;
-
-    assert_int_equal(hear(f, sock, &said), 0);
-    assert_int_equal(said.kind, TLR_TAKEOVER_REFUSED);
-    assert_int_equal(said.error, error);
-    assert_int_equal(hear(f, sock, &said), UV_EOF);
-    (void)close(sock);
-}
-
-static void say(int sock, enum tlr_takeover_kind kind)
-{
-    struct tlr_takeover_message message;
-
-    tlr_takeover_fill(&message, kind);
-    assert_int_equal(tlr_takeover_send(sock, &message, NULL), 0);
-}
 
 static void garbage_is_refused(void **state)
 {
@@ -1141,29 +1370,35 @@ static void fake_main(void *arg)
     (void)close(link);
 }
 
+static void fake_begin(struct fake *fake)
+{
+    fake->sock = listen_raw(path);
+    assert_int_equal(uv_thread_create(&fake->thread, fake_main, fake), 0);
+}
+
+static void fake_end(struct fake *fake)
+{
+    assert_int_equal(uv_thread_join(&fake->thread), 0);
+    (void)close(fake->sock);
+    assert_int_equal(unlink(path), 0);
+}
+
 static int three[3];
 
 /* The error of taking over from somebody who acts like that. */
 static int from(struct fixture *f, void (*act)(int link))
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct fake fake = {.sock = socket(AF_UNIX, SOCK_STREAM, 0), .act = act};
+    struct fake fake = {.act = act};
     size_t before = count_descriptors();
     int err;
 
-    memcpy(address.sun_path, path, strlen(path));
-    assert_int_equal(
-        bind(fake.sock, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(fake.sock, 1), 0);
-    assert_int_equal(uv_thread_create(&fake.thread, fake_main, &fake), 0);
+    fake_begin(&fake);
     err = tlr_server_take_over(f->server, path, PATIENCE, NULL);
-    assert_int_equal(uv_thread_join(&fake.thread), 0);
+    fake_end(&fake);
     assert_true(limit_descriptors(SIZE_MAX)); /* or they cannot be counted */
     assert_int_equal(tlr_server_addresses(f->server), 0);
     assert_int_equal(count_descriptors(),
                      before + (f->data == NULL ? 0 : COUNT(three)));
-    (void)close(fake.sock);
-    assert_int_equal(unlink(path), 0);
     return err;
 }
 
@@ -1339,6 +1574,37 @@ static void sockets_for_which_there_are_no_descriptors_are_closed(void **state)
     }
 }
 
+/* Reads no more. */
+static void sends_one_and_waits_for_the_end(int link)
+{
+    struct pollfd end = {.fd = link}; /* POLLHUP needs not be asked for */
+    int sock = open_listener();
+
+    send_sockets(link, 1, 1, 1, &sock);
+    (void)close(sock);
+    assert_int_equal(poll(&end, 1, 2 * PATIENCE), 1);
+}
+
+/* Two would serve, or it would be for the old one to find out. */
+static void one_that_cannot_say_that_it_is_ready_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct fake fake = {.act = sends_one_and_waits_for_the_end};
+    uv_os_sock_t sock;
+    size_t count = 1;
+
+    create_server(f);
+    fake_begin(&fake);
+    assert_int_equal(tlr_server_take_over(f->server, path, PATIENCE, NULL), 0);
+    while (send(f->server->successor.link, "x", 1, 0) == 1) {
+    } /* until there is no room */
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(tlr_server_start(f->server), UV_EAGAIN);
+    assert_int_equal(tlr_server_sockets(f->server, 0, &sock, &count),
+                     UV_ECANCELED); /* though it has not closed them yet */
+    fake_end(&fake);
+}
+
 static void sends_two(int link)
 {
     int socks[2] = {open_listener(), open_listener()};
@@ -1406,7 +1672,9 @@ int main(void)
         WITH(the_balance_may_change, least),
         WITH(the_balance_may_change, reuseport),
         WITH(more_sockets_than_one_message_holds, host),
+        WITH(a_socket_that_does_not_listen_yet_is_kept, reuseport),
         WITH(an_offer_may_come_late, least),
+        WITH(the_next_one_may_offer_late, least),
         WITH(the_deadline_of_the_offer_is_that_of_the_drain, least),
         WITH(one_that_gives_up_has_changed_nothing, least),
         WITH(one_that_gives_up_has_changed_nothing, reuseport),
@@ -1421,8 +1689,11 @@ int main(void)
         WITH(if_the_old_one_stops_meanwhile_the_next_serves, least),
         WITH(if_the_old_one_stops_meanwhile_the_next_serves, reuseport),
         WITH(one_that_drains_is_not_there_any_more, least),
+        WITH(a_blocking_stop_ends_what_is_offered_at_once, least),
+        WITH(who_is_a_little_late_is_waited_for, least),
         WITH(a_file_of_the_dead_is_replaced, least),
         WITH(who_is_alive_at_the_path_is_not_pushed_out, least),
+        WITH(nor_is_who_is_alive_at_another_path, least),
         WITH(a_file_that_is_no_socket_is_never_removed, least),
         WITH(not_even_one_that_comes_late, least),
         WITH(at_the_end_only_its_own_file_is_removed, least),
@@ -1439,6 +1710,7 @@ int main(void)
         WITH(another_user_may_not, least),
         WITH(what_strangers_send_is_refused_and_closed, least),
         WITH(sockets_for_which_there_are_no_descriptors_are_closed, least),
+        WITH(one_that_cannot_say_that_it_is_ready_fails, least),
         WITH(without_memory_what_came_is_closed, least),
         WITH(without_memory_the_old_one_refuses, least),
     };

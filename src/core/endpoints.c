@@ -283,7 +283,8 @@ int tlr_server_sockets(const struct tlr_server *server, unsigned index,
     if (endpoint == NULL) {
         return UV_EINVAL;
     }
-    if (server->state != SERVER_NEW && server->state != SERVER_RUNNING) {
+    if (server->failed ||
+        (server->state != SERVER_NEW && server->state != SERVER_RUNNING)) {
         return UV_ECANCELED;
     }
     *count = endpoint->count;
@@ -296,8 +297,20 @@ int tlr_server_sockets(const struct tlr_server *server, unsigned index,
     return 0;
 }
 
-size_t tlr_endpoints_sockets(const struct tlr_server *server,
-                             uv_os_sock_t *socks)
+size_t tlr_endpoints_sockets(const struct tlr_server *server)
+{
+    const struct endpoint *endpoint;
+    size_t count = 0;
+
+    for (endpoint = server->endpoints; endpoint != NULL;
+         endpoint = endpoint->next) {
+        count += endpoint->count;
+    }
+    return count;
+}
+
+size_t tlr_endpoints_listening(const struct tlr_server *server,
+                               uv_os_sock_t *socks)
 {
     const struct endpoint *endpoint;
     size_t count = 0;
@@ -305,9 +318,9 @@ size_t tlr_endpoints_sockets(const struct tlr_server *server,
 
     for (endpoint = server->endpoints; endpoint != NULL;
          endpoint = endpoint->next) {
-        for (i = 0; i < endpoint->count; i++, count++) {
-            if (socks != NULL) {
-                socks[count] = endpoint->listeners[i].sock;
+        for (i = 0; i < endpoint->count; i++) {
+            if (tlr_handoff_is_listening(endpoint->listeners[i].sock)) {
+                socks[count++] = endpoint->listeners[i].sock;
             }
         }
     }

@@ -60,6 +60,9 @@ int tlr_handoff_begin(uv_os_sock_t sock, int backlog);
  */
 int tlr_handoff_adopt_listener(uv_os_sock_t sock, unsigned *flags);
 
+/* Whether a socket listens: also one that has been closed does not. */
+bool tlr_handoff_is_listening(uv_os_sock_t sock);
+
 /* The address a socket is bound to. */
 int tlr_handoff_name(uv_os_sock_t sock, struct sockaddr_storage *address);
 

@@ -32,41 +32,6 @@ bool tlr_handoff_has_reuseport(void)
 #endif
 }
 
-/*
- * Non-blocking and closed on exec: sockets are born so where the system can,
- * else made so right after (macOS).
- */
-#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-static int set_flags(int sock)
-{
-    return sock == -1 ? tlr_fd_error() : 0;
-}
-#else
-#define SOCK_NONBLOCK 0
-#define SOCK_CLOEXEC 0
-#define accept4(sock, address, length, flags) accept(sock, address, length)
-
-static int set_flags(int sock)
-{
-    int err;
-
-    if (sock == -1) {
-        return tlr_fd_error();
-    }
-    err = tlr_fd_prepare(sock);
-    if (err != 0) {
-        close(sock);
-    }
-    return err;
-}
-#endif
-
-static int open_socket(int family, int *sock)
-{
-    *sock = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return set_flags(*sock);
-}
-
 static int set_option(int sock, int level, int name, int value)
 {
     return setsockopt(sock, level, name, &value, sizeof(value));
@@ -102,7 +67,7 @@ int tlr_handoff_listen(const struct sockaddr *address, int backlog,
                            ? sizeof(struct sockaddr_in6)
                            : sizeof(struct sockaddr_in);
     int sock;
-    int err = open_socket(address->sa_family, &sock);
+    int err = tlr_fd_socket(address->sa_family, &sock);
 
     if (err != 0) {
         return err;
@@ -209,6 +174,14 @@ void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
     }
 }
 
+bool tlr_handoff_is_listening(uv_os_sock_t sock)
+{
+    int listening;
+
+    return get_option(sock, SOL_SOCKET, SO_ACCEPTCONN, &listening) == 0 &&
+           listening != 0;
+}
+
 static int check_listener(int sock, int *family)
 {
     struct sockaddr_storage address;
@@ -269,14 +242,14 @@ int tlr_handoff_accept(uv_os_sock_t listener, uv_os_sock_t *sock,
                        struct sockaddr_storage *peer)
 {
     socklen_t length;
+    int err;
 
     peer->ss_family = AF_UNSPEC; /* some systems say nothing if it has gone */
     do {
         length = sizeof(*peer);
-        *sock = accept4(listener, (struct sockaddr *)peer, &length,
-                        SOCK_NONBLOCK | SOCK_CLOEXEC);
-    } while (*sock == -1 && errno == EINTR);
-    return set_flags(*sock);
+        err = tlr_fd_accept(listener, (struct sockaddr *)peer, &length, sock);
+    } while (err == UV_EINTR);
+    return err;
 }
 
 /*

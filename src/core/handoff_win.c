@@ -154,6 +154,14 @@ void tlr_handoff_return(uv_os_sock_t sock, bool inherited)
     }
 }
 
+bool tlr_handoff_is_listening(uv_os_sock_t sock)
+{
+    DWORD listening;
+
+    return get_option(sock, SOL_SOCKET, SO_ACCEPTCONN, &listening) == 0 &&
+           listening != 0;
+}
+
 static int check_listener(SOCKET sock, int *family)
 {
     struct sockaddr_storage address;

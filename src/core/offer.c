@@ -41,6 +41,8 @@ enum offer_state {
     OFFER_CLOSED
 };
 
+#define NO_SOCKET ((uv_os_sock_t)-1)
+
 #define TO(state) (1u << (state))
 
 static const unsigned successors[] = {
@@ -69,6 +71,7 @@ struct tlr_offering {
     uv_os_sock_t *socks; /* borrowed from the listeners, while they are sent */
     size_t total;
     size_t sent;
+    bool all; /* there are no others */
     int64_t pid; /* of the one who is there */
     uint64_t timeout;
     uint64_t deadline;
@@ -110,6 +113,15 @@ static void wait_for_visitors(struct tlr_offering *offering)
     }
 }
 
+/* After uv_close() the descriptor is not libuv's to watch any more. */
+static void close_socket(uv_os_sock_t *sock)
+{
+    if (*sock != NO_SOCKET) {
+        tlr_handoff_close(*sock);
+        *sock = NO_SOCKET;
+    }
+}
+
 static void forget_sockets(struct tlr_offering *offering)
 {
     tlr_free(&offering->server->config.allocator, offering->socks);
@@ -121,7 +133,7 @@ static void on_session_closed(uv_handle_t *handle)
     struct tlr_offering *offering =
         TLR_CONTAINER_OF(handle, struct tlr_offering, session);
 
-    tlr_handoff_close(offering->link);
+    close_socket(&offering->link);
     if (offering->state == OFFER_ENDING) {
         wait_for_visitors(offering);
     }
@@ -173,6 +185,16 @@ static void call_taken(void *argument)
 
 static void close_handles(struct tlr_offering *offering);
 
+/* Sockets that the new one has not may have got connections meanwhile. */
+static void leave(struct tlr_offering *offering)
+{
+    if (offering->all) {
+        tlr_server_leave(offering->server, offering->deadline);
+    } else {
+        tlr_server_drain(offering->server, offering->deadline);
+    }
+}
+
 /* The file stays: the new process puts its own in its place. */
 static void is_taken(struct tlr_offering *offering)
 {
@@ -183,7 +205,7 @@ static void is_taken(struct tlr_offering *offering)
     enter_state(offering, OFFER_CLOSED);
     close_session(offering);
     close_handles(offering);
-    tlr_server_leave(server, offering->deadline);
+    leave(offering);
     if (taken.on_taken_over != NULL) {
         tlr_config_call(&server->config, call_taken, &taken);
     }
@@ -235,22 +257,22 @@ static void send_sockets(struct tlr_offering *offering)
 static void begin_to_send(struct tlr_offering *offering)
 {
     struct tlr_server *server = offering->server;
-    size_t total = tlr_endpoints_sockets(server, NULL);
+    size_t most = tlr_endpoints_sockets(server);
 
     enter_state(offering, OFFER_SENDING);
     set_timer(offering, offering->timeout);
-    if (total > TLR_TAKEOVER_MOST) {
+    if (most > TLR_TAKEOVER_MOST) {
         refuse(offering, UV_E2BIG);
         return;
     }
     offering->socks = tlr_calloc(&server->config.allocator,
-                                 (total + 1) * sizeof(uv_os_sock_t));
+                                 (most + 1) * sizeof(uv_os_sock_t));
     if (offering->socks == NULL) {
         refuse(offering, UV_ENOMEM);
         return;
     }
-    (void)tlr_endpoints_sockets(server, offering->socks);
-    offering->total = total;
+    offering->total = tlr_endpoints_listening(server, offering->socks);
+    offering->all = offering->total == most;
     offering->sent = 0;
     send_sockets(offering);
 }
@@ -311,15 +333,16 @@ static void on_link(uv_poll_t *poll, int status, int events)
 
 /* ---- who comes ------------------------------------------------------- */
 
-static int begin_session(struct tlr_offering *offering)
+static int begin_session(struct tlr_offering *offering, uv_os_sock_t link)
 {
     int err = uv_poll_init_socket(offering->server->host, &offering->session,
-                                  offering->link);
+                                  link);
 
     if (err != 0) {
-        tlr_handoff_close(offering->link);
+        tlr_handoff_close(link);
         return err;
     }
+    offering->link = link;
     offering->session.data = NULL;
     uv_unref((uv_handle_t *)&offering->session);
     offering->server->handles++;
@@ -335,14 +358,15 @@ static void on_visitor(uv_poll_t *poll, int status, int events)
 {
     struct tlr_offering *offering =
         TLR_CONTAINER_OF(poll, struct tlr_offering, poll);
+    uv_os_sock_t link;
     int err = status;
 
     (void)events;
     if (err == 0) {
-        err = tlr_takeover_accept(offering->sock, &offering->link);
+        err = tlr_takeover_accept(offering->sock, &link);
     }
     if (err == 0) {
-        err = begin_session(offering);
+        err = begin_session(offering, link);
     }
     if (err != 0 && err != UV_EAGAIN && err != UV_ECONNABORTED &&
         err != UV_EPERM) {
@@ -473,10 +497,11 @@ int tlr_server_offer(struct tlr_server *server, const struct tlr_offer *offer)
     }
     offering->server = server;
     offering->state = OFFER_BOUND;
+    offering->link = NO_SOCKET;
     offering->timeout = offer->timeout;
     offering->deadline = offer->deadline;
     offering->on_taken_over = offer->on_taken_over;
-    err = tlr_takeover_bind(offer->path, server->successor.linked,
+    err = tlr_takeover_bind(offer->path, &server->successor.file,
                             &offering->file, &offering->sock);
     if (err != 0) {
         tlr_free(&server->config.allocator, offering);
@@ -510,7 +535,7 @@ static void on_poll_closed(uv_handle_t *handle)
     struct tlr_offering *offering =
         TLR_CONTAINER_OF(handle, struct tlr_offering, poll);
 
-    tlr_handoff_close(offering->sock);
+    close_socket(&offering->sock);
     tlr_server_handle_closed(offering->server);
 }
 
@@ -545,6 +570,14 @@ void tlr_offer_close(struct tlr_server *server)
         close_session(offering);
     }
     close_handles(offering);
+}
+
+void tlr_offer_end(struct tlr_server *server)
+{
+    if (server->offering != NULL) {
+        close_socket(&server->offering->sock);
+        close_socket(&server->offering->link);
+    }
 }
 
 void tlr_offer_release(struct tlr_server *server)

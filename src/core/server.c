@@ -803,10 +803,12 @@ static uint64_t time_left(const struct tlr_server *server)
 
 /*
  * Without a turn of the host loop nothing is heard of its listeners any more: so
- * they end here and now, and the workers get their orders at once.
+ * they end here and now, and the workers get their orders at once. So does what
+ * is offered to another process.
  */
 static void wait_for_workers(struct tlr_server *server)
 {
+    tlr_offer_end(server);
     tlr_endpoints_each(server, tlr_listener_end);
     tlr_pool_order(&server->pool, server->orders);
     while (!tlr_pool_wait(&server->pool, time_left(server))) {

@@ -104,7 +104,8 @@ void tlr_server_leave(struct tlr_server *server, uint64_t deadline);
 /*
  * In the middle of a start, when nothing but this can fail any more: tells the
  * process whose sockets these are to leave, and waits for its answer. UV_ETIMEDOUT:
- * it has waited for too long, and goes on. 0 if there is no such process.
+ * it has waited for too long, and goes on; so it does if it could not be told,
+ * UV_ENOBUFS or the like. 0 if there is no such process.
  */
 int tlr_takeover_commit(struct tlr_server *server);
 
@@ -121,6 +122,12 @@ void tlr_offer_begin(struct tlr_server *server);
 
 /* Nobody may take over any more; asynchronously. */
 void tlr_offer_close(struct tlr_server *server);
+
+/*
+ * After that closes the sockets, too, before it returns: for a loop that may not
+ * turn any more.
+ */
+void tlr_offer_end(struct tlr_server *server);
 
 /* Releases the memory, and what a server had that never started. */
 void tlr_offer_release(struct tlr_server *server);
@@ -143,9 +150,15 @@ bool tlr_endpoints_are_workers(const struct tlr_server *server);
 /* Gives the workers their orders, if no listener on the host's loop is left. */
 void tlr_endpoints_order_workers(struct tlr_server *server);
 
-/* The listening sockets of all addresses. NULL: only says how many. */
-size_t tlr_endpoints_sockets(const struct tlr_server *server,
-                             uv_os_sock_t *socks);
+/* How many sockets all addresses have. */
+size_t tlr_endpoints_sockets(const struct tlr_server *server);
+
+/*
+ * Those of them that listen, and how many they are. The others do so later: a
+ * worker's, once that has begun; or never, if listen() failed.
+ */
+size_t tlr_endpoints_listening(const struct tlr_server *server,
+                               uv_os_sock_t *socks);
 
 /* Closes the sockets that are on no loop, and releases the memory. */
 void tlr_endpoints_abandon(struct tlr_server *server);

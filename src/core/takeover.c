@@ -136,6 +136,7 @@ int tlr_server_take_over(struct tlr_server *server, const char *path,
                          uint64_t timeout, int64_t *pid)
 {
     uint64_t due = uv_hrtime() + timeout * 1000000;
+    struct tlr_takeover_id file;
     uv_os_sock_t link;
     int64_t other = 0;
     int err;
@@ -147,7 +148,7 @@ int tlr_server_take_over(struct tlr_server *server, const char *path,
         timeout == 0 || timeout > TLR_TAKEOVER_TIMEOUT_MOST) {
         return UV_EINVAL;
     }
-    err = tlr_takeover_connect(path, timeout, &link);
+    err = tlr_takeover_connect(path, timeout, &link, &file);
     if (err != 0) {
         return err;
     }
@@ -158,6 +159,7 @@ int tlr_server_take_over(struct tlr_server *server, const char *path,
         tlr_handoff_close(link);
         return err;
     }
+    server->successor.file = file;
     server->successor.linked = true;
     server->successor.link = link;
     server->successor.timeout = timeout;
@@ -180,7 +182,8 @@ void tlr_takeover_forget(struct tlr_server *server)
 
 /*
  * No answer: it is stuck, and finds READY when it is no more. Gone: nobody else
- * has the sockets now. Both times it is for us to serve.
+ * has the sockets now. Both times it is for us to serve. If READY could not be
+ * sent it is not: the other one goes on, and sees the link's end.
  */
 int tlr_takeover_commit(struct tlr_server *server)
 {
@@ -193,7 +196,10 @@ int tlr_takeover_commit(struct tlr_server *server)
         return 0;
     }
     tlr_takeover_fill(&message, TLR_TAKEOVER_READY);
-    (void)tlr_takeover_send(link, &message, NULL); /* the answer will tell */
+    err = tlr_takeover_send(link, &message, NULL);
+    if (err != 0 && err != UV_EPIPE && err != UV_ECONNRESET) {
+        return err;
+    } /* if it has gone it may have refused before */
     err = receive(link, uv_hrtime() + server->successor.timeout * 1000000,
                   &reader);
     drop(&reader, 0); /* none are to come */

@@ -62,8 +62,15 @@ struct tlr_takeover_reader {
     uv_os_sock_t socks[TLR_TAKEOVER_AT_ONCE]; /* that came with it */
 };
 
+/* Which file it is, whatever its name. All zeroes: none. */
+struct tlr_takeover_id {
+    uint64_t device;
+    uint64_t number;
+};
+
 /* What a server that has taken over knows of the other process. */
 struct tlr_successor {
+    struct tlr_takeover_id file; /* where that has offered; it stays known */
     bool linked; /* it waits to be told */
     uv_os_sock_t link;
     uint64_t timeout; /* milliseconds, for its answer */
@@ -96,16 +103,16 @@ int tlr_takeover_check(const struct tlr_takeover_message *message);
 struct tlr_takeover_file {
     char path[TLR_TAKEOVER_PATH_SIZE];
     char temporary[TLR_TAKEOVER_PATH_SIZE]; /* beside it; "": it is no more */
-    uint64_t device; /* and which file is ours */
-    uint64_t number;
+    struct tlr_takeover_id id; /* and which file is ours */
 };
 
 /*
- * Listens at a temporary name beside `path`, as nobody else but us may. `mine`:
- * whoever listens at the path is about to leave; else UV_EADDRINUSE if there is
- * somebody. UV_EEXIST: there is something that is no socket. UV_ENAMETOOLONG.
+ * Listens at a temporary name beside `path`, as nobody else but us may. If it
+ * is `mine` that has the path, whoever listens there leaves, or has left; else
+ * UV_EADDRINUSE if there is somebody. UV_EEXIST: there is something that is no
+ * socket. UV_ENAMETOOLONG.
  */
-int tlr_takeover_bind(const char *path, bool mine,
+int tlr_takeover_bind(const char *path, const struct tlr_takeover_id *mine,
                       struct tlr_takeover_file *file, uv_os_sock_t *sock);
 
 /* Gives it its name, in place of a socket that has it. UV_EEXIST as above. */
@@ -121,12 +128,14 @@ void tlr_takeover_remove(struct tlr_takeover_file *file);
 int tlr_takeover_accept(uv_os_sock_t sock, uv_os_sock_t *link);
 
 /*
- * UV_ENOENT, UV_ECONNREFUSED: nobody is there. UV_EPERM: a process of another
- * user, who is not root; and neither are we. UV_ETIMEDOUT: it is busy for longer
- * than `milliseconds`.
+ * And says at which file: all zeroes if it has gone already.
+ * UV_ENOENT, UV_ECONNREFUSED: nobody is there, the latter also a moment later,
+ * 100 milliseconds at most. UV_EPERM: a process of another user, who is not
+ * root; and neither are we. UV_ETIMEDOUT: it is busy for longer than
+ * `milliseconds`.
  */
 int tlr_takeover_connect(const char *path, uint64_t milliseconds,
-                         uv_os_sock_t *link);
+                         uv_os_sock_t *link, struct tlr_takeover_id *id);
 
 /* UV_EAGAIN: no room now; then nothing was sent. message->count sockets go too. */
 int tlr_takeover_send(uv_os_sock_t link,

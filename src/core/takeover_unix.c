@@ -16,7 +16,8 @@
 #include "fd_unix.h"
 
 #define BACKLOG 16
-#define RETRY 10 /* milliseconds, while the other one's queue is full */
+#define RETRY 10    /* milliseconds, while the other one's queue is full */
+#define REFUSALS 10 /* that are not believed: for 100 milliseconds */
 
 /* ".12345678" and the 0 at the end */
 #define ENDING 10
@@ -28,40 +29,26 @@
 #define MSG_CMSG_CLOEXEC 0
 #endif
 
-static int set_flags(int sock)
+/* macOS; elsewhere it is a flag of each call. */
+static void raise_no_signal(int sock)
 {
 #if defined(SO_NOSIGPIPE)
     int on = 1;
 
     (void)setsockopt(sock, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+#else
+    (void)sock;
 #endif
-    return tlr_fd_prepare(sock);
-}
-
-/* Closes it if it cannot be made what it should be. */
-static int made(int sock, int *made_sock)
-{
-    int err;
-
-    if (sock == -1) {
-        return tlr_fd_error();
-    }
-    err = set_flags(sock);
-    if (err != 0) {
-        (void)close(sock);
-        return err;
-    }
-    *made_sock = sock;
-    return 0;
 }
 
 static int open_socket(int *sock)
 {
-#if defined(SOCK_CLOEXEC)
-    return made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), sock);
-#else
-    return made(socket(AF_UNIX, SOCK_STREAM, 0), sock);
-#endif
+    int err = tlr_fd_socket(AF_UNIX, sock);
+
+    if (err == 0) {
+        raise_no_signal(*sock);
+    }
+    return err;
 }
 
 static int fill_address(const char *path, struct sockaddr_un *address)
@@ -83,14 +70,28 @@ static int fill_address(const char *path, struct sockaddr_un *address)
 
 /* ---- the file -------------------------------------------------------- */
 
+static void identify(const struct stat *stat, struct tlr_takeover_id *id)
+{
+    id->device = (uint64_t)stat->st_dev;
+    id->number = (uint64_t)stat->st_ino;
+}
+
+static bool is_same(const struct tlr_takeover_id *a,
+                    const struct tlr_takeover_id *b)
+{
+    return a->device == b->device && a->number == b->number;
+}
+
 /* UV_ENOENT, or UV_EEXIST for what is no socket. */
-static int look_at(const char *path)
+static int look_at(const char *path, struct tlr_takeover_id *id)
 {
     struct stat stat;
 
+    memset(id, 0, sizeof(*id));
     if (lstat(path, &stat) != 0) {
         return tlr_fd_error();
     }
+    identify(&stat, id);
     return S_ISSOCK(stat.st_mode) ? 0 : UV_EEXIST;
 }
 
@@ -128,18 +129,6 @@ static int name_temporary(const char *path, struct tlr_takeover_file *file,
     return 0;
 }
 
-static int remember(struct tlr_takeover_file *file)
-{
-    struct stat stat;
-
-    if (lstat(file->temporary, &stat) != 0) {
-        return tlr_fd_error();
-    }
-    file->device = (uint64_t)stat.st_dev;
-    file->number = (uint64_t)stat.st_ino;
-    return 0;
-}
-
 /* Nobody can connect before listen(), so the mode is in time. */
 static int bind_temporary(int sock, const struct sockaddr_un *address,
                           struct tlr_takeover_file *file)
@@ -149,7 +138,7 @@ static int bind_temporary(int sock, const struct sockaddr_un *address,
     if (bind(sock, (const struct sockaddr *)address, sizeof(*address)) != 0) {
         return tlr_fd_error();
     }
-    err = remember(file);
+    err = look_at(file->temporary, &file->id);
     if (err == 0 && (chmod(file->temporary, S_IRUSR | S_IWUSR) != 0 ||
                      listen(sock, BACKLOG) != 0)) {
         err = tlr_fd_error();
@@ -160,21 +149,22 @@ static int bind_temporary(int sock, const struct sockaddr_un *address,
     return err;
 }
 
-int tlr_takeover_bind(const char *path, bool mine,
+int tlr_takeover_bind(const char *path, const struct tlr_takeover_id *mine,
                       struct tlr_takeover_file *file, uv_os_sock_t *sock)
 {
     struct sockaddr_un address;
+    struct tlr_takeover_id there;
     int err = fill_address(path, &address);
 
     memset(file, 0, sizeof(*file));
     if (err != 0) {
         return err;
     }
-    err = look_at(path);
+    err = look_at(path, &there);
     if (err != 0 && err != UV_ENOENT) {
         return err;
     }
-    if (err == 0 && !mine && is_in_use(&address)) {
+    if (err == 0 && !is_same(&there, mine) && is_in_use(&address)) {
         return UV_EADDRINUSE;
     }
     err = name_temporary(path, file, &address);
@@ -193,7 +183,8 @@ int tlr_takeover_bind(const char *path, bool mine,
 
 int tlr_takeover_publish(struct tlr_takeover_file *file)
 {
-    int err = look_at(file->path);
+    struct tlr_takeover_id there;
+    int err = look_at(file->path, &there);
 
     if (err != 0 && err != UV_ENOENT) {
         return err;
@@ -209,10 +200,9 @@ void tlr_takeover_remove(struct tlr_takeover_file *file)
 {
     const char *path =
         file->temporary[0] != '\0' ? file->temporary : file->path;
-    struct stat stat;
+    struct tlr_takeover_id there;
 
-    if (lstat(path, &stat) == 0 && (uint64_t)stat.st_dev == file->device &&
-        (uint64_t)stat.st_ino == file->number) {
+    if (look_at(path, &there) == 0 && is_same(&there, &file->id)) {
         (void)unlink(path); /* may have gone just now */
     }
 }
@@ -259,12 +249,12 @@ static void refuse(int link, int error)
 
 int tlr_takeover_accept(uv_os_sock_t sock, uv_os_sock_t *link)
 {
-    int err;
+    int err = tlr_fd_accept(sock, NULL, NULL, link);
 
-    err = made(accept(sock, NULL, NULL), link);
     if (err != 0) {
         return err;
     }
+    raise_no_signal(*link);
     err = check_peer(*link);
     if (err != 0) {
         refuse(*link, err);
@@ -273,13 +263,23 @@ int tlr_takeover_accept(uv_os_sock_t sock, uv_os_sock_t *link)
     return err;
 }
 
+/*
+ * When one process has taken over from another the path is for a moment still
+ * the one's, who has closed its socket, and not yet the other's.
+ */
 static int try_to_connect(int link, const struct sockaddr_un *address,
                           uint64_t due)
 {
+    unsigned refused = 0;
+
     while (connect(link, (const struct sockaddr *)address,
                    sizeof(*address)) != 0) {
-        if (errno != EAGAIN && errno != EINTR) {
-            return tlr_fd_error();
+        int err = tlr_fd_error();
+
+        if (err == UV_ECONNREFUSED
+                ? refused++ == REFUSALS || uv_hrtime() >= due
+                : err != UV_EAGAIN && err != UV_EINTR) {
+            return err;
         }
         if (uv_hrtime() >= due) {
             return UV_ETIMEDOUT;
@@ -289,9 +289,23 @@ static int try_to_connect(int link, const struct sockaddr_un *address,
     return 0;
 }
 
+/*
+ * After connecting: if another file has come in its place since, then of a
+ * process that has taken over, too, and we get nothing from the one before.
+ */
+static void see_where(const char *path, struct tlr_takeover_id *id)
+{
+    struct stat file;
+
+    memset(id, 0, sizeof(*id));
+    if (stat(path, &file) == 0) {
+        identify(&file, id);
+    }
+}
+
 /* Root may: it takes over from servers that have given up their privileges. */
 int tlr_takeover_connect(const char *path, uint64_t milliseconds,
-                         uv_os_sock_t *link)
+                         uv_os_sock_t *link, struct tlr_takeover_id *id)
 {
     struct sockaddr_un address;
     int err = fill_address(path, &address);
@@ -309,8 +323,10 @@ int tlr_takeover_connect(const char *path, uint64_t milliseconds,
     }
     if (err != 0) {
         (void)close(*link);
+        return err;
     }
-    return err;
+    see_where(path, id);
+    return 0;
 }
 
 /* ---- messages -------------------------------------------------------- */

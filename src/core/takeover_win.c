@@ -6,7 +6,7 @@
  */
 #include "takeover.h"
 
-int tlr_takeover_bind(const char *path, bool mine,
+int tlr_takeover_bind(const char *path, const struct tlr_takeover_id *mine,
                       struct tlr_takeover_file *file, uv_os_sock_t *sock)
 {
     (void)path;
@@ -35,11 +35,12 @@ int tlr_takeover_accept(uv_os_sock_t sock, uv_os_sock_t *link)
 }
 
 int tlr_takeover_connect(const char *path, uint64_t milliseconds,
-                         uv_os_sock_t *link)
+                         uv_os_sock_t *link, struct tlr_takeover_id *id)
 {
     (void)path;
     (void)milliseconds;
     (void)link;
+    (void)id;
     return UV_ENOTSUP;
 }
 

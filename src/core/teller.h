@@ -789,17 +789,19 @@ TLR_EXTERN int tlr_server_sockets(const struct tlr_server *server,
  *
  * The server must have no address yet, and has none if it fails: UV_ENOENT or
  * UV_ECONNREFUSED say that nobody offers anything there, and tlr_server_listen()
- * is the thing to do. UV_EPERM: it is a process of another user, who is not root
- * (root may take over from anybody: it shall choose a path where only the right
- * ones may write); UV_EACCES: likewise, by the file's mode; UV_ECONNRESET: it
- * went away meanwhile, or another process was faster; UV_ETIMEDOUT;
- * UV_EPROTONOSUPPORT, UV_EPROTO: it is another version of the library, or
- * something else; UV_EMFILE: no descriptors for so many sockets;
- * UV_ENAMETOOLONG; UV_EBUSY: started already; UV_EINVAL: there are addresses, or
+ * is the thing to do (UV_ECONNREFUSED if it was so for 100 milliseconds or up to
+ * the time limit: when two others change places nobody is there for a moment).
+ * UV_EPERM: it is a process of another user, who is not root (root may take over
+ * from anybody: it shall choose a path where only the right ones may write);
+ * UV_EACCES: likewise, by the file's mode; UV_ECONNRESET: it went away meanwhile,
+ * or another process was faster; UV_ETIMEDOUT; UV_EPROTONOSUPPORT, UV_EPROTO: it is
+ * another version of the library, or something else; UV_EMFILE: no descriptors
+ * for so many sockets; UV_ENAMETOOLONG; UV_EBUSY: started already; UV_EINVAL: there are addresses, or
  * no such timeout; UV_ENOTSUP: Windows; UV_ENOMEM.
  *
  * tlr_server_start() can then fail with UV_ETIMEDOUT, too: the other one had
- * given up waiting, and goes on.
+ * given up waiting, and goes on; or with what sending to it says (UV_ENOBUFS,
+ * UV_ENOMEM): then it goes on as well.
  */
 TLR_EXTERN int tlr_server_take_over(struct tlr_server *server,
                                     const char *path, uint64_t timeout,
