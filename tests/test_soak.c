@@ -71,7 +71,10 @@ static void a_days_work_ends_well_and_both_count_the_same(void **state)
     assert_true(json_is_true(soak, "good"));
     json_expect(soak, "all.failed", 0);
     json_expect(soak, "all.connected", whole + reset);
-    json_expect(summary, "total.accepted", whole + reset);
+    /* Windows does not give out who was reset in the queue: it is an error. */
+    assert_true(json_number_at(summary, "total.accepted") +
+                    json_number_at(summary, "total.accept_errors") ==
+                whole + reset);
     assert_true(json_number_at(summary, "total.closed.peer") >= whole);
 }
 
