@@ -34,7 +34,8 @@ install_teller() {
   shift
   run "$name-configure" cmake -S "$root" -B "$out/$name" \
     -DCMAKE_INSTALL_PREFIX=/nowhere -DCMAKE_INSTALL_LIBDIR=lib \
-    -DCMAKE_BUILD_TYPE=Release -DTELLER_WERROR=ON -DTELLER_BUILD_TESTS=OFF "$@"
+    -DCMAKE_BUILD_TYPE=Release -DTELLER_WERROR=ON -DTELLER_BUILD_TESTS=OFF \
+    -DTELLER_BUILD_EXAMPLES=OFF "$@"
   run "$name-build" cmake --build "$out/$name" --parallel "$(cores)"
   rm -rf "$out/$name/prefix"
   run "$name-install" cmake --install "$out/$name" --prefix "$out/$name/prefix"
