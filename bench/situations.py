@@ -7,7 +7,7 @@
 Each server is put into the same situations by the same clients, one after
 another, in one run. The others are in bench/peers: an echo server on each
 library in its usual idiom. One whose library is not here is named, and left
-out. Linux; traffic to 127.0.0.1 only; about four minutes.
+out. Linux; traffic to 127.0.0.1 only; about two minutes.
 
 Exit status: 0 measured, and teller-echo did what it promises, 1 it did not,
 2 not measured.
