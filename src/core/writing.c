@@ -263,9 +263,6 @@ static void after_writes(struct tlr_conn *conn, int status)
     enum tlr_writing was = (enum tlr_writing)conn->writing;
 
     end_queue(conn);
-    if (status != 0) { /* what came next would be taken for what is lost */
-        conn->writing = TLR_WRITE_ENDED;
-    }
     if (was == TLR_WRITE_QUEUED_FIN) {
         if (status == 0) {
             status = tlr_writing_send_fin(conn, TLR_WRITE_FIN);
@@ -550,7 +547,6 @@ static void queue_write(struct tlr_conn *conn, const uv_buf_t *buffers,
     if (err != 0) {
         stop_sharing(conn, shared);
         complete_write(conn, err);
-        conn->writing = TLR_WRITE_ENDED;
         return;
     }
     set_shared(conn, shared);
