@@ -19,17 +19,13 @@
 
 #include <windows.h>
 
+#include "wine_win.h"
+
 struct helper {
     uv_process_t process;
     bool exited;
     int64_t status;
 };
-
-static bool is_wine(void)
-{
-    HMODULE ntdll = GetModuleHandleA("ntdll.dll");
-    return ntdll != NULL && GetProcAddress(ntdll, "wine_get_version") != NULL;
-}
 
 const char *programs_cannot_ask(enum ask ask)
 {

@@ -497,16 +497,21 @@ void client_dial(struct fixture *f, struct client *client)
     client_dial_to(f, client, &f->address);
 }
 
-static bool is_connected(void *data)
+static bool is_dialled(void *data)
 {
     const struct client *client = data;
 
     return client->connected || client->error != 0;
 }
 
+void client_wait_dialled(struct fixture *f, struct client *client)
+{
+    run_until(&f->loop, is_dialled, client);
+}
+
 void client_wait_connected(struct fixture *f, struct client *client)
 {
-    run_until(&f->loop, is_connected, client);
+    client_wait_dialled(f, client);
     assert_int_equal(client->error, 0);
 }
 

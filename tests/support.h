@@ -143,6 +143,8 @@ void client_dial(struct fixture *f, struct client *client);
 void client_dial_to(struct fixture *f, struct client *client,
                     const struct sockaddr_storage *address);
 
+/* Until it is known how that went; and well. */
+void client_wait_dialled(struct fixture *f, struct client *client);
 void client_wait_connected(struct fixture *f, struct client *client);
 
 /* Both. On Windows nothing can be sent before. */

@@ -7,6 +7,8 @@
 
 #include <winsock2.h>
 
+#include "wine_win.h"
+
 /* Under Wine the first thousands are enough, and each look costs. */
 #define MOST 0x10000
 
@@ -91,13 +93,6 @@ bool limit_descriptors(size_t more)
 bool writes_show_progress(void)
 {
     return false;
-}
-
-static bool is_wine(void)
-{
-    HMODULE ntdll = GetModuleHandleA("ntdll.dll");
-
-    return ntdll != NULL && GetProcAddress(ntdll, "wine_get_version") != NULL;
 }
 
 bool late_resets_are_told(void)

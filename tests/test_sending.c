@@ -834,13 +834,6 @@ static bool has_tried(void *data)
            rounds;
 }
 
-static bool is_dialled(void *data)
-{
-    const struct client *client = data;
-
-    return client->connected || client->error != 0;
-}
-
 /* All of it comes, or an error was told and what comes is right. */
 static void sending_without_memory_is_told(void **state)
 {
@@ -864,7 +857,7 @@ static void sending_without_memory_is_told(void **state)
         client.patient = true; /* or nothing would have to be queued */
         rounds = n;
         run_until(&f->loop, has_tried, f);
-        run_until(&f->loop, is_dialled, &client);
+        client_wait_dialled(f, &client);
         if (client.connected) {
             client_read(&client);
         }

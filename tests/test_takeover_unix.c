@@ -297,6 +297,21 @@ static void the_next_one_serves_and_the_old_one_finishes(void **state)
     assert_false(exists());
 }
 
+/* The old one has room for one, and the next ones wait in the kernel's queue. */
+static void fill_and_queue(struct fixture *f, struct client *old,
+                           struct client *queued, unsigned count)
+{
+    unsigned i;
+
+    f->options.max_connections = 1;
+    start_offering(f);
+    client_connect(f, old);
+    client_exchange(f, old);
+    for (i = 0; i < count; i++) {
+        client_connect(f, &queued[i]);
+    }
+}
+
 /*
  * The old one has no room for them; it must neither reset them nor wait for
  * room to take them in: they are the new one's.
@@ -309,13 +324,7 @@ static void who_waits_in_the_kernels_queue_is_served_by_the_next(void **state)
     struct next next;
     unsigned i;
 
-    f->options.max_connections = 1;
-    start_offering(f);
-    client_connect(f, &old);
-    client_exchange(f, &old);
-    for (i = 0; i < COUNT(queued); i++) {
-        client_connect(f, &queued[i]);
-    }
+    fill_and_queue(f, &old, queued, COUNT(queued));
     next_init(f, &next);
     next.options.max_connections = 0;
     assert_int_equal(next_take_over(&next), 0);
@@ -344,13 +353,7 @@ static void the_old_one_takes_none_of_them_any_more(void **state)
     struct next next;
     unsigned i;
 
-    f->options.max_connections = 1;
-    start_offering(f);
-    client_connect(f, &old);
-    client_exchange(f, &old);
-    for (i = 0; i < COUNT(queued); i++) {
-        client_connect(f, &queued[i]);
-    }
+    fill_and_queue(f, &old, queued, COUNT(queued));
     next_init(f, &next);
     assert_int_equal(next_take_over(&next), 0);
     assert_int_equal(next_do(&next, START), 0);

@@ -166,12 +166,13 @@ import_library() { # NODE.EXE OUTPUT
     x86_64-w64-mingw32-dlltool --input-def "$2.def" --output-delaylib "$2"
 }
 
-# With the flags of scripts/cmake/mingw-w64.cmake.
 windows_addon() { # OUTPUT
+  flags=$(sed -n 's/^set(CMAKE_C_FLAGS_INIT "\(.*\)")$/\1/p' \
+    "$root/scripts/cmake/mingw-w64.cmake")
   # shellcheck disable=SC2046,SC2086
   x86_64-w64-mingw32-gcc -shared -O2 -g -std=gnu11 $warnings \
     -DWIN32_LEAN_AND_MEAN -D_WIN32_WINNT=0x0602 -static -o "$1" \
-    -D_X86INTRIN_H_INCLUDED -D_IMMINTRIN_H_INCLUDED \
+    $flags \
     -I"$out/npm/node-api-headers/package/include" \
     -I"$root/build/sources/libuv/include" -I"$root/src/core" -I"$root/src" \
     "$here/node/addon.c" "$here/node/delay_win.c" "$here/module.c" \
