@@ -117,6 +117,9 @@ bool programs_have_reuseport(void);
  * of the stream: Wine 8 takes one in seven or so for an end. */
 bool programs_tell_every_reset(void);
 
+/* Whether what a peer is owed comes behind its end too: Wine 8 drops it. */
+bool programs_write_behind_an_end(void);
+
 /* Whether --takeover and --user are. */
 bool programs_have_takeover(void);
 

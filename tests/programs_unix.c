@@ -36,6 +36,11 @@ bool programs_tell_every_reset(void)
     return true;
 }
 
+bool programs_write_behind_an_end(void)
+{
+    return true;
+}
+
 /* Linux has it configured which ports these are; elsewhere it is not known. */
 static bool is_reserved(unsigned port)
 {

@@ -106,6 +106,11 @@ bool programs_tell_every_reset(void)
     return false;
 }
 
+bool programs_write_behind_an_end(void)
+{
+    return !is_wine();
+}
+
 bool programs_have_takeover(void)
 {
     return false;

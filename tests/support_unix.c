@@ -116,6 +116,11 @@ bool late_resets_are_told(void)
     return true;
 }
 
+bool ends_leave_writes_alone(void)
+{
+    return true;
+}
+
 unsigned rounds_here(unsigned rounds)
 {
 #ifdef __SANITIZE_THREAD__

@@ -100,6 +100,11 @@ bool late_resets_are_told(void)
     return !is_wine();
 }
 
+bool ends_leave_writes_alone(void)
+{
+    return !is_wine();
+}
+
 unsigned rounds_here(unsigned rounds)
 {
     return is_wine() ? rounds / 5 : rounds;

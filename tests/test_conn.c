@@ -515,6 +515,31 @@ static void a_reset_fails_the_queued_write(void **state)
     assert_non_null(strstr(script.log, "close error"));
 }
 
+/* And if the system fails to write all of it, then the handler is told. */
+static void what_is_queued_outlives_the_peers_end(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    script.opened = write_much_and_read;
+    start_server(f);
+    client_connect_as(f, &client, CLIENT_PATIENT);
+    wait_log(f, "open");
+    client_half_close(&client);
+    wait_log(f, "read EOF");
+    client_read(&client);
+    wait_log(f, "write");
+    if (ends_leave_writes_alone() ||
+        strstr(script.log, "write ok") != NULL) {
+        client_wait(f, &client, 20 * MIB);
+        assert_memory_equal(client.kept, script.large, 20 * MIB);
+        assert_non_null(strstr(script.log, "write ok"));
+    }
+    tlr_close(script.conn);
+    run_until(&f->loop, is_closed, NULL);
+    client_close(f, &client);
+}
+
 static void take_and_forward(struct tlr_conn *conn, ssize_t nread, char *data)
 {
     if (nread > 2) {
@@ -1084,6 +1109,7 @@ int main(void)
         TEST(writing_nothing_completes_too),
         TEST(one_write_at_a_time),
         TEST(a_reset_fails_the_queued_write),
+        TEST(what_is_queued_outlives_the_peers_end),
         TEST(a_part_of_what_was_read_may_be_written),
         TEST(half_closing_leaves_the_other_direction),
         TEST(fin_follows_a_queued_write),

@@ -424,6 +424,9 @@ static void proxy_passes_twelve_mib_both_ways_and_the_ends(void **state)
         client_send(clients[i], i == 0 ? 12 * MIB : MIB + i);
     }
     for (unsigned i = 0; i < 8; i++) {
+        if (!programs_write_behind_an_end()) {
+            client_expect_all_back(clients[i]);
+        }
         client_finish(clients[i]);
     }
     stop(proxy);
@@ -466,7 +469,9 @@ static void proxy_passes_a_reset_on(void **state)
         assert_int_equal(uv_tcp_close_reset(&ends->tcp, NULL), 0);
         ends->status = UV_ECANCELED;
         end_close(ends);
-        assert_int_equal(end_status(hears), UV_ECONNRESET);
+        int status = end_status(hears);
+        assert_true(status == UV_ECONNRESET ||
+                    (status == UV_EOF && !programs_tell_every_reset()));
         stop(proxy);
     }
 }

@@ -287,6 +287,19 @@ bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open)
  */
 const size_t tlr_handoff_write_at_once = 262144;
 
+/*
+ * Windows writes all or fails, and libuv relies on that. Wine 8 does not: the
+ * peer's FIN ends a send that waits with the status of the hang-up, which is
+ * success (sock_dispatch_asyncs in its server/sock.c). What libuv queued itself
+ * it counts in queued_bytes; only then does the port say how much was written.
+ */
+bool tlr_handoff_all_written(const uv_write_t *request)
+{
+    return request->u.io.queued_bytes == 0 ||
+           request->u.io.overlapped.InternalHigh >=
+               request->u.io.queued_bytes;
+}
+
 /* A read that is cancelled by the close would make an RST of it (libuv#3034). */
 void tlr_handoff_send_fin(const uv_tcp_t *tcp)
 {

@@ -360,6 +360,9 @@ static void on_written(uv_write_t *req, int status)
     bool direct = output == NULL || output->under_way == 0;
 
     tlr_port_enter(&conns->port);
+    if (status == 0 && !tlr_handoff_all_written(req)) {
+        status = UV_EIO;
+    }
     if (status == 0) {
         tlr_tally_add(&conns->tally.bytes_out, conn->rest);
         if ((conn->flags & TLR_CONN_TIMED) != 0) {
