@@ -385,6 +385,50 @@ static void a_reset_right_behind_data_is_no_end(void **state)
     }
 }
 
+/* The system tells it once, so that is all that the read could go by. */
+static void a_reset_that_a_write_was_told_is_no_end(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    script.received = read_again;
+    start_server(f);
+    client_connect(f, &client);
+    wait_log(f, "open");
+    client_send(&client, "12345", 5);
+    client_reset(f, &client);
+    run_for(&f->loop, 20);
+    assert_int_equal(tlr_write(script.conn, "x", 1), 0);
+    assert_int_equal(tlr_read(script.conn), 0);
+    run_until(&f->loop, is_closed, NULL);
+    if (late_resets_are_told()) {
+        assert_string_equal(script.log, "open, write ECONNRESET, read 5, "
+                                        "read ECONNRESET, close error");
+    }
+}
+
+static void nothing_is_written_behind_a_write_that_failed(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    start_server(f);
+    client_connect(f, &client);
+    wait_log(f, "open");
+    client_reset(f, &client);
+    run_for(&f->loop, 20);
+    assert_int_equal(tlr_write(script.conn, "x", 1), 0);
+    assert_int_equal(tlr_write(script.conn, "y", 1), UV_EPIPE);
+    wait_log(f, "write");
+    assert_null(strstr(script.log, "write ok"));
+    assert_int_equal(tlr_write(script.conn, "y", 1), UV_EPIPE);
+    assert_int_equal(tlr_send(script.conn, "y", 1), UV_EPIPE);
+    assert_int_equal(tlr_shutdown(script.conn), UV_EPIPE);
+    tlr_close(script.conn);
+    run_until(&f->loop, is_closed, NULL);
+    assert_non_null(strstr(script.log, "close error"));
+}
+
 static void an_error_of_the_read_stays(void **state)
 {
     struct fixture *f = *state;
@@ -1102,6 +1146,8 @@ int main(void)
         TEST(the_end_of_the_stream_is_read_again_and_again),
         TEST(a_reset_is_an_error_of_the_read),
         TEST(a_reset_right_behind_data_is_no_end),
+        TEST(a_reset_that_a_write_was_told_is_no_end),
+        TEST(nothing_is_written_behind_a_write_that_failed),
         TEST(an_error_of_the_read_stays),
         TEST(closing_cancels_the_read),
         TEST(a_greeting_is_written_before_anything_is_read),

@@ -128,7 +128,7 @@ enum tlr_writing {
     TLR_WRITE_QUEUED_FIN, /* and tlr_shutdown() waits behind it */
     TLR_WRITE_FIN,        /* tlr_shutdown()'s uv_shutdown is under way */
     TLR_WRITE_LAST_FIN,   /* tlr_close()'s */
-    TLR_WRITE_ENDED       /* FIN was sent */
+    TLR_WRITE_ENDED       /* FIN was sent, or TLR_CONN_TORN */
 };
 
 /* In the order in which they are delivered. */
@@ -148,7 +148,9 @@ enum tlr_conn_flag {
     TLR_CONN_OUTBOUND = 4, /* from tlr_connect(): no room is reserved for it */
     TLR_CONN_COUNTED = 8,  /* on_open was called */
     TLR_CONN_HIGH = 16,    /* above the high water mark, not yet at the low */
-    TLR_CONN_TIMED = 32    /* has a struct tlr_timeouts */
+    TLR_CONN_TIMED = 32,   /* has a struct tlr_timeouts */
+    TLR_CONN_TORN = 64,    /* bytes are missing in what was written */
+    TLR_CONN_RESET = 128   /* and a write was told, so that no read will be */
 };
 
 /* read_status of a completed read whose data is in the input. */
@@ -237,6 +239,9 @@ int tlr_reading_drop(struct tlr_conn *conn);
 /* writing.c */
 int tlr_writing_send_fin(struct tlr_conn *conn, enum tlr_writing why);
 bool tlr_writing_under_way(const struct tlr_conn *conn);
+
+/* The end of the connection that a write has met, told or not yet told, or 0. */
+int tlr_writing_error(const struct tlr_conn *conn);
 
 /* connect.c: calls on_connect, and on_open if it is connected. */
 void tlr_connect_deliver(struct tlr_conn *conn);

@@ -111,6 +111,9 @@ size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp);
 /* Bytes to offer to one uv_try_write(). */
 extern const size_t tlr_handoff_write_at_once;
 
+/* The error that uv_write() has met and not yet called back with, or 0. */
+int tlr_handoff_write_error(const uv_write_t *request);
+
 /* Whether a uv_write() that succeeded has written all that it was given. */
 bool tlr_handoff_all_written(const uv_write_t *request);
 

@@ -347,6 +347,11 @@ bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open)
 
 const size_t tlr_handoff_write_at_once = SIZE_MAX;
 
+int tlr_handoff_write_error(const uv_write_t *request)
+{
+    return request->error; /* libuv's own, and there is no other way */
+}
+
 bool tlr_handoff_all_written(const uv_write_t *request)
 {
     (void)request; /* libuv has seen to it */

@@ -287,6 +287,13 @@ bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open)
  */
 const size_t tlr_handoff_write_at_once = 262144;
 
+/* A read has its own. */
+int tlr_handoff_write_error(const uv_write_t *request)
+{
+    (void)request;
+    return 0;
+}
+
 /*
  * Windows writes all or fails, and libuv relies on that. Wine 8 does not: the
  * peer's FIN ends a send that waits with the status of the hang-up, which is

@@ -323,6 +323,20 @@ static void received(struct tlr_conn *conn, char *data, size_t length)
     }
 }
 
+/*
+ * libuv takes a reset for an end if data came right before it. The system tells
+ * of a reset once, and that may have been in a write.
+ */
+static int end_or_error(const struct tlr_conn *conn)
+{
+    int err = tlr_writing_error(conn);
+
+    if (err == 0) {
+        err = tlr_handoff_pending_error(&conn->uv.tcp);
+    }
+    return err == 0 ? UV_EOF : err;
+}
+
 static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
     struct tlr_conn *conn = TLR_CONTAINER_OF(stream, struct tlr_conn, uv);
@@ -330,9 +344,7 @@ static void on_data(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 
     tlr_port_enter(&conns->port);
     if (nread == UV_EOF) {
-        int err = tlr_handoff_pending_error(&conn->uv.tcp);
-
-        failed(conn, err == 0 ? UV_EOF : err);
+        failed(conn, end_or_error(conn));
     } else if (nread < 0) {
         failed(conn, nread);
     } else if (nread > 0 && conn->reading == TLR_READ_ASKED) {

@@ -227,9 +227,10 @@ struct tlr_handler {
     /**
      * A tlr_write() or tlr_writev() completed; its memory is yours again.
      * status: 0, all of it was given to the kernel; UV_ECANCELED (closed
-     * meanwhile), UV_ENOBUFS (tlr_options.max_queued is reached: only
-     * tlr_close() or tlr_reset() is left to call, and both send RST), or the
-     * error of the connection (UV_EPIPE, UV_ECONNRESET, …).
+     * meanwhile), UV_ENOBUFS (tlr_options.max_queued is reached), UV_ENOMEM, or
+     * the error of the connection (UV_EPIPE, UV_ECONNRESET, …). Behind an error
+     * nothing more is written: tlr_close() or tlr_reset() is left to call, and
+     * both send RST.
      * Also called, with such an error, when something is lost that tlr_send()
      * had queued. May be NULL, if none of these calls is used, or errors are
      * left to be told by the next read.
@@ -1238,9 +1239,11 @@ TLR_EXTERN int tlr_read_until(struct tlr_conn *conn, const void *delimiter,
  * Writes `size` bytes, at most TLR_WRITE_MOST; on_write tells. Tries at once,
  * and leaves to the loop only what the kernel does not take. Borrows `data`
  * until on_write; a read buffer is kept for it (see on_read).
- * UV_EBUSY: a write is under way; UV_EPIPE: after tlr_shutdown(); UV_EBADF: not
- * open (any more); UV_EINVAL: too large; UV_ENOMEM: only if something that
- * tlr_send() has queued is before it. Errors of the connection come to on_write.
+ * UV_EBUSY: a write is under way; UV_EPIPE: after tlr_shutdown(), or after a
+ * write or a send that failed (what came now would be taken for what is missing);
+ * UV_EBADF: not open (any more); UV_EINVAL: too large; UV_ENOMEM: only if
+ * something that tlr_send() has queued is before it. Errors of the connection
+ * come to on_write.
  */
 TLR_EXTERN int tlr_write(struct tlr_conn *conn, const void *data, size_t size);
 
@@ -1274,7 +1277,8 @@ TLR_EXTERN size_t tlr_conn_queued(const struct tlr_conn *conn);
 /**
  * Half-closes: sends FIN after all writes that are under way; on_shutdown
  * tells. Reading goes on.
- * UV_EPIPE: asked for before; UV_EBADF: not open (any more).
+ * UV_EPIPE: asked for before, or after a write or a send that failed; UV_EBADF:
+ * not open (any more).
  */
 TLR_EXTERN int tlr_shutdown(struct tlr_conn *conn);
 

@@ -7,7 +7,8 @@
  * Behind it, what more is sent waits in a struct tlr_output; when the request is
  * done the next ones become one request together.
  *
- * An error loses all that waits, and is told once.
+ * An error loses all that waits, and is told once. Nothing may be written after
+ * it: the peer would take what comes behind the missing bytes for them.
  */
 #include "conn.h"
 
@@ -121,13 +122,20 @@ static void count_queued(struct tlr_conns *conns, size_t more)
     }
 }
 
-/* What comes behind bytes that are missing would be taken for them. */
-static void lose_write(struct tlr_conn *conn)
+/* What is not of this side, nor EPIPE: that is a reset behind the peer's FIN. */
+static bool is_reset(int err)
 {
-    conn->cause = TLR_CLOSED_BY_QUEUED;
+    return err != 0 && err != UV_ENOMEM && err != UV_ENOBUFS &&
+           err != UV_EIO && err != UV_EPIPE;
+}
+
+static void tear(struct tlr_conn *conn, enum tlr_cause cause, int err)
+{
+    conn->cause = (uint8_t)cause;
+    conn->flags |= TLR_CONN_TORN | (is_reset(err) ? TLR_CONN_RESET : 0);
     if (conn->writing == TLR_WRITE_IDLE) {
         conn->writing = TLR_WRITE_ENDED;
-    } /* else after_writes() does, and check_open() looks at the cause */
+    } /* else end_queue() does */
 }
 
 /* A request is under way. */
@@ -152,8 +160,8 @@ static void end_queue(struct tlr_conn *conn)
 {
     conn->conns->spending.holders--;
     end_window(conn);
-    conn->writing = conn->cause == TLR_CLOSED_BY_QUEUED ? TLR_WRITE_ENDED
-                                                        : TLR_WRITE_IDLE;
+    conn->writing = (conn->flags & TLR_CONN_TORN) != 0 ? TLR_WRITE_ENDED
+                                                       : TLR_WRITE_IDLE;
 }
 
 /* The kernel has taken so many bytes at once. */
@@ -172,7 +180,7 @@ static void complete_write(struct tlr_conn *conn, int status)
     if (status == 0) {
         tlr_tally_add(&conn->conns->tally.writes, 1);
     } else if (conn->state == TLR_CONN_OPEN) {
-        conn->cause = TLR_CLOSED_BY_ERROR;
+        tear(conn, TLR_CLOSED_BY_ERROR, status);
     }
     conn->write_status = (int16_t)status;
     tlr_conn_complete(conn, TLR_DONE_WRITE);
@@ -221,6 +229,19 @@ int tlr_writing_send_fin(struct tlr_conn *conn, enum tlr_writing why)
     return err;
 }
 
+int tlr_writing_error(const struct tlr_conn *conn)
+{
+    int err = 0;
+
+    if ((conn->flags & TLR_CONN_RESET) != 0) {
+        err = UV_ECONNRESET;
+    } else if (conn->writing == TLR_WRITE_QUEUED ||
+               conn->writing == TLR_WRITE_QUEUED_FIN) {
+        err = tlr_handoff_write_error(&conn->req.write);
+    }
+    return is_reset(err) ? err : 0;
+}
+
 bool tlr_writing_under_way(const struct tlr_conn *conn)
 {
     return conn->writing == TLR_WRITE_QUEUED ||
@@ -236,7 +257,7 @@ int tlr_shutdown(struct tlr_conn *conn)
     if (conn->state != TLR_CONN_OPEN) {
         return UV_EBADF;
     }
-    if (conn->cause == TLR_CLOSED_BY_QUEUED) {
+    if ((conn->flags & TLR_CONN_TORN) != 0) {
         return UV_EPIPE;
     }
     if (conn->writing == TLR_WRITE_QUEUED) {
@@ -397,7 +418,7 @@ static int check_open(const struct tlr_conn *conn)
     }
     return (conn->writing != TLR_WRITE_IDLE &&
             conn->writing != TLR_WRITE_QUEUED) ||
-                   conn->cause == TLR_CLOSED_BY_QUEUED
+                   (conn->flags & TLR_CONN_TORN) != 0
                ? UV_EPIPE
                : 0;
 }
@@ -531,7 +552,7 @@ static bool admit_write(struct tlr_conn *conn, struct tlr_buffer *shared,
     }
     stop_sharing(conn, shared);
     complete_write(conn, UV_ENOBUFS);
-    lose_write(conn);
+    tear(conn, TLR_CLOSED_BY_QUEUED, UV_ENOBUFS);
     return false;
 }
 
@@ -697,7 +718,7 @@ static bool is_too_much(const struct tlr_conn *conn, size_t size)
 /* A part of it may have gone, and the rest cannot follow. */
 static int fail_send(struct tlr_conn *conn, int err)
 {
-    conn->cause = TLR_CLOSED_BY_ERROR;
+    tear(conn, TLR_CLOSED_BY_ERROR, err);
     return err;
 }
 
@@ -726,7 +747,7 @@ static int refuse_send(struct tlr_conn *conn, bool begun)
     if (!begun) {
         return UV_ENOBUFS;
     }
-    lose_write(conn);
+    tear(conn, TLR_CLOSED_BY_QUEUED, UV_ENOBUFS);
     return UV_ENOMEM;
 }
 

@@ -181,8 +181,12 @@ static unsigned may_write(const struct line *line)
 {
     unsigned may = may_be_closed(line);
 
-    if (line->fin_asked) {
+    if (line->fin_asked || line->write_failed) {
         may = also(may, MAY_EPIPE);
+    } else if ((line->writing || line->sends > 0) &&
+               (line->gone || line->ghost || line->outbound ||
+                world.may_stop)) {
+        may |= MAY_EPIPE; /* it failed, and on_write is to come */
     }
     return may;
 }

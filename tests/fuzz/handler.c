@@ -285,6 +285,7 @@ static void on_write(struct tlr_conn *conn, int status)
     REQUIRE(line, line->writing || (status != 0 && line->sends > 0),
             "a write that nobody asked for: %d", status);
     check_status(line, status, "a write");
+    line->write_failed |= status != 0;
     if (line->writing) {
         world.seen.writes += status == 0;
         line->writing = false;

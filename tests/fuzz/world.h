@@ -84,6 +84,7 @@ struct line {
     size_t largest; /* wanted so far */
     bool eof_told;
     bool error_told;
+    bool write_failed; /* on_write was told an error */
     bool send_failed; /* of what tlr_send() had queued, or in it */
     size_t sends;     /* accepted by tlr_send() */
     bool doomed; /* tlr_close() and tlr_reset() are all that may be called */
