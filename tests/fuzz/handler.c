@@ -83,15 +83,31 @@ static void nothing(struct line *line)
 
 /* ---- opening -------------------------------------------------------- */
 
-/* Whose it is. Nobody can tell of one that was reset meanwhile. */
+static unsigned port_in(const struct sockaddr_storage *address)
+{
+    return ntohs(((const struct sockaddr_in *)address)->sin_port);
+}
+
+static bool is_listening(const struct sockaddr_storage *address)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+
+    return in->sin_port == world.listening.sin_port &&
+           in->sin_addr.s_addr == world.listening.sin_addr.s_addr;
+}
+
+/*
+ * Whose it is. Nobody can tell of one that was reset meanwhile. To two ports of
+ * ours peers may come from one port: those that are adopted, and the others.
+ */
 static struct line *line_of_peer(struct tlr_conn *conn)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage here;
+    struct sockaddr_storage there;
     struct line *line;
-    int err = tlr_conn_peer(conn, &address);
 
-    if (err == 0) {
-        line = line_of_port(ntohs(((struct sockaddr_in *)&address)->sin_port));
+    if (tlr_conn_local(conn, &here) == 0 && tlr_conn_peer(conn, &there) == 0) {
+        line = line_of_port(port_in(&there), is_listening(&here));
         REQUIRE(NULL, line != NULL, "a connection that nobody made");
         return line;
     }
@@ -117,7 +133,7 @@ static void note_port(struct line *line)
     struct sockaddr_storage address;
 
     if (line->outbound && tlr_conn_local(line->conn, &address) == 0) {
-        line->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
+        line->port = port_in(&address);
     }
 }
 

@@ -147,15 +147,15 @@ struct line *line_new(void)
                                          : NULL;
 }
 
-struct line *line_of_port(unsigned port)
+struct line *line_of_port(unsigned port, bool adopted)
 {
     unsigned i;
 
     for (i = 0; i < world.line_count; i++) {
         struct line *line = &world.lines[i];
 
-        if (port != 0 && line->port == port && !line->opened &&
-            !line->outbound) {
+        if (port != 0 && line->port == port && line->adopted == adopted &&
+            !line->opened && !line->outbound && !line->refused) {
             return line;
         }
     }

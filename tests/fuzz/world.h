@@ -172,7 +172,7 @@ void stream_append_maybe(struct stream *stream, const void *bytes,
                          size_t size);
 
 struct line *line_new(void); /* NULL: there are enough */
-struct line *line_of_port(unsigned port);
+struct line *line_of_port(unsigned port, bool adopted);
 bool line_is_open(const struct line *line);
 unsigned line_index(const struct line *line);
 
