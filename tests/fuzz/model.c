@@ -281,9 +281,9 @@ static void got_data(struct line *line, size_t size, const char *data)
                 "%zu bytes, at most %zu, the first delimiter ends at %zu",
                 size, line->wanted, end);
     } else {
-        /* What is left of a longer read may be more than one buffer. */
-        REQUIRE(line,
-                size <= world.options.read_buffer || size <= line->largest,
+        /* What is left of a longer read comes before it, and what it was
+         * too much by: at most the buffer that came last. */
+        REQUIRE(line, size <= world.options.read_buffer + line->largest,
                 "%zu bytes at once", size);
     }
     up->taken += size;
