@@ -364,6 +364,7 @@ void act_close(struct line *line)
 {
     trace(line, "tlr_close");
     note_close(line);
+    line->close_first |= !line->reset_asked;
     line->close_asked = true;
     world.in_call = true;
     tlr_close(line->conn);

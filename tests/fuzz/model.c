@@ -368,7 +368,12 @@ static bool cause_fits(const struct line *line, enum tlr_cause cause)
     case TLR_CLOSED_BY_PEER:
         return line->close_asked && peer_ended;
     case TLR_CLOSED_BY_HANDLER:
-        return line->close_asked && !line->reset_asked;
+        /* At once, if it cannot wait for the peer: no reset is left to do. */
+        return line->close_asked &&
+               (!line->reset_asked ||
+                (line->close_first &&
+                 (line->gone || line->ghost ||
+                  atomic_load(&world.starved) > 0)));
     case TLR_CLOSED_BY_RESET:
         return line->reset_asked;
     case TLR_CLOSED_BY_ERROR:

@@ -78,6 +78,7 @@ struct line {
     bool shutting;
     bool fin_asked;
     bool close_asked;
+    bool close_first; /* before reset_asked */
     bool reset_asked;
     uint64_t close_time; /* of the first tlr_close() or tlr_reset() */
     uint64_t close_turn;
