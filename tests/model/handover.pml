@@ -21,8 +21,8 @@
  * modelled as a lock.
  *
  * Left out are memory that runs out, limits but max_connections, listeners of
- * the workers' own, the order of messages, TLR_LOOPS_HOST, where all is on one thread, and time: a deadline
- * may pass whenever it is set.
+ * the workers' own, the order of messages, TLR_LOOPS_HOST, where all is on one
+ * thread, and time: a deadline may pass whenever it is set.
  */
 
 /* Mistakes that the script puts in, each of which has to be found. */
@@ -41,6 +41,7 @@
 #define KEPT_AND_BACK 13  /* reach: room is not given back for a refused one */
 #define KNOWN_EARLY 14    /* server: its thread is known before the mailbox */
 #define END_AT_ONCE 15    /* pool: the first idle worker ends all */
+#define BUSY_FORGOTTEN 16 /* worker: idle still, with a connection that came */
 
 local byte mutation; /* one of these, or 0 */
 #define MUTATED(m) (mutation == m)
@@ -102,6 +103,9 @@ local byte item[ITEMS];
 #define now(i, state) assert(item[i] == GIVEN); item[i] = state
 #define now_closed(i) \
     assert(item[i] == GIVEN || item[i] == OPENED); item[i] = DONE
+
+#define is_open(i) (item[i] == OPENED)
+#define some_are_open() (is_open(0) || is_open(1) || is_open(5) || is_open(6))
 
 /* ---- mailbox.c -------------------------------------------------------- */
 
@@ -312,6 +316,8 @@ inline end_if_idle() {
     if
     :: !attachable && !ending && (idle == made ||
                                   MUTATED(END_AT_ONCE) && idle > 0) ->
+        /* The others stay for who has one: it may post to them. */
+        assert(!some_are_open());
         ending = true;
         pool_order(END)
     :: else
@@ -369,6 +375,17 @@ inline deliver() {
             now_closed(i); /* worker.c:refuse */
             unload(w)
         :: else -> /* worker.c:take */
+            if
+            :: said_idle && MUTATED(BUSY_FORGOTTEN) /* mutated */
+            :: said_idle && !MUTATED(BUSY_FORGOTTEN) ->
+                said_idle = false; /* worker.c:on_first_conn */
+                atomic { /* pool.c:on_busy */
+                    !mutex ->
+                    touch();
+                    idle = idle - !ending
+                }
+            :: else
+            fi;
             now(i, OPENED);
             conns = conns | BIT(i);
             if
