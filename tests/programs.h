@@ -114,7 +114,7 @@ double programs_cpu_seconds(const struct program *program);
 bool programs_have_reuseport(void);
 
 /* Whether a reset that comes right behind the last bytes is told from the end
- * of the stream: Wine 8 takes one in seven or so for an end. */
+ * of the stream: Wine 8 takes some for an end, and on a loaded machine most. */
 bool programs_tell_every_reset(void);
 
 /* Whether what a peer is owed comes behind its end too: Wine 8 drops it. */
