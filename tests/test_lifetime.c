@@ -555,7 +555,7 @@ static void find(uv_handle_t *handle, void *arg)
 }
 
 /* Still reachable, for what finds leaks. */
-static struct tlr_server *left[2];
+static struct tlr_server *left[3];
 static unsigned left_count;
 
 static void stop_after_the_host_has(struct fixture *f, uint64_t deadline)
@@ -593,6 +593,42 @@ static void a_blocking_stop_works_after_the_host_has_closed_all(void **state)
 static void and_with_time_to_drain(void **state)
 {
     stop_after_the_host_has(*state, 20);
+}
+
+/* The client is on another loop, for it stays. */
+static void and_in_the_middle_of_a_drain_and_the_loop_too(void **state)
+{
+    static struct fixture other;
+    struct fixture *f = *state;
+    struct client client;
+    unsigned i;
+
+    memset(&f->options.allocator, 0, sizeof(f->options.allocator));
+    start_server(f);
+    other = *f;
+    assert_int_equal(uv_loop_init(&other.loop), 0);
+    client_dial(&other, &client);
+    wait_open(f, 1);
+    client_wait_connected(&other, &client);
+    tlr_server_drain(f->server, 20000);
+    run_for(&f->loop, 10);
+    found_count = 0;
+    uv_walk(&f->loop, find, NULL);
+    for (i = 0; i < found_count; i++) {
+        if (!uv_is_closing(found[i])) {
+            uv_close(found[i], NULL);
+        }
+    }
+    assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&f->loop), 0);
+    assert_int_equal(tlr_server_stop_wait(f->server, 0), 0);
+    assert_int_equal(atomic_load(&ended), 2);
+    client_close(&other, &client);
+    assert_int_equal(uv_loop_close(&other.loop), 0);
+    assert_int_equal(uv_loop_init(&f->loop), 0);
+    left[left_count++] = f->server;
+    f->server = NULL;
+    f->started = false;
 }
 
 /* ---- the workers' own callbacks ------------------------------------------ */
@@ -1579,6 +1615,7 @@ int main(void)
         TEST(a_blocking_stop_leaves_the_host_nothing_to_close),
         TEST(a_blocking_stop_works_after_the_host_has_closed_all),
         TEST(and_with_time_to_drain),
+        TEST(and_in_the_middle_of_a_drain_and_the_loop_too),
         TEST(a_worker_may_have_handles_of_the_programs),
         TEST(what_it_forgets_is_closed_for_it),
         TEST(what_it_forgets_unreferenced_too),

@@ -27,6 +27,16 @@ static int set_up(void **state)
     return err;
 }
 
+/* libuv's memory for six buffers, which nothing else is as large as. */
+static atomic_bool starving;
+
+static void *malloc_or_not(size_t size)
+{
+    return atomic_load(&starving) && size == 6 * sizeof(uv_buf_t)
+               ? NULL
+               : malloc(size);
+}
+
 static const char *next_bytes(size_t size)
 {
     const char *bytes = script_pattern() + position;
@@ -115,14 +125,18 @@ static void wait_all_and_end(struct fixture *f, struct client *client)
 
 /* ---- sending -------------------------------------------------------- */
 
+static atomic_uint sends;
+
 static void send_in_pieces(struct tlr_conn *conn)
 {
     while (position < STUFFING) {
         piece = (piece * 31 + 17) % 5000;
         send_next(conn, piece);
+        atomic_fetch_add(&sends, 1);
     }
     while (position < STUFFING + 3000) {
         send_next(conn, 1);
+        atomic_fetch_add(&sends, 1);
     }
 }
 
@@ -132,10 +146,13 @@ static void many_sends_reach_a_late_reader_in_order(void **state)
     struct client client;
 
     script.opened = send_in_pieces;
+    atomic_store(&sends, 0);
     start_server(f);
     connect_late(f, &client);
     wait_all(f, &client);
     assert_int_equal(count_log("write"), 0);
+    assert_int_equal(counters_of(f, TLR_ALL_WORKERS).writes,
+                     atomic_load(&sends));
     client_close(f, &client);
 }
 
@@ -157,6 +174,32 @@ static void what_the_kernel_takes_is_not_queued(void **state)
     connect_late(f, &client);
     wait_all(f, &client);
     expect_so_far("open");
+    client_close(f, &client);
+}
+
+static void stuff_and_send_nothing(struct tlr_conn *conn)
+{
+    struct fixture *f = tlr_conn_user(conn);
+    size_t before;
+    unsigned i;
+
+    send_next(conn, STUFFING);
+    before = atomic_load(&f->memory.live);
+    for (i = 0; i < 1000; i++) {
+        send_next(conn, 0);
+    }
+    assert_int_equal(atomic_load(&f->memory.live), before);
+}
+
+static void what_is_nothing_is_not_queued(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    script.opened = stuff_and_send_nothing;
+    start_server(f);
+    connect_late(f, &client);
+    wait_all(f, &client);
     client_close(f, &client);
 }
 
@@ -675,6 +718,44 @@ static void closing_sends_all_that_is_queued(void **state)
     expect_so_far("open, write ok, close handler");
 }
 
+static void stuff_and_close_without_memory(struct tlr_conn *conn)
+{
+    unsigned i;
+
+    send_next(conn, STUFFING);
+    for (i = 0; i < 6; i++) {
+        several[i] = uv_buf_init((char *)next_bytes(1000), 1000);
+    }
+    assert_int_equal(tlr_writev(conn, several, 6), 0);
+    atomic_store(&starving, true);
+    tlr_close(conn);
+}
+
+/* Not with a FIN, which would say that this was all. On Windows it needs none. */
+static void closing_resets_if_something_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    script.opened = stuff_and_close_without_memory;
+    start_server(f);
+    connect_late(f, &client);
+    client_read(&client);
+    client_wait_over(f, &client);
+    atomic_store(&starving, false);
+    assert_false(client.wrong);
+    if (client.received == position) {
+        assert_true(client.ended);
+    } else {
+        assert_false(client.ended);
+        assert_true(client.error < 0);
+    }
+    client_close(f, &client);
+    wait_close(f);
+    expect_so_far(client.ended ? "open, write ok, close handler"
+                               : "open, write ENOMEM, close error");
+}
+
 static void stuff_shut_down_and_close(struct tlr_conn *conn)
 {
     stuff_and_shut_down(conn);
@@ -873,6 +954,39 @@ static void sending_without_memory_is_told(void **state)
     assert_in_range(atomic_load(&told), 3, 14);
 }
 
+static void stuff_and_one(struct tlr_conn *conn)
+{
+    stuff(conn);
+    send_next(conn, 1);
+}
+
+static void send_and_reset(struct tlr_conn *conn)
+{
+    send_next(conn, 1);
+    assert_int_equal(tlr_shutdown(conn), 0);
+    tlr_reset(conn);
+}
+
+/* In which the loop finds out that all of it has been written. */
+static void a_reset_in_that_turn_cancels(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    f->options.high_water = 1;
+    f->options.low_water = 0;
+    script.opened = stuff_and_one;
+    script.low = send_and_reset;
+    start_server(f);
+    connect_late(f, &client);
+    client_read(&client);
+    client_wait_over(f, &client);
+    client_close(f, &client);
+    wait_close(f);
+    expect_so_far("open, high, low, write ECANCELED, shutdown ECANCELED, "
+                  "close reset");
+}
+
 #define EVERYWHERE(function)                                            \
     cmocka_unit_test_prestate_setup_teardown(function, set_up,          \
                                              script_teardown,           \
@@ -911,7 +1025,13 @@ int main(void)
         EVERYWHERE(a_peers_reset_fails_the_write_behind_sends),
         EVERYWHERE(stopping_drops_what_is_queued),
         EVERYWHERE(sending_without_memory_is_told),
+        EVERYWHERE(what_is_nothing_is_not_queued),
+        EVERYWHERE(closing_resets_if_something_is_lost),
+        EVERYWHERE(a_reset_in_that_turn_cancels),
     };
 
+    if (uv_replace_allocator(malloc_or_not, realloc, calloc, free) != 0) {
+        return 1;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

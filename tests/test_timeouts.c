@@ -394,6 +394,28 @@ static void write_and_close(struct tlr_conn *conn)
     tlr_close(conn);
 }
 
+/* From when the peer took the last, not from when that was looked for. */
+static void idle_begins_when_the_peer_stops(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    uint64_t stopped;
+
+    f->options.idle_timeout = LONG;
+    script.opened = stuff;
+    start_server(f);
+    connect_client(f, &client);
+    client_sip(f, &client, 100);
+    client_sip(f, &client, 100);
+    stopped = uv_hrtime();
+    wait_close(f);
+    if (writes_show_progress()) {
+        assert_in_range((uv_hrtime() - stopped) / 1000000, LONG / 2,
+                        LONG * 3 / 2);
+    }
+    client_close(f, &client);
+}
+
 static void idle_ends_a_close_that_the_peer_holds_up(void **state)
 {
     struct fixture *f = *state;
@@ -1168,6 +1190,7 @@ int main(void)
         TEST(a_queued_write_that_is_done_was_seen),
         TEST(output_that_is_taken_keeps_it_open),
         TEST(a_large_write_that_is_taken_keeps_it_open),
+        TEST(idle_begins_when_the_peer_stops),
         TEST(idle_ends_a_close_that_the_peer_holds_up),
         TEST(connecting_may_take_as_long_as_being_idle),
         TEST(connecting_can_have_a_time_of_its_own),

@@ -340,7 +340,7 @@ void tlr_close(struct tlr_conn *conn)
     }
     tlr_reading_cancel(conn);
     if (tlr_reading_drop(conn) != 0) {
-        tlr_conn_close_handle(conn);
+        tlr_reading_lose(conn);
     } else if (tlr_writing_under_way(conn)) {
         tlr_conn_enter_state(conn, TLR_CONN_FLUSHING);
     } else {

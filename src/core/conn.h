@@ -236,6 +236,9 @@ void tlr_reading_time_out(struct tlr_conn *conn);
 /* Reads on, only to keep what the peer still sends from becoming an RST. */
 int tlr_reading_drop(struct tlr_conn *conn);
 
+/* No more can be read; closes, with RST if not all has been written. */
+void tlr_reading_lose(struct tlr_conn *conn);
+
 /* writing.c */
 int tlr_writing_send_fin(struct tlr_conn *conn, enum tlr_writing why);
 bool tlr_writing_under_way(const struct tlr_conn *conn);

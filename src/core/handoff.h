@@ -111,6 +111,11 @@ size_t tlr_handoff_unacknowledged(const uv_tcp_t *tcp);
 /* Bytes to offer to one uv_try_write(). */
 extern const size_t tlr_handoff_write_at_once;
 
+/* uv_write() that leaves nothing behind when it fails. */
+int tlr_handoff_write(uv_write_t *request, uv_stream_t *stream,
+                      const uv_buf_t *buffers, unsigned count,
+                      uv_write_cb on_written);
+
 /* The error that uv_write() has met and not yet called back with, or 0. */
 int tlr_handoff_write_error(const uv_write_t *request);
 

@@ -347,6 +347,23 @@ bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open)
 
 const size_t tlr_handoff_write_at_once = SIZE_MAX;
 
+/*
+ * libuv 1.44 counts the request as one of the loop's before it finds out that it
+ * has no memory for more than four buffers, and then the loop would never end.
+ */
+int tlr_handoff_write(uv_write_t *request, uv_stream_t *stream,
+                      const uv_buf_t *buffers, unsigned count,
+                      uv_write_cb on_written)
+{
+    unsigned requests = stream->loop->active_reqs.count;
+    int err = uv_write(request, stream, buffers, count, on_written);
+
+    if (err != 0) {
+        stream->loop->active_reqs.count = requests;
+    }
+    return err;
+}
+
 int tlr_handoff_write_error(const uv_write_t *request)
 {
     return request->error; /* libuv's own, and there is no other way */

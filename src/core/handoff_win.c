@@ -287,6 +287,13 @@ bool tlr_handoff_descriptors(uint64_t *limit, uint64_t *open)
  */
 const size_t tlr_handoff_write_at_once = 262144;
 
+int tlr_handoff_write(uv_write_t *request, uv_stream_t *stream,
+                      const uv_buf_t *buffers, unsigned count,
+                      uv_write_cb on_written)
+{
+    return uv_write(request, stream, buffers, count, on_written);
+}
+
 /* A read has its own. */
 int tlr_handoff_write_error(const uv_write_t *request)
 {

@@ -148,7 +148,7 @@ static enum verdict failed(struct tlr_listener *listener, int err)
     }
     listener->callbacks->trouble(listener, result, err);
     if (result == TLR_ACCEPT_UNKNOWN && listener->state == LISTENER_EMPTYING &&
-        ++listener->errors == GIVE_UP) {
+        ++listener->errors >= GIVE_UP) {
         listener->left = 0;
     }
     if (result != TLR_ACCEPT_TRANSIENT) {
@@ -354,6 +354,7 @@ static void empty_some(struct tlr_listener *listener)
     }
     if (verdict == NO_MORE || listener->left == 0) {
         close_handles(listener);
+        close_socket(listener); /* at once: who comes now is to be refused */
     } else if (verdict != NO_ROOM) {
         set_timer(listener, pause_for(listener, verdict));
     }
@@ -391,6 +392,7 @@ void tlr_listener_close(struct tlr_listener *listener, bool take_queued)
         close_handles(listener); /* as the host may have done already */
     } else if (listener->state != LISTENER_EMPTYING) {
         enter_state(listener, LISTENER_EMPTYING);
+        listener->errors = 0;
         listener->left = tlr_handoff_queue_capacity(listener->sock);
         (void)uv_poll_stop(&listener->poll); /* always 0 */
         set_timer(listener, 0);

@@ -47,6 +47,7 @@ int tlr_output_copy(struct tlr_output *output,
     if (chunk != NULL) {
         memcpy(memory_of(chunk) + chunk->size, data, size);
         chunk->size += size;
+        chunk->writes++;
         chunk->buffers[0].len += size;
         output->waiting += size;
         return 0;
@@ -59,6 +60,7 @@ int tlr_output_copy(struct tlr_output *output,
     chunk->capacity = capacity;
     chunk->size = size;
     chunk->shared = NULL;
+    chunk->writes = 1;
     chunk->count = 1;
     chunk->buffers[0] = uv_buf_init(memory_of(chunk), (unsigned)size);
     append(output, chunk);
@@ -80,6 +82,7 @@ int tlr_output_borrow(struct tlr_output *output,
     chunk->capacity = 0;
     chunk->size = 0;
     chunk->shared = shared;
+    chunk->writes = 1;
     chunk->count = count;
     for (i = 0; i < count; i++) {
         chunk->buffers[i] = buffers[i];
@@ -93,13 +96,15 @@ int tlr_output_borrow(struct tlr_output *output,
 unsigned tlr_output_next(const struct tlr_output *output)
 {
     const struct tlr_chunk *chunk = output->first;
+    size_t room = TLR_WRITE_MOST;
     unsigned count = 0;
 
     if (chunk != NULL && chunk->capacity == 0) {
         return 1;
     }
-    while (chunk != NULL && chunk->capacity > 0 &&
+    while (chunk != NULL && chunk->capacity > 0 && chunk->size <= room &&
            count < TLR_CHUNKS_AT_ONCE) {
+        room -= chunk->size;
         chunk = chunk->next;
         count++;
     }

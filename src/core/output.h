@@ -20,6 +20,7 @@ struct tlr_chunk {
     size_t size;      /* bytes in it */
     size_t capacity;  /* of a copy; 0: the memory is the program's */
     unsigned count;   /* buffers that it names */
+    unsigned writes;  /* or sends, that it is made of */
     struct tlr_buffer *shared; /* by what is borrowed, or NULL */
     uv_buf_t buffers[];
 };

@@ -85,6 +85,15 @@ static int start_reading(struct tlr_conn *conn)
     return err;
 }
 
+void tlr_reading_lose(struct tlr_conn *conn)
+{
+    if (tlr_writing_under_way(conn)) {
+        tlr_conn_abort(conn, TLR_CLOSED_BY_ERROR);
+    } else {
+        tlr_conn_close_handle(conn);
+    }
+}
+
 int tlr_reading_drop(struct tlr_conn *conn)
 {
     int err = 0;
@@ -236,7 +245,9 @@ static void failed(struct tlr_conn *conn, ssize_t status)
     end_of_reading(conn, status);
     if (before == TLR_READ_ASKED) {
         tlr_conn_complete(conn, TLR_DONE_READ);
-    } else if (status != UV_EOF || conn->state == TLR_CONN_LINGERING) {
+    } else if (status != UV_EOF) {
+        tlr_reading_lose(conn);
+    } else if (conn->state == TLR_CONN_LINGERING) {
         tlr_conn_close_handle(conn);
     }
 }

@@ -722,11 +722,11 @@ static void drain(struct tlr_server *server, uint64_t deadline)
     if (!first && server->state != SERVER_DRAINING) {
         return;
     }
+    if (uv_is_closing((uv_handle_t *)&server->mailbox.async)) {
+        tlr_mailbox_shut(&server->mailbox); /* the host has closed it */
+    }
     if (first) {
         enter_state(server, SERVER_DRAINING);
-        if (uv_is_closing((uv_handle_t *)&server->mailbox.async)) {
-            tlr_mailbox_shut(&server->mailbox); /* the host has closed it */
-        }
         server->due = UINT64_MAX;
         tlr_offer_close(server);
         tlr_pool_shut(&server->pool);

@@ -123,6 +123,9 @@ static void arm(struct tlr_conn *conn)
         return;
     }
     due = earlier(due, idle_due(conn));
+    if (timeouts->idle != 0 && is_queued(conn)) { /* to see what is taken */
+        due = earlier(due, tlr_deadlines_clock() + timeouts->idle / 16 + 1);
+    }
     due = earlier(due, read_due(conn));
     due = earlier(due, write_due(conn));
     if (due != TLR_NEVER &&
@@ -294,6 +297,8 @@ void tlr_timeouts_queued(struct tlr_conn *conn)
 
     if (timeouts->write != 0 && !timeouts->open) {
         open_window(conn);
+        arm(conn);
+    } else if (timeouts->idle != 0) {
         arm(conn);
     }
 }

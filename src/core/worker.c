@@ -53,16 +53,14 @@ static void enter_state(struct tlr_worker *worker, enum worker_state next)
 
 /* ---- ending --------------------------------------------------------- */
 
-static void resume(struct tlr_worker *worker);
-
 static void unload(struct tlr_worker *worker, struct tlr_peer *peer)
 {
     tlr_door_leave(worker->config->door, peer);
     atomic_fetch_sub(&worker->load, 1);
     worker->callbacks->unreserve(worker);
-    if (worker->waiting) {
+    if (worker->waiting) { /* in a turn to come: it may be accepting just now */
         worker->waiting = false;
-        resume(worker);
+        tlr_worker_order(worker, TLR_ORDER_RESUME);
     }
 }
 

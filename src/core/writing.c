@@ -126,7 +126,7 @@ static void count_queued(struct tlr_conns *conns, size_t more)
 static bool is_reset(int err)
 {
     return err != 0 && err != UV_ENOMEM && err != UV_ENOBUFS &&
-           err != UV_EIO && err != UV_EPIPE;
+           err != UV_ENOSPC && err != UV_EIO && err != UV_EPIPE;
 }
 
 static void tear(struct tlr_conn *conn, enum tlr_cause cause, int err)
@@ -278,12 +278,21 @@ int tlr_shutdown(struct tlr_conn *conn)
 
 static void on_written(uv_write_t *req, int status);
 
+/* libuv calls back what it has written while it destroys the handle. */
+static bool is_closing(const struct tlr_conn *conn)
+{
+    return conn->state >= TLR_CONN_CLOSING;
+}
+
 /* What comes after the last queued write. */
 static void after_writes(struct tlr_conn *conn, int status)
 {
     enum tlr_writing was = (enum tlr_writing)conn->writing;
 
     end_queue(conn);
+    if (status == 0 && is_closing(conn)) {
+        status = UV_ECANCELED;
+    }
     if (was == TLR_WRITE_QUEUED_FIN) {
         if (status == 0) {
             status = tlr_writing_send_fin(conn, TLR_WRITE_FIN);
@@ -293,7 +302,7 @@ static void after_writes(struct tlr_conn *conn, int status)
         }
     }
     if (conn->state == TLR_CONN_FLUSHING && status != 0) {
-        tlr_conn_close_handle(conn);
+        tlr_conn_abort(conn, TLR_CLOSED_BY_ERROR); /* no end in order */
     } else if (conn->state == TLR_CONN_FLUSHING &&
                conn->writing != TLR_WRITE_FIN) {
         tlr_conn_finish(conn);
@@ -306,6 +315,7 @@ static void shift(struct tlr_conn *conn, struct tlr_output *output, int status)
     struct tlr_conns *conns = conn->conns;
     struct tlr_buffer *shared = output->first->shared;
     size_t size = output->first->size;
+    unsigned writes = output->first->writes;
     bool borrowed = tlr_output_shift(output, &conns->config->allocator);
 
     tlr_tally_add(&conns->tally.queued, 0 - (uint64_t)size);
@@ -315,7 +325,7 @@ static void shift(struct tlr_conn *conn, struct tlr_output *output, int status)
     if (borrowed || status != 0) {
         complete_write(conn, status);
     } else {
-        tlr_tally_add(&conn->conns->tally.writes, 1);
+        tlr_tally_add(&conn->conns->tally.writes, writes);
     }
 }
 
@@ -332,8 +342,8 @@ static int start_request(struct tlr_conn *conn, const uv_buf_t *buffers,
         err = tlr_watchers_add(&conn->uv.handle);
     }
     return err != 0 ? err
-                    : uv_write(&conn->req.write, &conn->uv.stream, buffers,
-                               count, on_written);
+                    : tlr_handoff_write(&conn->req.write, &conn->uv.stream,
+                                        buffers, count, on_written);
 }
 
 static int start_next(struct tlr_conn *conn, struct tlr_output *output)
@@ -364,7 +374,7 @@ static int go_on(struct tlr_conn *conn, struct tlr_output *output, int status)
         shift(conn, output, status);
     }
     if (status == 0 && output->first != NULL) {
-        status = start_next(conn, output);
+        status = is_closing(conn) ? UV_ECANCELED : start_next(conn, output);
     }
     while (status != 0 && output->first != NULL) {
         shift(conn, output, status);
@@ -383,6 +393,8 @@ static void on_written(uv_write_t *req, int status)
     tlr_port_enter(&conns->port);
     if (status == 0 && !tlr_handoff_all_written(req)) {
         status = UV_EIO;
+    } else if (status == UV_ECANCELED && !is_closing(conn)) {
+        status = UV_ECONNRESET; /* libuv has that word for WSAECONNABORTED */
     }
     if (status == 0) {
         tlr_tally_add(&conns->tally.bytes_out, conn->rest);
@@ -778,6 +790,10 @@ int tlr_send(struct tlr_conn *conn, const void *data, size_t size)
     }
     if (size > TLR_WRITE_MOST) {
         return UV_EINVAL;
+    }
+    if (size == 0) { /* queued, nothing would limit how many there are */
+        tlr_tally_add(&conn->conns->tally.writes, 1);
+        return 0;
     }
     if (conn->writing == TLR_WRITE_IDLE) {
         err = send_now(conn, data, size);
