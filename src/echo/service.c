@@ -70,6 +70,14 @@ static void init_timer(struct tlr_echo_service *service, uv_loop_t *loop,
     uv_unref((uv_handle_t *)timer);
 }
 
+unsigned tlr_echo_service_stall_time(const struct tlr_echo_service *service,
+                                     unsigned asked)
+{
+    uint64_t half = service->systemd.watchdog / 2;
+
+    return half > 0 && half < asked ? (unsigned)half : asked;
+}
+
 static bool is_stuck(const struct tlr_echo_service *service)
 {
     uint64_t now = uv_hrtime();
