@@ -3,6 +3,7 @@
 #include "service.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 /* While it drains: it may take so much longer, from each time on. */
@@ -75,7 +76,10 @@ unsigned tlr_echo_service_stall_time(const struct tlr_echo_service *service,
 {
     uint64_t half = service->systemd.watchdog / 2;
 
-    return half > 0 && half < asked ? (unsigned)half : asked;
+    if (half == 0 || (asked != 0 && asked <= half)) {
+        return asked;
+    }
+    return half < UINT_MAX ? (unsigned)half : UINT_MAX;
 }
 
 static bool is_stuck(const struct tlr_echo_service *service)

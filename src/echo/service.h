@@ -26,7 +26,8 @@ struct tlr_echo_service {
 
 /*
  * tlr_options.stall_time, in milliseconds, where `asked` is what the user wants:
- * a loop that is stuck has to be noticed before the manager's time is up.
+ * a loop that is stuck has to be noticed before the manager's time is up, even
+ * if the user would not have it looked for (0).
  */
 unsigned tlr_echo_service_stall_time(const struct tlr_echo_service *service,
                                      unsigned asked);
