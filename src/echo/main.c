@@ -198,17 +198,13 @@ static int create(struct program *program)
 static int listen_on_own(struct program *program,
                          struct tlr_cli_text *complaint)
 {
-    int err = 0;
-    size_t i;
+    const struct tlr_cli_list *listen = &program->options.listen;
 
     if (tlr_server_addresses(program->server) == 0) {
         tlr_echo_options_default_listen(&program->options);
     }
-    for (i = 0; i < program->options.listen.count && err == 0; i++) {
-        err = tlr_echo_listen(program->server,
-                              program->options.listen.items[i], complaint);
-    }
-    return err;
+    return tlr_echo_listen(program->server, listen->items, listen->count,
+                           complaint);
 }
 
 /*
