@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "core/handoff.h"
+#include "echo/echo.h"
 
 #define KIB 1024
 #define MIB (1024 * 1024)
@@ -230,6 +231,55 @@ static void resets_in_the_middle_harm_nobody_else(void **state)
         counters_of(f, TLR_ALL_WORKERS).closed[TLR_CLOSED_BY_ERROR], 1, 50);
 }
 
+/* ---- a drain --------------------------------------------------------- */
+
+static atomic_uint drained;
+
+/* Its life would be over in a moment. */
+static void drain_late_in_life(struct tlr_conn *conn)
+{
+    struct tlr_handler echo = {0};
+
+    tlr_echo_handler(&echo);
+    (void)tlr_conn_set_timeout(conn, TLR_TIMEOUT_LIFETIME, 10);
+    echo.on_drain(conn);
+    atomic_fetch_add(&drained, 1);
+}
+
+static bool has_drained(void *data)
+{
+    (void)data;
+    return atomic_load(&drained) > 0;
+}
+
+static void no_life_ends_while_it_drains(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    f->options.max_lifetime = 3600000;
+    f->options.lifetime_grace = 10;
+    f->options.handler.on_drain = drain_late_in_life;
+    start_server(f);
+    client_connect_as(f, &client, CLIENT_CHECKING);
+    client_send_pattern(&client, 0, 1000);
+    client_wait(f, &client, 1000);
+    atomic_store(&drained, 0);
+    tlr_server_drain(f->server, TLR_NO_DEADLINE);
+    run_until(&f->loop, has_drained, NULL);
+    run_for(&f->loop, 100);
+    assert_int_equal(client.error, 0);
+    client_send_pattern(&client, 1000, 100000);
+    client_half_close(&client);
+    client_wait_end(f, &client);
+    assert_int_equal(client.received, 101000);
+    assert_false(client.wrong);
+    client_close(f, &client);
+    run_until(&f->loop, is_stopped, f);
+    assert_int_equal(
+        counters_of(f, TLR_ALL_WORKERS).closed[TLR_CLOSED_BY_LIFETIME], 0);
+}
+
 /* ---- several servers, and nothing to inherit ------------------------- */
 
 static void two_servers_do_not_know_of_each_other(void **state)
@@ -310,6 +360,7 @@ static const struct named tests[] = {
     NAMED(twelve_mebibytes_survive_a_half_close),
     NAMED(a_peer_that_never_reads_costs_one_buffer),
     NAMED(resets_in_the_middle_harm_nobody_else),
+    NAMED(no_life_ends_while_it_drains),
     NAMED(two_servers_do_not_know_of_each_other),
     NAMED(nothing_is_inherited_by_children),
 };

@@ -167,6 +167,50 @@ static void all_addresses_are_reached_by_ipv4_and_ipv6(void **state)
     }
 }
 
+/* Somebody may take the port before it does; then with another one. Returns the
+ * port, with its colon. */
+static const char *start_on_both(struct scene *scene, const char *first,
+    const char *second, struct program **echo)
+{
+    const char *port = "";
+    for (int i = 0; i < 5; i++) {
+        char one[64];
+        char other[64];
+        port = strrchr(nobodys_address(scene, false), ':');
+        (void)snprintf(one, sizeof(one), "%s%s", first, port);
+        (void)snprintf(other, sizeof(other), "%s%s", second, port);
+        *echo = program_start(scene, SERVE("--listen", one, "--listen", other));
+        program_wait_for(*echo, &(*echo)->out, "");
+        if ((*echo)->out.length > 0) {
+            return port;
+        }
+    }
+    program_fail(*echo, "does not listen on both %s and %s", first, second);
+    return port;
+}
+
+static void expect_both(
+    struct scene *scene, const char *first, const char *second)
+{
+    struct program *echo = NULL;
+    const char *port = start_on_both(scene, first, second, &echo);
+    program_wait_for(echo, &echo->out, "try it");
+    expect_reached(scene, "127.0.0.1", port);
+    expect_reached(scene, "[::1]", port);
+    program_stop(echo);
+}
+
+static void one_port_serves_ipv4_and_ipv6_from_two_addresses(void **state)
+{
+    if (!scene_has_ipv6(*state)) {
+        skip_because("no IPv6 here");
+    }
+    expect_both(*state, "0.0.0.0", "[::]");
+    expect_both(*state, "[::]", "0.0.0.0");
+    expect_both(*state, "[::]", "127.0.0.1");
+    expect_both(*state, "*", "0.0.0.0");
+}
+
 /* ---- loops ---- */
 
 static void expect_loops(
@@ -840,6 +884,7 @@ int main(void)
         scene_test(it_listens_on_each_address_given_and_on_a_name),
         scene_test(it_listens_on_ipv6),
         scene_test(all_addresses_are_reached_by_ipv4_and_ipv6),
+        scene_test(one_port_serves_ipv4_and_ipv6_from_two_addresses),
         scene_test(each_number_of_loops_echoes),
         scene_test(two_loops_get_half_of_the_connections_each),
         scene_test(least_looks_at_who_has_left_and_rr_does_not),

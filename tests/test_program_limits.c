@@ -209,28 +209,39 @@ static void a_warning_is_a_line_of_json(void **state)
     stop_and_expect(echo, "total.refused_peer", 1);
 }
 
-/* To be quiet is not to be silent about this. */
-static void a_warning_is_a_line_on_stderr_even_if_quiet(void **state)
+/* Is told a port, as it does not say where it listens. */
+static void expect_warning_if_quiet(struct scene *scene, const char *form)
 {
     char address[32];
     (void)snprintf(address, sizeof(address), "%s",
-        nobodys_address(*state, false));
-    struct program *echo = program_start(*state,
-        ARGS(TELLER_ECHO, "--listen", address, "--quiet", "--at-limit",
-            "close", "--max-connections", "1"));
-    struct client *first = client_start(*state, address);
+        nobodys_address(scene, false));
+    struct program *echo = program_start(scene,
+        SERVE("--listen", address, "--at-limit", "close", "--max-connections",
+            "1", "--quiet", form));
+    struct client *first = client_start(scene, address);
     while (client_wait_connected(first) != 0) { /* it is starting */
         client_leave(first);
-        first = client_start(*state, address);
+        first = client_start(scene, address);
     }
     client_echo(first, 10);
-    assert_true(is_turned_away(*state, address));
+    assert_true(is_turned_away(scene, address));
     program_wait_for(echo, &echo->err,
         "teller-echo: the limit of connections is reached, 1 time");
     client_finish(first);
     program_ask(echo, ASK_CTRL_C);
     assert_int_equal(program_wait(echo), 0);
     assert_int_equal(echo->out.length, 0);
+}
+
+/* To be quiet is not to be silent about this. */
+static void a_warning_is_a_line_on_stderr_even_if_quiet(void **state)
+{
+    expect_warning_if_quiet(*state, NULL);
+}
+
+static void and_it_is_the_same_line_if_json_is_quiet(void **state)
+{
+    expect_warning_if_quiet(*state, "--json");
 }
 
 int main(void)
@@ -245,6 +256,7 @@ int main(void)
         scene_test(the_smallest_network_decides),
         scene_test(a_warning_is_a_line_of_json),
         scene_test(a_warning_is_a_line_on_stderr_even_if_quiet),
+        scene_test(and_it_is_the_same_line_if_json_is_quiet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -666,6 +666,45 @@ static void the_watchdog_is_fed_by_whom_it_is_for(void **state)
     manager_end(manager);
 }
 
+/* What the unit's ExecReload= has its shell do before it starts the program. */
+static void read_reload(char *commands, size_t size)
+{
+    static const char begin[] = "ExecReload=/bin/sh -c '";
+    char line[512];
+    FILE *unit = fopen(TELLER_UNIT, "r");
+    const char *program = NULL;
+    assert_non_null(unit);
+    while (program == NULL && fgets(line, sizeof(line), unit) != NULL) {
+        if (strncmp(line, begin, strlen(begin)) == 0) {
+            program = strstr(line, "/usr/bin/teller-echo ");
+        }
+    }
+    assert_int_equal(fclose(unit), 0);
+    assert_non_null(program);
+    (void)snprintf(commands, size, "%.*s",
+        (int)(program - line - (ptrdiff_t)strlen(begin)), line + strlen(begin));
+}
+
+/* systemd may tell nobody of the watchdog then, or the shell: here a process
+ * that is not even that. */
+static void who_is_started_by_a_reload_gives_signs_of_life(void **state)
+{
+    char name[96];
+    char reload[256];
+    char variables[400];
+    read_reload(reload, sizeof(reload));
+    (void)snprintf(name, sizeof(name), "@%s", folder);
+    struct manager *manager = manager_begin(*state, name);
+    (void)snprintf(variables, sizeof(variables),
+        "export NOTIFY_SOCKET=%s WATCHDOG_PID=1; %s", name, reload);
+    struct program *echo =
+        start_as(*state, variables, NULL, "--listen 127.0.0.1:0");
+    manager_wait(*state, manager, "STATUS=serving on 1 address\n", 1);
+    manager_wait(*state, manager, "WATCHDOG=1\n", 1);
+    program_stop(echo);
+    manager_end(manager);
+}
+
 /*
  * The manager follows the new process: by the word of the old one, before that
  * ends, and which then has nothing more to say.
@@ -906,6 +945,7 @@ int main(void)
         TEST(and_by_an_abstract_name),
         TEST(a_manager_that_is_gone_does_no_harm),
         TEST(the_watchdog_is_fed_by_whom_it_is_for),
+        TEST(who_is_started_by_a_reload_gives_signs_of_life),
         TEST(its_manager_follows_the_takeover),
         TEST(stopping_the_service_does_not_hurry_the_old_one),
         TEST(root_listens_and_nobody_serves),

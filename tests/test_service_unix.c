@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,32 @@ static void it_is_alive_without_a_descriptor_left(void **state)
     end(&manager);
 }
 
+static unsigned stall_time(uint64_t watchdog, unsigned asked)
+{
+    struct tlr_echo_service its = {.systemd.watchdog = watchdog};
+
+    return tlr_echo_service_stall_time(&its, asked);
+}
+
+/* Or it would say that it is alive whatever its loops do. */
+static void stalls_are_looked_for_in_time_for_the_manager(void **state)
+{
+    (void)state;
+    assert_int_equal(stall_time(10000, 0), 5000);
+    assert_int_equal(stall_time(10000, 1000), 1000);
+    assert_int_equal(stall_time(10000, 60000), 5000);
+    assert_int_equal(stall_time(UINT64_MAX / 1000, 0), UINT_MAX);
+    assert_int_equal(stall_time(UINT64_MAX / 1000, 1000), 1000);
+}
+
+static void without_a_manager_stalls_are_the_users_affair(void **state)
+{
+    (void)state;
+    assert_int_equal(stall_time(0, 0), 0);
+    assert_int_equal(stall_time(0, 1000), 1000);
+    assert_int_equal(stall_time(0, UINT_MAX), UINT_MAX);
+}
+
 /* ---- a manager that has no room ---- */
 
 static int send_to(const struct manager *manager, int sock)
@@ -296,6 +323,8 @@ int main(void)
         TEST(a_shorter_stall_is_no_reason_to_be_silent),
         TEST(one_that_was_taken_over_is_silent),
         TEST(it_is_alive_without_a_descriptor_left),
+        cmocka_unit_test(stalls_are_looked_for_in_time_for_the_manager),
+        cmocka_unit_test(without_a_manager_stalls_are_the_users_affair),
         TEST(it_insists_on_being_ready),
         TEST(it_insists_on_who_is_the_service),
         TEST(only_the_last_word_counts),

@@ -591,10 +591,11 @@ struct tlr_options {
      * A connection that connects (tlr_connect()) may take as long for that:
      * on_connect gets UV_ETIMEDOUT.
      *
-     * Of all timeouts: none passes early; each may pass some 20 ms late, or more
-     * on a worker that is busy. tlr_conn_set_timeout() changes those of one
-     * connection. If all four are 0 (idle, read, write, lifetime) a connection
-     * needs no memory for them, else about 140 bytes.
+     * Of all timeouts: none passes early, but that `jitter` shortens this one and
+     * max_lifetime; each may pass some 20 ms late, or more on a worker that is
+     * busy. tlr_conn_set_timeout() changes those of one connection. If all four
+     * are 0 (idle, read, write, lifetime) a connection needs no memory for them,
+     * else about 140 bytes.
      */
     unsigned idle_timeout;
 

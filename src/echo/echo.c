@@ -32,8 +32,10 @@ static void on_write(struct tlr_conn *conn, int status)
 }
 
 /*
- * While the server drains its clients may go on until they end by themselves. At
- * the end of its own life a connection closes: what is being written goes first.
+ * While the server drains its clients may go on until they end by themselves or
+ * its deadline passes. Their lives have no end then: as this is called only once
+ * they would not be told of it, but reset in the middle of things. At the end of
+ * its own life a connection closes: what is being written goes first.
  */
 static void on_drain(struct tlr_conn *conn)
 {
@@ -42,6 +44,8 @@ static void on_drain(struct tlr_conn *conn)
     tlr_server_progress(tlr_conn_server(conn), &progress, sizeof(progress));
     if (progress.phase == TLR_PHASE_RUNNING) {
         tlr_close(conn);
+    } else { /* UV_ENOTSUP: it has no timeouts, and so no end */
+        (void)tlr_conn_set_timeout(conn, TLR_TIMEOUT_LIFETIME, 0);
     }
 }
 

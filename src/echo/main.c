@@ -161,18 +161,6 @@ static void fill_limits(const struct tlr_echo_options *from,
     options->write_timeout = (unsigned)from->write_timeout;
     options->write_rate = (unsigned)from->write_rate;
     options->max_lifetime = (unsigned)from->max_lifetime;
-    options->stall_time = (unsigned)from->stall_time;
-}
-
-/* A loop that is stuck has to be noticed before the manager's time is up. */
-static void heed_manager(const struct program *program,
-                         struct tlr_options *options)
-{
-    uint64_t half = program->service.systemd.watchdog / 2;
-
-    if (half > 0 && half < options->stall_time) {
-        options->stall_time = (unsigned)half;
-    }
 }
 
 static void fill_options(struct program *program, struct tlr_options *options)
@@ -188,7 +176,8 @@ static void fill_options(struct program *program, struct tlr_options *options)
     options->on_stopped = on_stopped;
     options->on_stall = on_stall;
     options->on_warning = on_warning;
-    heed_manager(program, options);
+    options->stall_time = tlr_echo_service_stall_time(
+        &program->service, (unsigned)program->options.stall_time);
 }
 
 static int create(struct program *program)
@@ -209,17 +198,13 @@ static int create(struct program *program)
 static int listen_on_own(struct program *program,
                          struct tlr_cli_text *complaint)
 {
-    int err = 0;
-    size_t i;
+    const struct tlr_cli_list *listen = &program->options.listen;
 
     if (tlr_server_addresses(program->server) == 0) {
         tlr_echo_options_default_listen(&program->options);
     }
-    for (i = 0; i < program->options.listen.count && err == 0; i++) {
-        err = tlr_echo_listen(program->server,
-                              program->options.listen.items[i], complaint);
-    }
-    return err;
+    return tlr_echo_listen(program->server, listen->items, listen->count,
+                           complaint);
 }
 
 /*

@@ -388,18 +388,26 @@ static void stall_json(unsigned worker, uint64_t ms, bool over,
     end_event(&json);
 }
 
-/* For people it is on stderr, with the errors. */
+/*
+ * Told on stderr, with the errors, and not among the lines of JSON: so it is for
+ * people, and for all when stdout is quiet.
+ */
+static bool goes_with_errors(const struct tlr_echo_report *report)
+{
+    return !report->json || report->quiet;
+}
+
 void tlr_echo_report_stall(struct tlr_echo_report *report, unsigned worker,
                            uint64_t ms, bool over)
 {
     struct tlr_cli_text text = {0};
 
-    if (!report->json) {
+    if (goes_with_errors(report)) {
         (void)fprintf(stderr, /* there is nobody else to tell */
                       over ? "teller-echo: loop %u turns again, after %.1f s\n"
                            : "teller-echo: loop %u has not turned for %.1f s\n",
                       worker, (double)ms / 1e3);
-    } else if (!report->quiet) {
+    } else {
         stall_json(worker, ms, over, &text);
         print(&text);
     }
@@ -449,7 +457,6 @@ static void warning_text(const struct tlr_warning *warning, double seconds,
     tlr_cli_text_add(text, "\n");
 }
 
-/* For people it is on stderr, with the errors. */
 void tlr_echo_report_warning(struct tlr_echo_report *report,
                              const struct tlr_warning *warning)
 {
@@ -458,11 +465,11 @@ void tlr_echo_report_warning(struct tlr_echo_report *report,
     struct tlr_cli_text text = {0};
 
     *last = uv_hrtime();
-    if (!report->json) {
+    if (goes_with_errors(report)) {
         warning_text(warning, seconds, &text);
         (void)tlr_cli_text_print(&text, stderr); /* there is nobody else */
         tlr_cli_text_free(&text);
-    } else if (!report->quiet) {
+    } else {
         warning_json(warning, seconds, &text);
         print(&text);
     }

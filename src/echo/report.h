@@ -13,7 +13,7 @@
 struct tlr_echo_report {
     const struct tlr_server *server;
     bool json;
-    bool quiet;                   /* prints nothing */
+    bool quiet;                   /* prints nothing on stdout */
     uint64_t started;             /* uv_hrtime() */
     uint64_t last;                /* uv_hrtime() of the line before */
     struct tlr_counters last_sum; /* and its figures */
@@ -43,7 +43,10 @@ void tlr_echo_report_draining(struct tlr_echo_report *report, uint64_t ms);
 /* How the drain gets on. */
 void tlr_echo_report_progress(struct tlr_echo_report *report);
 
-/* A loop has not turned for so many milliseconds; over: it turns again. */
+/*
+ * A loop has not turned for so many milliseconds; over: it turns again. This and
+ * the next are told on stderr: unless it is JSON, and not quiet.
+ */
 void tlr_echo_report_stall(struct tlr_echo_report *report, unsigned worker,
                            uint64_t ms, bool over);
 

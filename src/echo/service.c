@@ -3,6 +3,7 @@
 #include "service.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 /* While it drains: it may take so much longer, from each time on. */
@@ -68,6 +69,17 @@ static void init_timer(struct tlr_echo_service *service, uv_loop_t *loop,
     (void)uv_timer_init(loop, timer); /* always 0 */
     timer->data = service;
     uv_unref((uv_handle_t *)timer);
+}
+
+unsigned tlr_echo_service_stall_time(const struct tlr_echo_service *service,
+                                     unsigned asked)
+{
+    uint64_t half = service->systemd.watchdog / 2;
+
+    if (half == 0 || (asked != 0 && asked <= half)) {
+        return asked;
+    }
+    return half < UINT_MAX ? (unsigned)half : UINT_MAX;
 }
 
 static bool is_stuck(const struct tlr_echo_service *service)

@@ -24,6 +24,14 @@ struct tlr_echo_service {
     uint64_t stalled[TLR_ECHO_WORKERS_MOST]; /* since uv_hrtime(); 0: no */
 };
 
+/*
+ * tlr_options.stall_time, in milliseconds, where `asked` is what the user wants:
+ * a loop that is stuck has to be noticed before the manager's time is up, even
+ * if the user would not have it looked for (0).
+ */
+unsigned tlr_echo_service_stall_time(const struct tlr_echo_service *service,
+                                     unsigned asked);
+
 /* It serves. Puts timers on the loop, which keep it not alive. */
 void tlr_echo_service_ready(struct tlr_echo_service *service, uv_loop_t *loop,
                             unsigned addresses);
