@@ -394,6 +394,31 @@ static void write_and_close(struct tlr_conn *conn)
     tlr_close(conn);
 }
 
+static void live_on(struct tlr_conn *conn)
+{
+    assert_int_equal(tlr_conn_set_timeout(conn, TLR_TIMEOUT_LIFETIME, 0), 0);
+}
+
+static void a_life_that_has_passed_may_be_prolonged(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    f->options.max_lifetime = SOON;
+    f->options.lifetime_grace = SOON;
+    script.opened = read_some;
+    script.drained = live_on;
+    script.received = read_on;
+    start_server(f);
+    connect_client(f, &client);
+    wait_log(f, "drain");
+    run_for(&f->loop, 3 * SOON);
+    expect_so_far("open, drain");
+    client_half_close(&client);
+    expect(f, "open, drain, read EOF, close peer");
+    client_close(f, &client);
+}
+
 /* From when the peer took the last, not from when that was looked for. */
 static void idle_begins_when_the_peer_stops(void **state)
 {
@@ -1191,6 +1216,7 @@ int main(void)
         TEST(output_that_is_taken_keeps_it_open),
         TEST(a_large_write_that_is_taken_keeps_it_open),
         TEST(idle_begins_when_the_peer_stops),
+        TEST(a_life_that_has_passed_may_be_prolonged),
         TEST(idle_ends_a_close_that_the_peer_holds_up),
         TEST(connecting_may_take_as_long_as_being_idle),
         TEST(connecting_can_have_a_time_of_its_own),

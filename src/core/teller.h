@@ -593,7 +593,8 @@ struct tlr_options {
      *
      * Of all timeouts: none passes early, but that `jitter` shortens this one and
      * max_lifetime; each may pass some 20 ms late, or more on a worker that is
-     * busy. tlr_conn_set_timeout() changes those of one connection. If all four
+     * busy, and this one a sixteenth of its time late while output is queued.
+     * tlr_conn_set_timeout() changes those of one connection. If all four
      * are 0 (idle, read, write, lifetime) a connection needs no memory for them,
      * else about 140 bytes.
      */
@@ -1343,7 +1344,11 @@ enum tlr_timeout {
     TLR_TIMEOUT_IDLE = 0, /**< as tlr_options.idle_timeout, without jitter */
     TLR_TIMEOUT_READ,     /**< as tlr_options.read_timeout */
     TLR_TIMEOUT_WRITE,    /**< as tlr_options.write_timeout */
-    TLR_TIMEOUT_LIFETIME  /**< as tlr_options.max_lifetime, from now on */
+    /**
+     * As tlr_options.max_lifetime, from now on. Set in on_drain, when the life
+     * has just passed, it lets the connection live on.
+     */
+    TLR_TIMEOUT_LIFETIME
 };
 
 /**

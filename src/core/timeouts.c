@@ -361,7 +361,11 @@ static int set_timeout(struct tlr_conn *conn, enum tlr_timeout which,
         }
         break;
     case TLR_TIMEOUT_LIFETIME:
-        if (!timeouts->ending) {
+        if (!timeouts->ending || conn->state == TLR_CONN_OPEN) {
+            if (conn->cause == TLR_CLOSED_BY_LIFETIME) {
+                conn->cause = TLR_NO_CAUSE;
+            }
+            timeouts->ending = false;
             timeouts->own_life = true;
             timeouts->ends = milliseconds == 0
                                  ? TLR_NEVER

@@ -378,7 +378,8 @@ static bool cause_fits(const struct line *line, enum tlr_cause cause)
         return line->reset_asked;
     case TLR_CLOSED_BY_ERROR:
         return line->gone || line->ghost || line->doomed ||
-               line->send_failed || line->outbound;
+               line->send_failed || line->outbound ||
+               (line->close_asked && atomic_load(&world.starved) > 0);
     case TLR_CLOSED_BY_STOP:
     case TLR_CLOSED_OWING:
         return world.may_stop;
