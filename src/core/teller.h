@@ -917,8 +917,10 @@ TLR_EXTERN void tlr_server_stop(struct tlr_server *server);
  * handles on the host loop are closing: they, and so on_stopped, take a few more
  * turns of the loop, and tlr_server_destroy() has to wait for that; a process
  * that exits without it only leaves memory. A host that ends may have closed
- * them itself by then (all that uv_walk() finds, say), and the loop too: threads
- * and sockets end all the same, but on_stopped is never called. Harmless before
+ * them itself by then (all that uv_walk() finds, say), and right before this call
+ * the loop too (not long before: a worker that has something to say to the host
+ * would find no loop there): threads and sockets end all the same, but on_stopped
+ * is never called. Harmless before
  * the start, after the stop and in the middle of another drain. Not for a
  * callback of a connection, a worker or a post.
  *
