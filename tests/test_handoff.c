@@ -148,6 +148,15 @@ static bool is_true(void *data)
     return *(bool *)data;
 }
 
+static bool has_closed;
+
+/* Not before a read that is under way has been cancelled, on Windows. */
+static void on_closed(uv_handle_t *handle)
+{
+    (void)handle;
+    has_closed = true;
+}
+
 /* Opens the socket on the loop and reads a byte from the client. */
 static bool is_emulated(struct fixture *f, struct client *client,
                         uv_os_sock_t sock)
@@ -164,8 +173,9 @@ static bool is_emulated(struct fixture *f, struct client *client,
     client_send(client, "x", 1);
     run_until(&f->loop, is_true, &has_read);
     emulated = tlr_handoff_emulated(&tcp);
-    uv_close((uv_handle_t *)&tcp, NULL);
-    (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    has_closed = false;
+    uv_close((uv_handle_t *)&tcp, on_closed);
+    run_until(&f->loop, is_true, &has_closed);
     return emulated;
 }
 
