@@ -103,6 +103,7 @@ end_all() {
 }
 
 start_server() {
+  : >"$dir/echo" # or the one before is seen in it
   ip netns exec "$here" "$echo_server" --listen 10.77.0.1:0 --loops 2 --json --drain "$limit" \
     >"$dir/echo" 2>"$dir/echo.err" &
   server=$!
