@@ -95,6 +95,7 @@ row() { printf '%-33s %8s %8s %8s %5s %9s %7s %7s %6s %9s %7s\n' "$@"; }
 begin_attack() {
   local target=$1 count=$2
   shift 2
+  : >"$dir/attacker" # or the one before is seen in it
   # shellcheck disable=SC2086 # it is words
   ${ATTACKER:-nice -n 19} "$soak" "$target" --connections "$count" \
     --from "$attackers" --duration 600 "$@" >"$dir/attacker" 2>&1 &
@@ -117,6 +118,7 @@ round() {
   other=$pid target=$address
   # shellcheck disable=SC2086
   serve echo --listen 127.0.0.1:0 $options
+  : >"$dir/honest"
   # shellcheck disable=SC2086
   ${RUNNER:-} "$soak" "$address" --connections 20 --mix probe=1 --probes 0 \
     --every 10ms --duration 600 --timeout 60 --strict --mark "$dir/mark" \

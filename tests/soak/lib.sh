@@ -62,6 +62,7 @@ stop() {
 serve() {
   local out=$dir/$1
   shift
+  : >"$out" # or the one before is seen in it
   # shellcheck disable=SC2086 # it is words
   ${RUNNER:-} "$echo_server" --loops 2 --json "$@" >"$out" 2>"$out.err" &
   pid=$!
