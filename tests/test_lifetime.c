@@ -558,10 +558,27 @@ static void find(uv_handle_t *handle, void *arg)
 static struct tlr_server *left[3];
 static unsigned left_count;
 
+static void leave_server(struct fixture *f)
+{
+    left[left_count++] = f->server;
+    f->server = NULL;
+    f->started = false;
+}
+
+static void close_found(void)
+{
+    unsigned i;
+
+    for (i = 0; i < found_count; i++) {
+        if (!uv_is_closing(found[i])) {
+            uv_close(found[i], NULL);
+        }
+    }
+}
+
 static void stop_after_the_host_has(struct fixture *f, uint64_t deadline)
 {
     struct client client;
-    unsigned i;
 
     memset(&f->options.allocator, 0, sizeof(f->options.allocator));
     start_server(f);
@@ -569,9 +586,7 @@ static void stop_after_the_host_has(struct fixture *f, uint64_t deadline)
     uv_walk(&f->loop, find, NULL);
     client_connect(f, &client);
     client_exchange(f, &client);
-    for (i = 0; i < found_count; i++) {
-        uv_close(found[i], NULL);
-    }
+    close_found();
     run_for(&f->loop, 10);
     assert_int_equal(tlr_server_stop_wait(f->server, deadline), 0);
     assert_int_equal(atomic_load(&ended), 2);
@@ -580,9 +595,7 @@ static void stop_after_the_host_has(struct fixture *f, uint64_t deadline)
     run_for(&f->loop, 10);
     assert_int_equal(f->stopped, 0);
     client_close(f, &client);
-    left[left_count++] = f->server;
-    f->server = NULL;
-    f->started = false;
+    leave_server(f);
 }
 
 static void a_blocking_stop_works_after_the_host_has_closed_all(void **state)
@@ -601,7 +614,6 @@ static void and_in_the_middle_of_a_drain_and_the_loop_too(void **state)
     static struct fixture other;
     struct fixture *f = *state;
     struct client client;
-    unsigned i;
 
     memset(&f->options.allocator, 0, sizeof(f->options.allocator));
     start_server(f);
@@ -614,11 +626,7 @@ static void and_in_the_middle_of_a_drain_and_the_loop_too(void **state)
     run_for(&f->loop, 10);
     found_count = 0;
     uv_walk(&f->loop, find, NULL);
-    for (i = 0; i < found_count; i++) {
-        if (!uv_is_closing(found[i])) {
-            uv_close(found[i], NULL);
-        }
-    }
+    close_found();
     assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(uv_loop_close(&f->loop), 0);
     assert_int_equal(tlr_server_stop_wait(f->server, 0), 0);
@@ -626,9 +634,7 @@ static void and_in_the_middle_of_a_drain_and_the_loop_too(void **state)
     client_close(&other, &client);
     assert_int_equal(uv_loop_close(&other.loop), 0);
     assert_int_equal(uv_loop_init(&f->loop), 0);
-    left[left_count++] = f->server;
-    f->server = NULL;
-    f->started = false;
+    leave_server(f);
 }
 
 /* ---- the workers' own callbacks ------------------------------------------ */

@@ -243,6 +243,13 @@ void tlr_reading_lose(struct tlr_conn *conn);
 int tlr_writing_send_fin(struct tlr_conn *conn, enum tlr_writing why);
 bool tlr_writing_under_way(const struct tlr_conn *conn);
 
+/* libuv has a request of its writes. */
+static inline bool tlr_writing_is_queued(const struct tlr_conn *conn)
+{
+    return conn->writing == TLR_WRITE_QUEUED ||
+           conn->writing == TLR_WRITE_QUEUED_FIN;
+}
+
 /* The end of the connection that a write has met, told or not yet told, or 0. */
 int tlr_writing_error(const struct tlr_conn *conn);
 

@@ -920,9 +920,8 @@ TLR_EXTERN void tlr_server_stop(struct tlr_server *server);
  * them itself by then (all that uv_walk() finds, say), and right before this call
  * the loop too (not long before: a worker that has something to say to the host
  * would find no loop there): threads and sockets end all the same, but on_stopped
- * is never called. Harmless before
- * the start, after the stop and in the middle of another drain. Not for a
- * callback of a connection, a worker or a post.
+ * is never called. Harmless before the start, after the stop and in the middle of
+ * another drain. Not for a callback of a connection, a worker or a post.
  *
  * UV_EAGAIN: TLR_LOOPS_HOST, where the connections are the host loop's own, or
  * a borrowed loop is run on this thread, too: it was as tlr_server_drain().

@@ -30,12 +30,6 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static bool is_queued(const struct tlr_conn *conn)
-{
-    return conn->writing == TLR_WRITE_QUEUED ||
-           conn->writing == TLR_WRITE_QUEUED_FIN;
-}
-
 /* ---- what the peer takes -------------------------------------------- */
 
 /* Of queued writes by the kernel, the part of the one under way included. */
@@ -45,7 +39,7 @@ static uint64_t taken(const struct tlr_conn *conn)
     size_t left = uv_stream_get_write_queue_size(&conn->uv.stream);
 
     return timeouts->taken +
-           (is_queued(conn) && left < conn->rest ? conn->rest - left : 0);
+           (tlr_writing_is_queued(conn) && left < conn->rest ? conn->rest - left : 0);
 }
 
 static int64_t position(const struct tlr_conn *conn)
@@ -123,7 +117,7 @@ static void arm(struct tlr_conn *conn)
         return;
     }
     due = earlier(due, idle_due(conn));
-    if (timeouts->idle != 0 && is_queued(conn)) { /* to see what is taken */
+    if (timeouts->idle != 0 && tlr_writing_is_queued(conn)) { /* to see what is taken */
         due = earlier(due, tlr_deadlines_clock() + timeouts->idle / 16 + 1);
     }
     due = earlier(due, read_due(conn));
@@ -297,10 +291,8 @@ void tlr_timeouts_queued(struct tlr_conn *conn)
 
     if (timeouts->write != 0 && !timeouts->open) {
         open_window(conn);
-        arm(conn);
-    } else if (timeouts->idle != 0) {
-        arm(conn);
     }
+    arm(conn);
 }
 
 void tlr_timeouts_written(struct tlr_conn *conn, size_t size)
@@ -356,7 +348,7 @@ static int set_timeout(struct tlr_conn *conn, enum tlr_timeout which,
         break;
     case TLR_TIMEOUT_WRITE:
         timeouts->write = milliseconds;
-        if (milliseconds != 0 && is_queued(conn)) {
+        if (milliseconds != 0 && tlr_writing_is_queued(conn)) {
             open_window(conn);
         }
         break;

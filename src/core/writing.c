@@ -235,8 +235,7 @@ int tlr_writing_error(const struct tlr_conn *conn)
 
     if ((conn->flags & TLR_CONN_RESET) != 0) {
         err = UV_ECONNRESET;
-    } else if (conn->writing == TLR_WRITE_QUEUED ||
-               conn->writing == TLR_WRITE_QUEUED_FIN) {
+    } else if (tlr_writing_is_queued(conn)) {
         err = tlr_handoff_write_error(&conn->req.write);
     }
     return is_reset(err) ? err : 0;
@@ -244,9 +243,7 @@ int tlr_writing_error(const struct tlr_conn *conn)
 
 bool tlr_writing_under_way(const struct tlr_conn *conn)
 {
-    return conn->writing == TLR_WRITE_QUEUED ||
-           conn->writing == TLR_WRITE_QUEUED_FIN ||
-           conn->writing == TLR_WRITE_FIN;
+    return tlr_writing_is_queued(conn) || conn->writing == TLR_WRITE_FIN;
 }
 
 int tlr_shutdown(struct tlr_conn *conn)
@@ -564,7 +561,7 @@ static bool admit_write(struct tlr_conn *conn, struct tlr_buffer *shared,
     }
     stop_sharing(conn, shared);
     complete_write(conn, UV_ENOBUFS);
-    tear(conn, TLR_CLOSED_BY_QUEUED, UV_ENOBUFS);
+    conn->cause = TLR_CLOSED_BY_QUEUED;
     return false;
 }
 
