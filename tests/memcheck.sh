@@ -5,6 +5,7 @@
 # libuv, as they are installed, included. First a program with both faults has to
 # be found out.
 set -u
+export TELLER_VALGRIND=1
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P) || exit 1
 . "$root/scripts/lib.sh"
 folder=$1
@@ -16,7 +17,7 @@ failed=0
 check() {
   name=$(basename "$1")
   rm -f "$out/$name".*
-  timeout -k 10 300 valgrind --leak-check=full --show-leak-kinds=all \
+  timeout -k 10 300 valgrind --fair-sched=yes --leak-check=full --show-leak-kinds=all \
     --errors-for-leak-kinds=all --track-fds=yes --error-exitcode=99 \
     --log-file="$out/$name.%p.log" "$1" >"$out/$name.out" 2>&1 </dev/null
   status=$?

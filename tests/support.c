@@ -335,6 +335,11 @@ struct tlr_counters counters_of(const struct fixture *f, unsigned worker)
 
 /* ---- clients -------------------------------------------------------- */
 
+bool under_valgrind(void)
+{
+    return getenv("TELLER_VALGRIND") != NULL;
+}
+
 char pattern_at(uint64_t position)
 {
     uint64_t mixed = (position + 1) * UINT64_C(0x9e3779b97f4a7c15);

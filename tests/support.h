@@ -226,7 +226,8 @@ bool give_another_port(uv_os_sock_t sock);
 
 /*
  * From now on only so many more can be opened; SIZE_MAX: as many as before.
- * False where there is no such limit.
+ * False where there is no such limit, as under valgrind: its accept() takes one
+ * from the queue before it is denied.
  */
 bool limit_descriptors(size_t more);
 
@@ -255,6 +256,9 @@ bool late_resets_are_told(void);
 /* Whether the peer's end leaves what is queued for it alone. With Wine 8 it
  * fails (tlr_handoff_all_written()). */
 bool ends_leave_writes_alone(void);
+
+/* Where each block of memory is to be freed at the end. memcheck.sh says so. */
+bool under_valgrind(void);
 
 /* `rounds`, or a fifth where each takes ten times as long: under ThreadSanitizer
  * and under Wine. */

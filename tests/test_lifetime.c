@@ -580,6 +580,9 @@ static void stop_after_the_host_has(struct fixture *f, uint64_t deadline)
 {
     struct client client;
 
+    if (under_valgrind()) {
+        skip(); /* it leaves a server */
+    }
     memset(&f->options.allocator, 0, sizeof(f->options.allocator));
     start_server(f);
     found_count = 0;
@@ -615,6 +618,9 @@ static void and_in_the_middle_of_a_drain_and_the_loop_too(void **state)
     struct fixture *f = *state;
     struct client client;
 
+    if (under_valgrind()) {
+        skip();
+    }
     memset(&f->options.allocator, 0, sizeof(f->options.allocator));
     start_server(f);
     other = *f;

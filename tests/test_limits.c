@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/handoff.h"
 #include "core/server.h"
 
 static struct tlr_counters counters(struct fixture *f)
@@ -224,6 +225,120 @@ static void also_where_the_kernel_chooses(void **state)
     }
     assert_int_equal(counters(f).refused, 0);
     assert_in_range(counters(f).waited_limit, 2, 1000);
+}
+
+/* ---- room that comes while a worker accepts -------------------------- */
+
+/* So many completions are always due that one at the end of them takes three
+ * goes (port.c). */
+#define BUSY 640
+#define ROOM 8
+
+static struct {
+    struct tlr_conn *open[ROOM];
+    unsigned count;
+    struct sockaddr_storage address; /* where the busy ones connect to */
+    atomic_uint busy;
+} crowd;
+
+static void join_the_crowd(struct tlr_conn *conn)
+{
+    if (tlr_conn_worker(conn) == 0 && crowd.count < ROOM) {
+        crowd.open[crowd.count++] = conn;
+    }
+}
+
+static void read_nothing(struct tlr_conn *conn, ssize_t nread, char *data)
+{
+    (void)conn;
+    (void)nread;
+    (void)data;
+}
+
+static void keep_busy(struct tlr_conn *conn, int status)
+{
+    if (status == 0) {
+        (void)tlr_write(conn, "", 0);
+    }
+}
+
+static void begin_to_be_busy(struct tlr_conn *conn)
+{
+    atomic_fetch_add(&crowd.busy, 1);
+    keep_busy(conn, 0);
+}
+
+static void connect_busy_ones(struct tlr_server *server, unsigned worker,
+                              void *data)
+{
+    static const struct tlr_handler busy = {.on_open = begin_to_be_busy,
+                                            .on_read = read_nothing,
+                                            .on_write = keep_busy};
+    const struct sockaddr *address = (struct sockaddr *)&crowd.address;
+    struct tlr_conn *conn;
+    unsigned i;
+
+    (void)data;
+    for (i = 0; i < BUSY; i++) {
+        assert_int_equal(tlr_connect(server, worker, address, &busy, &conn),
+                         0);
+    }
+}
+
+static bool all_are_busy(void *data)
+{
+    (void)data;
+    return atomic_load(&crowd.busy) == BUSY;
+}
+
+static bool has_filled_twice(void *fixture)
+{
+    return counters_of(fixture, 0).accepted == BUSY + 2 * ROOM;
+}
+
+/*
+ * The last on_close of these comes in the turn after the others': when the
+ * worker has accepted as many as there was room for, and was denied more.
+ */
+static void leave_all_at_once(struct tlr_server *server, unsigned worker,
+                              void *data)
+{
+    unsigned i;
+
+    (void)server;
+    (void)worker;
+    (void)data;
+    for (i = 0; i < ROOM; i++) {
+        tlr_reset(crowd.open[i]);
+    }
+}
+
+static void room_may_come_in_the_turn_that_it_was_denied(void **state)
+{
+    struct fixture *f = *state;
+    struct client clients[100]; /* some half of them for either worker */
+    struct sockaddr_in any;
+    uv_os_sock_t silent;
+
+    memset(&crowd, 0, sizeof(crowd));
+    assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &any), 0);
+    assert_int_equal(
+        tlr_handoff_listen((struct sockaddr *)&any, BUSY, 0, &silent), 0);
+    assert_int_equal(tlr_handoff_name(silent, &crowd.address), 0);
+    memset(&f->options.handler, 0, sizeof(f->options.handler));
+    f->options.handler.on_open = join_the_crowd;
+    f->options.handler.on_read = read_nothing;
+    f->options.max_per_worker = ROOM;
+    start(f);
+    clients_dial(f, clients, COUNT(clients));
+    wait_accepted(f, 2 * ROOM);
+    wait_for(f, waited_limit, 2);
+    assert_int_equal(tlr_post(f->server, 0, connect_busy_ones, NULL), 0);
+    run_until(&f->loop, all_are_busy, NULL);
+    assert_int_equal(tlr_post(f->server, 0, leave_all_at_once, NULL), 0);
+    run_until(&f->loop, has_filled_twice, f);
+    clients_close(f, clients, COUNT(clients));
+    tlr_handoff_close(silent);
 }
 
 /* ---- closing at the limit -------------------------------------------- */
@@ -886,6 +1001,7 @@ int main(void)
         TEST_IN(a_worker_has_so_many_and_the_others_take_the_rest, threads),
         TEST_IN(a_worker_has_so_many_and_the_others_take_the_rest, in_turn),
         TEST(also_where_the_kernel_chooses),
+        TEST_IN(room_may_come_in_the_turn_that_it_was_denied, reuseport),
         TEST_IN(at_the_limit_peers_can_be_closed, threads),
         TEST_IN(at_the_limit_peers_can_be_closed, host),
         TEST_IN(at_the_limit_peers_can_be_closed, reuseport),

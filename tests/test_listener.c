@@ -224,6 +224,41 @@ static void closing_takes_what_is_queued(void **state)
     hang_up(clients, 5);
 }
 
+/* Comes between the timers and the closing of handles. */
+static void dial_if_through(uv_prepare_t *prepare)
+{
+    struct client *late = prepare->data;
+
+    if (!tlr_listener_is_emptying(&owner.listener) && owner.dialled == 0) {
+        assert_false(owner.closed);
+        client_dial(owner.f, late);
+        owner.dialled = 1;
+    }
+}
+
+static void and_then_refuses_at_once(void **state)
+{
+    struct client clients[5];
+    struct client late;
+    uv_prepare_t prepare;
+
+    (void)state;
+    dial(clients, 5);
+    run_for(&owner.f->loop, 20);
+    tlr_listener_start(&owner.listener);
+    tlr_listener_close(&owner.listener, true);
+    assert_int_equal(uv_prepare_init(&owner.f->loop, &prepare), 0);
+    prepare.data = &late;
+    assert_int_equal(uv_prepare_start(&prepare, dial_if_through), 0);
+    run_until(&owner.f->loop, is_closed, NULL);
+    assert_int_equal(owner.dialled, 1);
+    client_wait_dialled(owner.f, &late);
+    assert_int_equal(late.error, UV_ECONNREFUSED);
+    uv_close((uv_handle_t *)&prepare, NULL);
+    hang_up(&late, 1);
+    hang_up(clients, 5);
+}
+
 static void closing_at_once_does_not(void **state)
 {
     struct client clients[5];
@@ -283,6 +318,7 @@ static void waiting_for_room_ends_when_told_so(void **state)
 static void the_queue_is_emptied_once(void **state)
 {
     static struct client clients[5000];
+    unsigned most = tlr_handoff_queue_capacity(owner.listener.sock);
 
     (void)state;
     owner.endless = clients;
@@ -291,9 +327,7 @@ static void the_queue_is_emptied_once(void **state)
     tlr_listener_start(&owner.listener);
     tlr_listener_close(&owner.listener, true);
     run_until(&owner.f->loop, is_closed, NULL);
-    assert_in_range(
-        owner.accepted, 0,
-        tlr_handoff_queue_capacity(owner.listener.sock));
+    assert_in_range(owner.accepted, 0, most);
     owner.endless = NULL;
     hang_up(clients, owner.dialled);
 }
@@ -385,6 +419,7 @@ int main(void)
         TEST(connections_are_accepted_in_batches),
         TEST(without_room_it_waits_to_be_told),
         TEST(closing_takes_what_is_queued),
+        TEST(and_then_refuses_at_once),
         TEST(closing_at_once_does_not),
         TEST(closing_waits_for_room_for_the_queued),
         TEST(waiting_for_room_ends_when_told_so),

@@ -43,6 +43,7 @@ static int split(const char *text, struct identity *identity,
     return 0;
 }
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): before there are threads */
 static int find_user(struct identity *identity)
 {
     const struct passwd *entry = getpwnam(identity->name);
@@ -84,6 +85,7 @@ static int find_group(const char *name, gid_t *group)
     *group = (gid_t)number;
     return 0;
 }
+/* NOLINTEND(concurrency-mt-unsafe) */
 
 static int find(const char *text, struct identity *identity,
                 struct tlr_cli_text *complaint)

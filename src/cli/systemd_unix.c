@@ -19,6 +19,8 @@
 #define MSG_NOSIGNAL 0 /* macOS, where there is no systemd either */
 #endif
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): it is read before there are threads */
+
 /* False if it is not there. UV_EINVAL in *err: it is, and is no number. */
 static bool number(const char *name, uint64_t most, uint64_t *value,
                    int *err, struct tlr_cli_text *complaint)
@@ -139,6 +141,8 @@ int tlr_cli_systemd_read(struct tlr_cli_systemd *systemd,
     }
     return err;
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */
 
 uv_os_sock_t tlr_cli_systemd_socket(unsigned index)
 {
