@@ -44,7 +44,8 @@ static void end_of_reading(struct tlr_conn *conn, ssize_t status)
     if (extra != NULL) {
         extra->end_status = (int)status;
     }
-    if ((conn->done & TLR_DONE_READ) == 0) { /* else it has one, undelivered */
+    if ((conn->done & (TLR_DONE_READ | TLR_DONE_CONNECT)) == 0) {
+        /* else it is that one's, undelivered */
         conn->read_status = (int16_t)status;
     }
     if (status == UV_EOF) {
