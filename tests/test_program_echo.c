@@ -611,6 +611,19 @@ static void sigterm_or_ctrl_break_drains_too(void **state)
     assert_int_equal(program_wait(echo), 0);
 }
 
+/* At any moment of its end: as a person who holds the keys down does. */
+static void asked_until_it_has_gone_it_still_ends_well(void **state)
+{
+    for (unsigned i = 0; i < 5; i++) {
+        struct program *echo = program_start(*state, SERVE(ANYWHERE));
+        (void)program_address(echo, 0); /* it listens, and so it watches */
+        while (!echo->exited && programs_send(echo, ASK_CTRL_C) == 0) {
+            (void)uv_run(echo->process.loop, UV_RUN_NOWAIT);
+        }
+        assert_int_equal(program_wait(echo), 0);
+    }
+}
+
 /* ---- what it prints ---- */
 
 static void figures_come_as_often_as_asked_for(void **state)
@@ -903,6 +916,7 @@ int main(void)
         scene_test(asked_a_second_time_it_stops_at_once),
         scene_test(without_a_drain_the_first_time_stops_at_once),
         scene_test(sigterm_or_ctrl_break_drains_too),
+        scene_test(asked_until_it_has_gone_it_still_ends_well),
         scene_test(figures_come_as_often_as_asked_for),
         scene_test(json_figures_come_as_often_as_asked_for),
         scene_test(each_line_of_json_is_an_object),

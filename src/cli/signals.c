@@ -52,6 +52,7 @@ void tlr_cli_signals_close(
         return;
     }
     signals->closed_cb = closed_cb;
+    tlr_cli_ignore_stop_signals();
     for (unsigned i = 0; i < open; i++) {
         uv_close((uv_handle_t *)&signals->handles[i], on_closed);
     }

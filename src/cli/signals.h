@@ -39,7 +39,8 @@ int tlr_cli_signals_init(
     struct tlr_cli_signals *signals, uv_loop_t *loop, tlr_cli_stop_cb cb);
 
 /* Ends asynchronously; `closed_cb` (or NULL) comes when the memory is the
- * caller's again. May be called twice; the second `closed_cb` is ignored. */
+ * caller's again. May be called twice; the second `closed_cb` is ignored. For a
+ * program that is about to end: who asks it once more is not heard. */
 void tlr_cli_signals_close(
     struct tlr_cli_signals *signals, tlr_cli_signals_closed_cb closed_cb);
 
@@ -55,5 +56,9 @@ void tlr_cli_ignore_sigpipe(void);
  * up to TLR_CLI_SIGNALS_MAX. Returns how many.
  */
 unsigned tlr_cli_stop_signals(int signums[TLR_CLI_SIGNALS_MAX]);
+
+/* Likewise: has these signals not end the process when nobody watches them any
+ * more, for libuv leaves them to do so. */
+void tlr_cli_ignore_stop_signals(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "signals.h"
 
 #include <signal.h>
+#include <windows.h>
 
 void tlr_cli_ignore_sigpipe(void)
 {
@@ -14,4 +15,14 @@ unsigned tlr_cli_stop_signals(int signums[TLR_CLI_SIGNALS_MAX])
     signums[1] = SIGBREAK;
     signums[2] = SIGHUP;
     return 3;
+}
+
+static BOOL WINAPI is_heard(DWORD type)
+{
+    return type == CTRL_C_EVENT || type == CTRL_BREAK_EVENT;
+}
+
+void tlr_cli_ignore_stop_signals(void)
+{
+    (void)SetConsoleCtrlHandler(is_heard, TRUE); /* else it ends at once */
 }

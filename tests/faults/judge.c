@@ -95,8 +95,10 @@ const struct fault faults[] = {
     SHORT(SENDMSG, 1, "1 byte"),
     ERROR(RECVMSG, EINTR, 0),
     ERROR(READ_OTHER, EINTR, 0),
-    /* The pipe that is libuv's lock for signals blocks, and so never says it. */
-    ABORTS(READ_OTHER, EAGAIN, 0, STARTING),
+    /* The pipe that is libuv's lock for signals blocks, and so never says it:
+     * when the program begins to watch them, and when it ends. */
+    {TLR_FAULT_READ_OTHER, TLR_FAULT_ERROR, EAGAIN, 0, 1, 0,
+     ABORTS_STARTING | ABORTS_SERVING, "EAGAIN"},
     {TLR_FAULT_READ_OTHER, TLR_FAULT_ERROR, EIO, 0, 1, 0,
      ABORTS_STARTING | ABORTS_SERVING, "EIO"},
     /* Not EAGAIN: an eventfd says that only when it wakes its reader anyway. */
