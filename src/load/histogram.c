@@ -51,6 +51,20 @@ void tlr_load_histogram_init(struct tlr_load_histogram *histogram)
     histogram->min = UINT64_MAX;
 }
 
+/* Only what is in use is touched: one in each second of each thread is. */
+void tlr_load_histogram_clear(struct tlr_load_histogram *histogram)
+{
+    if (histogram->count > 0) {
+        size_t from = slot_of(histogram->min);
+        size_t to = slot_of(histogram->max);
+        memset(&histogram->slots[from], 0,
+            (to - from + 1) * sizeof(histogram->slots[0]));
+    }
+    histogram->count = 0;
+    histogram->min = UINT64_MAX;
+    histogram->max = 0;
+}
+
 void tlr_load_histogram_add(
     struct tlr_load_histogram *histogram, uint64_t value)
 {
@@ -67,10 +81,14 @@ void tlr_load_histogram_add(
 void tlr_load_histogram_merge(
     struct tlr_load_histogram *into, const struct tlr_load_histogram *from)
 {
+    if (from->count == 0) {
+        return;
+    }
     into->count += from->count;
     into->min = from->min < into->min ? from->min : into->min;
     into->max = from->max > into->max ? from->max : into->max;
-    for (size_t i = 0; i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
+    size_t to = slot_of(from->max);
+    for (size_t i = slot_of(from->min); i <= to; i++) {
         into->slots[i] += from->slots[i];
     }
 }
@@ -95,7 +113,7 @@ uint64_t tlr_load_histogram_percentile(
     }
     uint64_t wanted = rank_of(histogram->count, percent);
     uint64_t seen = 0;
-    for (size_t i = 0; i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
+    for (size_t i = slot_of(histogram->min); i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
         seen += histogram->slots[i];
         if (seen >= wanted) {
             uint64_t value = largest_in(i);
@@ -108,4 +126,30 @@ uint64_t tlr_load_histogram_percentile(
         }
     }
     return histogram->max;
+}
+
+double tlr_load_histogram_mean(const struct tlr_load_histogram *histogram)
+{
+    double sum = 0;
+    if (histogram->count == 0) {
+        return 0;
+    }
+    size_t to = slot_of(histogram->max);
+    for (size_t i = slot_of(histogram->min); i <= to; i++) {
+        double smallest = i == 0 ? 0 : (double)largest_in(i - 1) + 1;
+        sum += (double)histogram->slots[i] *
+               (smallest + (double)largest_in(i)) / 2;
+    }
+    return sum / (double)histogram->count;
+}
+
+uint64_t tlr_load_histogram_up_to(
+    const struct tlr_load_histogram *histogram, uint64_t value)
+{
+    uint64_t count = 0;
+    for (size_t i = 0;
+         i < TLR_LOAD_HISTOGRAM_SLOTS && largest_in(i) <= value; i++) {
+        count += histogram->slots[i];
+    }
+    return count;
 }

@@ -27,12 +27,23 @@ struct tlr_load_histogram {
 };
 
 void tlr_load_histogram_init(struct tlr_load_histogram *histogram);
+
+/* The same, quickly, for one that was initialised before. */
+void tlr_load_histogram_clear(struct tlr_load_histogram *histogram);
+
 void tlr_load_histogram_add(
     struct tlr_load_histogram *histogram, uint64_t value);
 
 /* Adds all of `from` to `into`, as if its values had been added one by one. */
 void tlr_load_histogram_merge(struct tlr_load_histogram *into,
     const struct tlr_load_histogram *from);
+
+/* The mean of all values, each taken as the middle of its slot. 0 when empty. */
+double tlr_load_histogram_mean(const struct tlr_load_histogram *histogram);
+
+/* How many values are in slots whose largest one is not above `value`. */
+uint64_t tlr_load_histogram_up_to(
+    const struct tlr_load_histogram *histogram, uint64_t value);
 
 /*
  * The value that `percent` (0 to 100) of all values do not exceed: the largest

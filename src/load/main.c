@@ -11,6 +11,7 @@
 #include "cli/signals.h"
 #include "problems.h"
 #include "report.h"
+#include "result_json.h"
 #include "run.h"
 #include "settings.h"
 
@@ -39,7 +40,7 @@ static void print_result(
 {
     struct tlr_cli_text text = {0};
     if (program->settings.json) {
-        tlr_load_report_json(result, &text);
+        tlr_load_result_json(result, &text);
     } else if (!program->settings.quiet) {
         tlr_load_report_table(result, &text);
     }
@@ -53,7 +54,8 @@ static void print_remedy(const struct tlr_load_result *result)
 {
     uint64_t failed = tlr_load_tally_failed(&result->total);
     char text[TLR_CLI_ADDRESS_LENGTH];
-    if (result->total.refused == result->plan->connections) {
+    if (result->total.connected == 0 && failed > 0 &&
+        result->total.errors[TLR_LOAD_REFUSED] == failed) {
         (void)fprintf(stderr,
             "teller-load: nothing listens at %s: start teller-echo first\n",
             tlr_cli_format_address(
@@ -82,13 +84,21 @@ static void announce(const struct tlr_load_settings *settings)
     if (settings->quiet) {
         return;
     }
-    (void)fprintf(stderr,
-        "teller-load: %u connections to %s, messages of %llu bytes, %u on the "
-        "way each; Ctrl-C ends it\n",
-        (unsigned)plan->connections,
-        tlr_cli_format_address((const struct sockaddr *)plan->addresses, text),
-        (unsigned long long)plan->size, (unsigned)plan->depth);
+    (void)fprintf(stderr, "teller-load: %s, %u connections to %s",
+        tlr_load_mode_name(plan->mode), (unsigned)plan->connections,
+        tlr_cli_format_address((const struct sockaddr *)plan->addresses, text));
+    if (plan->mode == TLR_LOAD_ECHO || plan->mode == TLR_LOAD_SLOW) {
+        (void)fprintf(stderr, ", messages of %s%llu bytes, %u on the way each",
+            plan->sizes == NULL ? "" : "up to ",
+            (unsigned long long)plan->size, (unsigned)plan->depth);
+    }
+    (void)fprintf(stderr, "; Ctrl-C ends it\n");
 }
+
+static const struct tlr_load_callbacks callbacks = {
+    .problem = on_problem,
+    .done = on_done,
+};
 
 static int run(struct program *program, uv_loop_t *loop)
 {
@@ -97,7 +107,7 @@ static int run(struct program *program, uv_loop_t *loop)
     if (err == 0) {
         announce(&program->settings); /* from here on Ctrl-C does what it says */
         err = tlr_load_run_start(&program->run, loop, &program->settings.plan,
-            on_problem, on_done, program);
+            &callbacks, program);
     }
     if (err != 0) {
         (void)fprintf(stderr, "teller-load: cannot start: %s\n",
