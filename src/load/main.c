@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "problems.h"
+#include "progress.h"
 #include "report.h"
 #include "result_json.h"
 #include "run.h"
@@ -18,6 +19,7 @@
 struct program {
     struct tlr_load_settings settings;
     struct tlr_cli_signals signals;
+    struct tlr_load_progress progress;
     struct tlr_load_run *run;
     int status;
 };
@@ -31,8 +33,17 @@ static void on_stop(struct tlr_cli_signals *signals, unsigned times)
 
 static void on_problem(void *data, const char *line)
 {
-    (void)data;
+    struct program *program = data;
+    tlr_load_progress_clear(&program->progress);
     (void)fprintf(stderr, "teller-load: %s\n", line);
+}
+
+static void on_interval(void *data, const struct tlr_load_interval *interval,
+    const struct tlr_load_figures *figures)
+{
+    struct program *program = data;
+    (void)figures; /* the interval says enough */
+    tlr_load_progress_add(&program->progress, interval);
 }
 
 static void print_result(
@@ -70,6 +81,7 @@ static void print_remedy(const struct tlr_load_result *result)
 static void on_done(void *data, const struct tlr_load_result *result)
 {
     struct program *program = data;
+    tlr_load_progress_clear(&program->progress);
     program->status = tlr_load_result_is_good(result) ? TLR_CLI_STATUS_OK
                                                       : TLR_CLI_STATUS_FAILURE;
     print_remedy(result);
@@ -97,6 +109,7 @@ static void announce(const struct tlr_load_settings *settings)
 
 static const struct tlr_load_callbacks callbacks = {
     .problem = on_problem,
+    .interval = on_interval,
     .done = on_done,
 };
 
@@ -105,6 +118,8 @@ static int run(struct program *program, uv_loop_t *loop)
     program->signals.data = program;
     int err = tlr_cli_signals_init(&program->signals, loop, on_stop);
     if (err == 0) {
+        tlr_load_progress_init(&program->progress, &program->settings.plan,
+            program->settings.quiet);
         announce(&program->settings); /* from here on Ctrl-C does what it says */
         err = tlr_load_run_start(&program->run, loop, &program->settings.plan,
             &callbacks, program);
