@@ -125,31 +125,33 @@ static struct tlr_load_interval sum_up(
     return interval;
 }
 
-/* Without memory the list ends, and nothing else. */
-static void keep(
-    struct tlr_load_run *run, const struct tlr_load_interval *interval)
+/* Makes room for one more; false: there is no memory for that. */
+static bool make_room(struct tlr_load_run *run)
 {
-    struct tlr_load_result *result = &run->result;
-    if (result->interval_count == run->room) {
-        size_t room = run->room == 0 ? 64 : 2 * run->room;
-        struct tlr_load_interval *more =
-            realloc(result->intervals, room * sizeof(*more));
-        if (more == NULL) {
-            return;
-        }
-        result->intervals = more;
-        run->room = room;
+    size_t room = run->room == 0 ? 64 : 2 * run->room;
+    struct tlr_load_interval *more;
+    if (run->result.interval_count < run->room) {
+        return true;
     }
-    result->intervals[result->interval_count++] = *interval;
+    more = realloc(run->result.intervals, room * sizeof(*more));
+    if (more == NULL) {
+        return false;
+    }
+    run->result.intervals = more;
+    run->room = room;
+    return true;
 }
 
 static void end_interval(struct tlr_load_run *run)
 {
+    const struct tlr_load_callbacks *callbacks = run->callbacks;
     uint64_t now = uv_hrtime();
     struct tlr_load_interval interval = sum_up(run, now);
-    keep(run, &interval);
-    if (run->callbacks->interval != NULL) {
-        run->callbacks->interval(run->data, &interval, &run->interval);
+    if (make_room(run)) { /* else the list ends, and nothing else */
+        run->result.intervals[run->result.interval_count++] = interval;
+    }
+    if (callbacks->interval != NULL) {
+        callbacks->interval(run->data, &interval, &run->interval);
     }
     tlr_load_figures_add(run->result.figures, &run->interval);
     tlr_load_figures_clear(&run->interval);

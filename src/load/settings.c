@@ -99,7 +99,7 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
                     "its time, whether its connection is free or not; with "
                     "connect and hello, connections",
             .apply = tlr_cli_apply_number, .target = &values->rate,
-            .min = 1, .max = 100 * 1000 * 1000},
+            .min = 1, .max = UINT64_C(100000000)},
         {.name = "--duration", .argument = "SECONDS",
             .help = "how long to send (5, without --round-trips)",
             .apply = tlr_cli_apply_seconds, .target = &values->duration_ms,
