@@ -5,6 +5,7 @@
 
 #include "cli/text.h"
 #include "run.h"
+#include "series.h"
 
 /* Goes up when a name goes away or means something else. */
 #define TLR_LOAD_SCHEMA "teller-load/1"
@@ -12,5 +13,10 @@
 /* One object on one line. */
 void tlr_load_result_json(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+/* The same of the median of one run or more, and in "runs" what each of them
+ * had. */
+void tlr_load_series_json(
+    const struct tlr_load_series *series, struct tlr_cli_text *text);
 
 #endif
