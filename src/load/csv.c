@@ -54,6 +54,9 @@ static void add_members(struct tlr_cli_text *text, const char *object,
 {
     struct tlr_cli_json_walk walk = {.next = object};
     while (tlr_cli_json_step(&walk)) {
+        if (walk.name_length == 6 && memcmp(walk.name, "repeat", 6) == 0) {
+            continue; /* the column "run" is in its place */
+        }
         if (*walk.value != '{' && *walk.value != '[') {
             add(text, before, &walk);
         } else if (*walk.value == '{' && *before == '\0') {

@@ -2,7 +2,7 @@
 /*
  * Results as CSV (RFC 4180, with plain line feeds): the values of the JSON in its
  * order, and its names with "_" where that has an object in an object:
- * latency_us_p99. Lists (intervals, runs) are left out. Pure.
+ * latency_us_p99. Lists (intervals, runs) and repeat are left out. Pure.
  */
 #ifndef TLR_LOAD_CSV_H
 #define TLR_LOAD_CSV_H

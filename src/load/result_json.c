@@ -156,16 +156,6 @@ static void add_result(
     tlr_cli_json_bool(json, "verified", tlr_load_result_is_good(result));
 }
 
-void tlr_load_result_json(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
-{
-    struct tlr_cli_json json = {.text = text};
-    tlr_cli_json_open(&json, NULL, '{');
-    add_result(&json, result);
-    tlr_cli_json_close(&json);
-    tlr_cli_text_add(text, "\n");
-}
-
 /* What can be compared between runs. */
 static void add_run(
     struct tlr_cli_json *json, const struct tlr_load_result *result)
@@ -191,14 +181,32 @@ static void add_run(
     tlr_cli_json_close(json);
 }
 
+static void open_runs(struct tlr_cli_json *json, uint64_t wanted)
+{
+    tlr_cli_json_u64(json, "repeat", wanted);
+    tlr_cli_json_open(json, "runs", '[');
+}
+
+void tlr_load_result_json(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+    tlr_cli_json_open(&json, NULL, '{');
+    add_result(&json, result);
+    open_runs(&json, 1);
+    add_run(&json, result);
+    tlr_cli_json_close(&json);
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
 void tlr_load_series_json(
     const struct tlr_load_series *series, struct tlr_cli_text *text)
 {
     struct tlr_cli_json json = {.text = text};
     tlr_cli_json_open(&json, NULL, '{');
     add_result(&json, series->runs[tlr_load_series_median(series)]);
-    tlr_cli_json_u64(&json, "repeat", series->wanted);
-    tlr_cli_json_open(&json, "runs", '[');
+    open_runs(&json, series->wanted);
     for (size_t i = 0; i < series->count; i++) {
         add_run(&json, series->runs[i]);
     }

@@ -10,7 +10,7 @@
 /* Goes up when a name goes away or means something else. */
 #define TLR_LOAD_SCHEMA "teller-load/1"
 
-/* One object on one line. */
+/* One object on one line, of a run by itself. */
 void tlr_load_result_json(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
