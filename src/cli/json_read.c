@@ -267,8 +267,12 @@ static size_t read_character(const char **p, char bytes[4])
     if (c == 'u') {
         return write_utf8(read_code(p), bytes);
     }
-    const char *found = strchr(written, c);
-    bytes[0] = found == NULL ? c : meant[found - written];
+    bytes[0] = c; /* a quote, "/" or "\\" */
+    for (size_t i = 0; written[i] != '\0'; i++) {
+        if (written[i] == c) {
+            bytes[0] = meant[i];
+        }
+    }
     return 1;
 }
 

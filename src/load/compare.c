@@ -263,10 +263,10 @@ static void add_json_warnings(
     tlr_cli_json_open(json, "warnings", '[');
     add_warnings(&lines, comparison);
     for (char *line = lines.data; line != NULL && *line != '\0';) {
-        char *end = strchr(line, '\n');
-        *end = '\0'; /* each line has one */
+        size_t length = strcspn(line, "\n"); /* each line has its end */
+        line[length] = '\0';
         tlr_cli_json_string(json, NULL, line);
-        line = end + 1;
+        line += length + 1;
     }
     json->text->failed = json->text->failed || lines.failed;
     tlr_cli_text_free(&lines);
