@@ -234,6 +234,10 @@ static void a_line_has_a_value_for_each_name(void **state)
     expect("errors_wrong_byte", "5");
     expect("errors_total", "5");
     expect("verified", "false");
+    for (size_t i = 0; i < count; i++) {
+        assert_string_not_equal(names[i], "repeat");
+        assert_null(strstr(names[i], "runs"));
+    }
     tlr_cli_text_free(&first);
     tlr_cli_text_free(&second);
 }

@@ -414,6 +414,20 @@ static void too_few_descriptors_are_told_with_the_setting(void **state)
     program_stop(echo);
 }
 
+/* What a machine without a free port says, it says of an address that is not its
+ * own too (one for documentation: nobody has it). */
+static void no_local_address_is_told_with_the_setting(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 1,
+        LOAD(program_address(echo, 0), "--connections", "2", "--round-trips",
+            "2", "--json", "--source", "203.0.113.1"));
+    expect_said(load, "give more addresses to --source, or raise "
+                      "net.ipv4.ip_local_port_range\n");
+    json_expect(object_of(*state, load), "errors.machine", 2);
+    program_stop(echo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +448,7 @@ int main(void)
         scene_test(the_first_error_ends_it_if_so_asked),
         scene_test(nothing_is_aborted_where_nothing_is_wrong),
         scene_test(too_few_descriptors_are_told_with_the_setting),
+        scene_test(no_local_address_is_told_with_the_setting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
