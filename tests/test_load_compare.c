@@ -146,6 +146,22 @@ static void what_is_no_result_is_refused(void **state)
     }
 }
 
+static void a_figure_that_cannot_be_is_not_known(void **state)
+{
+    static const char *const figures[] = {"-1", "1e300", "1e999", "null",
+        "\"7\"", "[7]"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        char json[512];
+        struct tlr_load_compared a;
+        struct tlr_cli_text complaint = {0};
+        (void)snprintf(json, sizeof(json),
+            HEAD PLAN "\"latency_us\":{\"p50\":%s}," END, figures[i]);
+        assert_true(tlr_load_compared_read(&a, "x", json, &complaint));
+        assert_false(a.rows[TLR_LOAD_ROW_P50].known);
+    }
+}
+
 static void what_differs_in_the_plans_is_warned_of(void **state)
 {
     struct tlr_load_compared a = read_runs(20, 20);
@@ -180,6 +196,7 @@ int main(void)
         cmocka_unit_test(a_ratio_is_to_the_first_and_never_to_nothing),
         cmocka_unit_test(the_rate_of_connects_is_that_of_sessions),
         cmocka_unit_test(what_is_no_result_is_refused),
+        cmocka_unit_test(a_figure_that_cannot_be_is_not_known),
         cmocka_unit_test(what_differs_in_the_plans_is_warned_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,9 @@ static const struct row rows[TLR_LOAD_ROWS] = {
         "client_busy"},
 };
 
+/* In microseconds 30 years, which are still nanoseconds in 64 bits. */
+#define FIGURE_MOST 1e15
+
 static const char sessions[] = "sessions_per_second";
 
 const char *tlr_load_row_name(unsigned row)
@@ -52,9 +55,16 @@ static bool counts_sessions(const struct tlr_load_compared *compared)
            strcmp(compared->mode, "hello") == 0;
 }
 
+/* No figure of a result is below 0 or near the limit: such a number is none. */
 static bool read_number(const char *json, const char *path, double *number)
 {
-    return tlr_cli_json_as_number(tlr_cli_json_find(json, path), number);
+    double found;
+    if (!tlr_cli_json_as_number(tlr_cli_json_find(json, path), &found) ||
+        found < 0 || found > FIGURE_MOST) {
+        return false;
+    }
+    *number = found;
+    return true;
 }
 
 static void read_row(
