@@ -37,13 +37,29 @@ enum tlr_load_operator {
     TLR_LOAD_GREATER
 };
 
+/* What is demanded something of: errors of a cause come first. */
+enum tlr_load_goal {
+    TLR_LOAD_GOAL_ERRORS = TLR_LOAD_CAUSES, /* of all causes */
+    TLR_LOAD_GOAL_RATE,
+    TLR_LOAD_GOAL_BYTES,
+    TLR_LOAD_GOAL_BUSY,
+    TLR_LOAD_GOAL_ROUND_TRIPS,
+    TLR_LOAD_GOAL_SESSIONS,
+    TLR_LOAD_GOAL_UNSENT,
+    TLR_LOAD_GOAL_CONNECTED,
+    TLR_LOAD_GOAL_MEMORY,
+    TLR_LOAD_GOAL_TIME
+};
+
+/* What else than a percentile a time may be. */
+enum { TLR_LOAD_MEAN = -1, TLR_LOAD_MIN = -2 };
+
 struct tlr_load_requirement {
     const char *text; /* as it was given; borrowed */
-    /* private */
-    unsigned figure; /* which row of the table in require.c; or a time */
-    bool is_main;    /* of a time: of the main measure, else of `measure` */
+    unsigned goal;    /* enum tlr_load_goal, or a cause of errors */
+    bool is_main;     /* of a time: of the main measure, else of `measure` */
     enum tlr_load_measure measure;
-    double percent;  /* of a time: the percentile; or what else, see there */
+    double percent;   /* of a time: the percentile, or one of the above */
     enum tlr_load_unit unit;
     enum tlr_load_operator op;
     double wanted; /* in that unit */
