@@ -131,31 +131,86 @@ static void add_intervals(
     tlr_cli_json_close(json);
 }
 
+static void add_result(
+    struct tlr_cli_json *json, const struct tlr_load_result *result)
+{
+    const struct tlr_load_histogram *latency = result->figures->latency;
+    tlr_cli_json_string(json, "schema", TLR_LOAD_SCHEMA);
+    tlr_cli_json_string(json, "version", TLR_VERSION_TEXT);
+    add_plan(json, result->plan);
+    add_throughput(json, result);
+    add_latency(json, "latency_us",
+        &latency[tlr_load_main_measure(result->plan)]);
+    add_latency(json, "connect_us", &latency[TLR_LOAD_CONNECTING]);
+    add_latency(json, "first_byte_us", &latency[TLR_LOAD_FIRST_BYTE]);
+    add_latency(json, "lateness_us", &latency[TLR_LOAD_LATENESS]);
+    tlr_cli_json_bool(
+        json, "lateness_dominates", tlr_load_advice_is_late(result));
+    tlr_cli_json_double(
+        json, "client_busy", tlr_load_figures_busy(result->figures), 3);
+    tlr_cli_json_double(json, "memory_per_connection", result->memory, 0);
+    add_errors(json, &result->total);
+    add_intervals(json, result);
+    tlr_cli_json_bool(json, "stopped_early", result->stopped_early);
+    tlr_cli_json_bool(json, "aborted", result->aborted);
+    tlr_cli_json_bool(json, "verified", tlr_load_result_is_good(result));
+}
+
+/* What can be compared between runs. */
+static void add_run(
+    struct tlr_cli_json *json, const struct tlr_load_result *result)
+{
+    const struct tlr_load_figures *figures = result->figures;
+    double seconds = result->seconds;
+    tlr_cli_json_open(json, NULL, '{');
+    tlr_cli_json_double(json, "seconds", seconds, 6);
+    tlr_cli_json_double(json, "sessions_per_second",
+        tlr_load_report_rate(figures->sessions, seconds), 1);
+    tlr_cli_json_double(json, "round_trips_per_second",
+        tlr_load_report_rate(figures->round_trips, seconds), 1);
+    tlr_cli_json_double(json, "bytes_per_second",
+        tlr_load_report_rate(figures->bytes_received, seconds), 1);
+    add_latency(json, "latency_us",
+        &figures->latency[tlr_load_main_measure(result->plan)]);
+    add_latency(json, "connect_us", &figures->latency[TLR_LOAD_CONNECTING]);
+    tlr_cli_json_double(
+        json, "client_busy", tlr_load_figures_busy(figures), 3);
+    tlr_cli_json_u64(
+        json, "errors_total", tlr_load_tally_failed(&result->total));
+    tlr_cli_json_bool(json, "verified", tlr_load_result_is_good(result));
+    tlr_cli_json_close(json);
+}
+
+static void open_runs(struct tlr_cli_json *json, uint64_t wanted)
+{
+    tlr_cli_json_u64(json, "repeat", wanted);
+    tlr_cli_json_open(json, "runs", '[');
+}
+
 void tlr_load_result_json(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    const struct tlr_load_histogram *latency = result->figures->latency;
     struct tlr_cli_json json = {.text = text};
     tlr_cli_json_open(&json, NULL, '{');
-    tlr_cli_json_string(&json, "schema", TLR_LOAD_SCHEMA);
-    tlr_cli_json_string(&json, "version", TLR_VERSION_TEXT);
-    add_plan(&json, result->plan);
-    add_throughput(&json, result);
-    add_latency(&json, "latency_us",
-        &latency[tlr_load_main_measure(result->plan)]);
-    add_latency(&json, "connect_us", &latency[TLR_LOAD_CONNECTING]);
-    add_latency(&json, "first_byte_us", &latency[TLR_LOAD_FIRST_BYTE]);
-    add_latency(&json, "lateness_us", &latency[TLR_LOAD_LATENESS]);
-    tlr_cli_json_bool(
-        &json, "lateness_dominates", tlr_load_advice_is_late(result));
-    tlr_cli_json_double(
-        &json, "client_busy", tlr_load_figures_busy(result->figures), 3);
-    tlr_cli_json_double(&json, "memory_per_connection", result->memory, 0);
-    add_errors(&json, &result->total);
-    add_intervals(&json, result);
-    tlr_cli_json_bool(&json, "stopped_early", result->stopped_early);
-    tlr_cli_json_bool(&json, "aborted", result->aborted);
-    tlr_cli_json_bool(&json, "verified", tlr_load_result_is_good(result));
+    add_result(&json, result);
+    open_runs(&json, 1);
+    add_run(&json, result);
+    tlr_cli_json_close(&json);
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
+void tlr_load_series_json(
+    const struct tlr_load_series *series, struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+    tlr_cli_json_open(&json, NULL, '{');
+    add_result(&json, series->runs[tlr_load_series_median(series)]);
+    open_runs(&json, series->wanted);
+    for (size_t i = 0; i < series->count; i++) {
+        add_run(&json, series->runs[i]);
+    }
+    tlr_cli_json_close(&json);
     tlr_cli_json_close(&json);
     tlr_cli_text_add(text, "\n");
 }

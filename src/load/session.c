@@ -219,8 +219,9 @@ static const char *remedy_of(int err)
     case UV_ENFILE:
         return "; raise the system's limit of open files (fs.file-max)";
     case UV_EADDRNOTAVAIL:
-        return "; no local port is left: give more addresses to --source, or "
-               "raise net.ipv4.ip_local_port_range";
+        return "; no local port is left, or a --source is no address of this "
+               "machine: give more addresses to --source, or raise "
+               "net.ipv4.ip_local_port_range";
     case UV_ENOMEM:
     case UV_ENOBUFS:
         return "; the system has no memory for more sockets: use fewer "

@@ -50,13 +50,19 @@ static const char notes[] =
     "and only then read); slow (echo at --read-rate, --write-rate); hello (send\n"
     "nothing, await the first byte).\n"
     "\n"
+    "Goals: p50, p99.9, max, min, mean (of connect.p99, first_byte.p99 and\n"
+    "lateness.p99 too) with us, ms or s; rate (round trips or sessions a second),\n"
+    "bytes (a second), busy (percent), errors, errors.CAUSE, round_trips, sessions,\n"
+    "connected, unsent, memory (bytes a connection); < <= = != >= >. All are\n"
+    "checked. One on errors that holds, such as errors<=5, allows them.\n"
+    "\n"
     "Also: teller-load merge LOG... adds logs up, teller-load compare JSON...\n"
     "puts results side by side; see --help of each.\n"
     "\n"
     "Ctrl-C ends the run and prints the result, a second one gives up what is\n"
     "still on the way.\n"
     "Exit status: 0 every byte verified, 1 a byte wrong or missing or another\n"
-    "error, 2 wrong usage, 3 a requirement missed.";
+    "error, 2 wrong usage, 3 verified (or allowed) but a requirement missed.";
 
 static const char *const modes[] = {
     "echo", "stream", "connect", "idle", "half-close", "slow", "hello", NULL};
@@ -178,8 +184,8 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
             .apply = tlr_cli_apply_flag, .target = &to->plan.abort_on_error},
         {.name = "--require", .argument = "GOAL",
             .help = "such as p99<5ms, errors=0, rate>=1000/s: exit status 3 if "
-                    "it is missed",
-            .apply = tlr_cli_apply_list, .target = &to->require,
+                    "it is missed; see below",
+            .apply = tlr_load_require_apply, .target = &to->require,
             .repeats = true},
         {.name = "--repeat", .argument = "N",
             .help = "run so many times; the result is the median of them (1)",
@@ -373,8 +379,6 @@ bool tlr_load_settings_read(
     };
     memset(settings, 0, sizeof(*settings));
     settings->repeat = 1;
-    settings->require = (struct tlr_cli_list){
-        .items = settings->require_items, .capacity = TLR_LOAD_REQUIREMENTS};
     if (!parse(&values, argc, argv, status)) {
         return false;
     }

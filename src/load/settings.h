@@ -8,8 +8,9 @@
 #include "cli/address.h"
 #include "cli/options.h"
 #include "plan.h"
+#include "require.h"
 
-enum { TLR_LOAD_REQUIREMENTS = 32, TLR_LOAD_SOURCES = 256 };
+enum { TLR_LOAD_SOURCES = 256 };
 
 struct tlr_load_settings {
     const char *address; /* as it was given */
@@ -20,8 +21,7 @@ struct tlr_load_settings {
     const char *histogram; /* files to write; NULL: none */
     const char *log;
     const char *report;
-    struct tlr_cli_list require; /* as they were given */
-    const char *require_items[TLR_LOAD_REQUIREMENTS];
+    struct tlr_load_requirements require;
     struct tlr_cli_addresses addresses;
     struct sockaddr_storage sources[TLR_LOAD_SOURCES];
     struct tlr_load_sizes sizes;
