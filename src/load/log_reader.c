@@ -281,6 +281,20 @@ static bool take_time(struct rest rest, const char *begin, uint64_t *time)
     return take_decimal(&rest, time);
 }
 
+static int read_interval(struct tlr_load_log_reader *reader, struct rest rest,
+    struct tlr_load_log_line *line, struct tlr_cli_text *complaint)
+{
+    line->kind = TLR_LOAD_LOG_INTERVAL;
+    int err =
+        tlr_load_interval_note_read(&line->interval, rest.at, rest.length);
+    if (err != 0 || line->interval.from > UINT64_MAX - reader->base) {
+        return complain(complaint, "an interval that is not whole");
+    }
+    line->at = reader->base + line->interval.from;
+    line->seconds = line->interval.seconds;
+    return 0;
+}
+
 static int read_result(struct tlr_load_log_reader *reader, struct rest rest,
     struct tlr_load_log_line *line, struct tlr_cli_text *complaint)
 {
@@ -325,11 +339,7 @@ static int read_note(struct tlr_load_log_reader *reader, struct rest rest,
         return 0;
     }
     if (begins(rest, TLR_LOAD_NOTE_INTERVAL)) {
-        line->kind = TLR_LOAD_LOG_INTERVAL;
-        return tlr_load_interval_note_read(
-                   &line->interval, rest.at, rest.length) == 0
-                   ? 0
-                   : complain(complaint, "an interval that is not whole");
+        return read_interval(reader, rest, line, complaint);
     }
     if (begins(rest, TLR_LOAD_NOTE_RESULT)) {
         return read_result(reader, rest, line, complaint);

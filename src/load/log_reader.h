@@ -34,13 +34,13 @@ enum tlr_load_log_kind {
 /* What a line says; borrowed until the next one is read. */
 struct tlr_load_log_line {
     enum tlr_load_log_kind kind;
+    uint64_t at;      /* of INTERVAL and HISTOGRAM: nanoseconds since 1970 */
+    uint64_t seconds; /* nanoseconds: how long it was */
     struct tlr_load_interval_note interval; /* of INTERVAL */
     struct tlr_load_result_note result;     /* of RESULT */
     /* Of HISTOGRAM: */
     char tag[TLR_LOAD_LOG_TAG];    /* "": none; cut off where it is longer */
     enum tlr_load_measure measure; /* TLR_LOAD_MEASURES: none of ours */
-    uint64_t at;                   /* nanoseconds since 1970: its begin */
-    uint64_t seconds;              /* nanoseconds: how long it was */
     const struct tlr_load_histogram *histogram; /* its maximum is exact in ours */
     const uint8_t *plain;          /* as tlr_load_hdr_encode() writes it */
     size_t size;

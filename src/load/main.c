@@ -2,6 +2,7 @@
 /* teller-load: reads its options, runs, prints the result. The loop here waits
  * for signals and for the run; the load is on threads of its own (worker.h). */
 #include <stdio.h>
+#include <string.h>
 
 #include <uv.h>
 
@@ -9,6 +10,7 @@
 #include "cli/limits.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "merge.h"
 #include "problems.h"
 #include "report.h"
 #include "result_json.h"
@@ -125,6 +127,9 @@ int main(int argc, char **argv)
     struct program program = {.status = TLR_CLI_STATUS_OK};
     uv_loop_t loop;
     tlr_cli_ignore_sigpipe();
+    if (argc > 1 && strcmp(argv[1], "merge") == 0) {
+        return tlr_load_merge_main(argc, argv);
+    }
     if (!tlr_load_settings_read(
             &program.settings, argc, argv, &program.status)) {
         return program.status;

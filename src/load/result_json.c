@@ -155,7 +155,8 @@ void tlr_load_result_json(
     add_intervals(&json, result);
     tlr_cli_json_bool(&json, "stopped_early", result->stopped_early);
     tlr_cli_json_bool(&json, "aborted", result->aborted);
-    tlr_cli_json_bool(&json, "verified", tlr_load_result_is_good(result));
+    tlr_cli_json_bool(&json, "verified",
+        tlr_load_result_is_good(result) && !result->foreign);
     tlr_cli_json_close(&json);
     tlr_cli_text_add(text, "\n");
 }
