@@ -161,7 +161,8 @@ static struct tlr_load_interval end(struct sum *sum, uint64_t first)
     struct tlr_load_interval *interval = &sum->interval;
     interval->from = (double)sum->from / 1e9;
     interval->seconds = (double)(sum->to - sum->from) / 1e9;
-    interval->at = (double)first / 1e9 + interval->from;
+    interval->at = (double)(first / SECOND) +
+                   (double)(first % SECOND) / 1e9 + interval->from;
     interval->busy =
         sum->elapsed == 0 ? 0 : (double)sum->busy / (double)sum->elapsed;
     for (unsigned i = 0; i < TLR_LOAD_PERCENTILES; i++) {
