@@ -4,7 +4,9 @@
 #include <uv.h>
 
 static const char digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+
+enum { PADDING = 64 };
 
 void tlr_load_base64_encode(const uint8_t *bytes, size_t size, char *text)
 {
@@ -13,10 +15,10 @@ void tlr_load_base64_encode(const uint8_t *bytes, size_t size, char *text)
         uint32_t word = (uint32_t)bytes[i] << 16;
         word |= left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
         word |= left > 2 ? bytes[i + 2] : 0;
-        *text++ = digits[word >> 18];
-        *text++ = digits[word >> 12 & 63];
-        *text++ = left > 1 ? digits[word >> 6 & 63] : '=';
-        *text++ = left > 2 ? digits[word & 63] : '=';
+        for (unsigned digit = 0; digit < 4; digit++) {
+            *text++ = digits[left < digit ? PADDING
+                                          : word >> (18 - 6 * digit) & 63];
+        }
     }
     *text = '\0';
 }

@@ -438,10 +438,8 @@ const struct tlr_load_result *tlr_load_merged_result(
     if (err != 0) {
         return NULL;
     }
-    uint64_t began = tlr_load_seconds_begin(&merged->seconds);
-    /* As one number it has more digits than a double. */
-    result->began = (double)(began / 1000000000) +
-                    (double)(began % 1000000000) / 1e9;
+    result->began =
+        tlr_load_seconds_of(tlr_load_seconds_begin(&merged->seconds));
     result->memory = merged->plan.connections == 0
                          ? 0
                          : merged->memory / merged->plan.connections;

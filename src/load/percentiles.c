@@ -40,9 +40,10 @@ static double percent_of(struct level level)
 static uint64_t share_of(struct level level)
 {
     uint64_t one = UINT64_C(1000000000000);
-    uint64_t left = one / (2 * TICKS) * (2 * TICKS - level.tick);
+    uint64_t ticks = UINT64_C(2) * TICKS;
+    uint64_t left = one / ticks * (ticks - level.tick);
     if (level.half > 41 || 2 * left <= UINT64_C(1) << level.half) {
-        return one; /* 2 * left is below 2^41 */
+        return one; /* left is up to 10^12, and 2^40 is more */
     }
     uint64_t half = UINT64_C(1) << level.half;
     return one - (2 * left - half + 2 * half - 1) / (2 * half);
@@ -103,8 +104,8 @@ static void add_lines(
 static double middle_of(size_t slot)
 {
     uint64_t smallest = tlr_load_histogram_smallest(slot);
-    uint64_t size = tlr_load_histogram_largest(slot) - smallest + 1;
-    return (double)(smallest + size / 2);
+    uint64_t half = (tlr_load_histogram_largest(slot) - smallest + 1) / 2;
+    return (double)(smallest + half);
 }
 
 static double mean_of(const struct tlr_load_histogram *histogram)

@@ -32,6 +32,12 @@ struct sum {
     struct tlr_load_histogram one;
 };
 
+double tlr_load_seconds_of(uint64_t nanoseconds)
+{
+    uint64_t whole = nanoseconds / SECOND;
+    return (double)whole + (double)(nanoseconds % SECOND) / 1e9;
+}
+
 static struct tlr_load_seconds_piece *add(struct tlr_load_seconds *seconds)
 {
     if (seconds->count == seconds->room) {
@@ -161,8 +167,7 @@ static struct tlr_load_interval end(struct sum *sum, uint64_t first)
     struct tlr_load_interval *interval = &sum->interval;
     interval->from = (double)sum->from / 1e9;
     interval->seconds = (double)(sum->to - sum->from) / 1e9;
-    interval->at = (double)(first / SECOND) +
-                   (double)(first % SECOND) / 1e9 + interval->from;
+    interval->at = tlr_load_seconds_of(first) + interval->from;
     interval->busy =
         sum->elapsed == 0 ? 0 : (double)sum->busy / (double)sum->elapsed;
     for (unsigned i = 0; i < TLR_LOAD_PERCENTILES; i++) {

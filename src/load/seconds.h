@@ -26,6 +26,10 @@ int tlr_load_seconds_histogram(struct tlr_load_seconds *seconds, size_t log,
     uint64_t at, enum tlr_load_measure measure, const uint8_t *plain,
     size_t size);
 
+/* So many nanoseconds in seconds; a time since 1970 has more digits in nanoseconds
+ * than a double. */
+double tlr_load_seconds_of(uint64_t nanoseconds);
+
 /* Nanoseconds since 1970: the begin of the first; 0 if there is none. */
 uint64_t tlr_load_seconds_begin(const struct tlr_load_seconds *seconds);
 
