@@ -251,8 +251,7 @@ static int take_histogram(struct tlr_load_merged *merged, bool ours,
     int err = ours ? 0 : take_foreign(merged, line);
     if (err == 0 && (!ours || merged->in_interval)) {
         err = tlr_load_seconds_histogram(&merged->seconds, merged->logs,
-            ours ? merged->interval_at : line->at, line->measure, line->plain,
-            line->size);
+            ours ? merged->interval_at : line->at, line);
     }
     return err;
 }

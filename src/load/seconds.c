@@ -17,8 +17,9 @@ struct tlr_load_seconds_piece {
     size_t log;
     enum tlr_load_measure measure; /* TLR_LOAD_MEASURES: a note */
     struct tlr_load_interval_note note;
-    uint8_t *plain;
+    uint8_t *plain; /* as tlr_load_hdr_encode() writes it */
     size_t size;
+    uint64_t max; /* exact, where it is known: not so in `plain` */
 };
 
 /* What an interval is made of. */
@@ -71,20 +72,20 @@ int tlr_load_seconds_note(struct tlr_load_seconds *seconds, size_t log,
 }
 
 int tlr_load_seconds_histogram(struct tlr_load_seconds *seconds, size_t log,
-    uint64_t at, enum tlr_load_measure measure, const uint8_t *plain,
-    size_t size)
+    uint64_t at, const struct tlr_load_log_line *line)
 {
     struct tlr_load_seconds_piece *piece = add(seconds);
-    uint8_t *copy = piece == NULL ? NULL : malloc(size);
+    uint8_t *copy = piece == NULL ? NULL : malloc(line->size);
     if (copy == NULL) {
         return UV_ENOMEM;
     }
-    memcpy(copy, plain, size);
+    memcpy(copy, line->plain, line->size);
     piece->at = at;
     piece->log = log;
-    piece->measure = measure;
+    piece->measure = line->measure;
     piece->plain = copy;
-    piece->size = size;
+    piece->size = line->size;
+    piece->max = line->histogram->max;
     seconds->count++;
     return 0;
 }
@@ -158,6 +159,7 @@ static void add_histogram(
 {
     int err = tlr_load_hdr_decode(&sum->one, piece->plain, piece->size);
     TLR_CLI_CHECK(err == 0); /* it was read before */
+    sum->one.max = piece->max;
     tlr_load_histogram_merge(&sum->latency, &sum->one);
 }
 

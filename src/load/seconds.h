@@ -7,7 +7,7 @@
 #ifndef TLR_LOAD_SECONDS_H
 #define TLR_LOAD_SECONDS_H
 
-#include "notes.h"
+#include "log_reader.h"
 #include "run.h"
 
 struct tlr_load_seconds {
@@ -21,10 +21,9 @@ struct tlr_load_seconds {
 int tlr_load_seconds_note(struct tlr_load_seconds *seconds, size_t log,
     uint64_t at, const struct tlr_load_interval_note *note);
 
-/* Its histogram of a measure, as tlr_load_hdr_encode() writes it; copied. */
+/* A line of kind TLR_LOAD_LOG_HISTOGRAM of that interval; copied. */
 int tlr_load_seconds_histogram(struct tlr_load_seconds *seconds, size_t log,
-    uint64_t at, enum tlr_load_measure measure, const uint8_t *plain,
-    size_t size);
+    uint64_t at, const struct tlr_load_log_line *line);
 
 /* So many nanoseconds in seconds; a time since 1970 has more digits in nanoseconds
  * than a double. */
