@@ -295,10 +295,10 @@ static int take_line(struct tlr_load_merged *merged, bool ours,
 static int get_line(
     struct tlr_load_merged *merged, FILE *file, size_t *length, bool *more)
 {
+    errno = 0;
     int next = getc(file);
     *length = 0;
     *more = next != EOF;
-    errno = 0;
     for (; next != EOF && next != '\n'; next = getc(file)) {
         if (*length == sizeof(merged->line)) {
             return UV_EMSGSIZE;

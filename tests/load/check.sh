@@ -105,4 +105,9 @@ bad 'wrong.log: line 1: no line of' merge wrong.log
 bad 'no log' merge wrong.log
 head -c 1000000 /dev/zero >wrong.log
 bad 'longer than any line' merge wrong.log
+mkdir folder.log
+bad 'folder.log' merge folder.log
+bad 'no/folder: no such file' "$load" merge one.log --histogram no/folder
+"$load" merge >usage.out 2>&1
+[ $? -eq 2 ] || fail 'without a file it does not end with 2'
 exit "$failed"
