@@ -61,6 +61,10 @@ missing() {
         # shellcheck disable=SC2046
         echo '#include <stdio.h>' | $(compiler) -E - >/dev/null 2>&1 ;;
       libuv | cmocka) pkg-config --exists "$need" 2>/dev/null ;;
+      zlib)
+        # shellcheck disable=SC2046
+        echo '#include <zlib.h>' | $(compiler) -E - >/dev/null 2>&1 ;;
+      mingw-zlib) [ -e /usr/x86_64-w64-mingw32/lib/libz.a ] ;;
       git) has git || ! old_libuv ;;
       certificates)
         [ -e /etc/ssl/certs/ca-certificates.crt ] || ! old_libuv ;;
@@ -104,7 +108,7 @@ packages() {
   case $1 in
     apt-get) names='ninja=ninja-build cc=gcc c++=g++ libc=libc6-dev libuv=libuv1-dev
       libfuzzer=libclang-rt-dev
-      cmocka=libcmocka-dev llvm-cov=llvm certificates=ca-certificates
+      cmocka=libcmocka-dev zlib=zlib1g-dev mingw-zlib=libz-mingw-w64-dev llvm-cov=llvm certificates=ca-certificates
       dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
       wine=wine64 node=nodejs node-headers=libnode-dev
       luajit-headers=libluajit-5.1-dev redis-cli=redis-tools luv=lua-luv nvim=neovim
@@ -112,11 +116,12 @@ packages() {
       ss=iproute2 nft=nftables systemd-analyze=systemd' ;;
     dnf) names='ninja=ninja-build cc=gcc c++=gcc-c++ libc=glibc-devel
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel
+      zlib=zlib-devel
       certificates=ca-certificates' ;;
     pacman) names='cc=gcc c++=gcc libc=glibc pkg-config=pkgconf
       certificates=ca-certificates python3=python' ;;
     apk) names='ninja=samurai cc=gcc c++=g++ libc=musl-dev pkg-config=pkgconf
-      libuv=libuv-dev cmocka=cmocka-dev certificates=ca-certificates' ;;
+      libuv=libuv-dev cmocka=cmocka-dev zlib=zlib-dev certificates=ca-certificates' ;;
     brew) names='pkg-config=pkgconf certificates=ca-certificates' ;;
   esac
   shift

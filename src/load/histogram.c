@@ -23,7 +23,7 @@ static unsigned highest_bit(uint64_t value)
  * Below 2 * HALF a slot is one value. Above, a value is shifted right until it
  * is in [HALF, 2 * HALF): each shift has HALF slots of its own.
  */
-static size_t slot_of(uint64_t value)
+size_t tlr_load_histogram_slot(uint64_t value)
 {
     if (value < 2ull * HALF) {
         return (size_t)value;
@@ -35,7 +35,7 @@ static size_t slot_of(uint64_t value)
     return (size_t)(shift * (uint64_t)HALF + (value >> shift));
 }
 
-static uint64_t largest_in(size_t slot)
+uint64_t tlr_load_histogram_largest(size_t slot)
 {
     if (slot < 2ull * HALF) {
         return slot;
@@ -43,6 +43,11 @@ static uint64_t largest_in(size_t slot)
     unsigned shift = (unsigned)(slot / HALF) - 1;
     uint64_t step = slot - (uint64_t)shift * HALF;
     return ((step + 1) << shift) - 1;
+}
+
+uint64_t tlr_load_histogram_smallest(size_t slot)
+{
+    return slot == 0 ? 0 : tlr_load_histogram_largest(slot - 1) + 1;
 }
 
 void tlr_load_histogram_init(struct tlr_load_histogram *histogram)
@@ -55,8 +60,8 @@ void tlr_load_histogram_init(struct tlr_load_histogram *histogram)
 void tlr_load_histogram_clear(struct tlr_load_histogram *histogram)
 {
     if (histogram->count > 0) {
-        size_t from = slot_of(histogram->min);
-        size_t to = slot_of(histogram->max);
+        size_t from = tlr_load_histogram_slot(histogram->min);
+        size_t to = tlr_load_histogram_slot(histogram->max);
         memset(&histogram->slots[from], 0,
             (to - from + 1) * sizeof(histogram->slots[0]));
     }
@@ -69,7 +74,7 @@ void tlr_load_histogram_add(
     struct tlr_load_histogram *histogram, uint64_t value)
 {
     histogram->count++;
-    histogram->slots[slot_of(value)]++;
+    histogram->slots[tlr_load_histogram_slot(value)]++;
     if (value < histogram->min) {
         histogram->min = value;
     }
@@ -87,8 +92,8 @@ void tlr_load_histogram_merge(
     into->count += from->count;
     into->min = from->min < into->min ? from->min : into->min;
     into->max = from->max > into->max ? from->max : into->max;
-    size_t to = slot_of(from->max);
-    for (size_t i = slot_of(from->min); i <= to; i++) {
+    size_t to = tlr_load_histogram_slot(from->max);
+    for (size_t i = tlr_load_histogram_slot(from->min); i <= to; i++) {
         into->slots[i] += from->slots[i];
     }
 }
@@ -113,10 +118,11 @@ uint64_t tlr_load_histogram_percentile(
     }
     uint64_t wanted = rank_of(histogram->count, percent);
     uint64_t seen = 0;
-    for (size_t i = slot_of(histogram->min); i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
+    for (size_t i = tlr_load_histogram_slot(histogram->min);
+         i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
         seen += histogram->slots[i];
         if (seen >= wanted) {
-            uint64_t value = largest_in(i);
+            uint64_t value = tlr_load_histogram_largest(i);
             /* The last slot has no upper end. */
             if (value > histogram->max ||
                 i == TLR_LOAD_HISTOGRAM_SLOTS - 1) {
@@ -134,11 +140,11 @@ double tlr_load_histogram_mean(const struct tlr_load_histogram *histogram)
     if (histogram->count == 0) {
         return 0;
     }
-    size_t to = slot_of(histogram->max);
-    for (size_t i = slot_of(histogram->min); i <= to; i++) {
-        double smallest = i == 0 ? 0 : (double)largest_in(i - 1) + 1;
+    size_t to = tlr_load_histogram_slot(histogram->max);
+    for (size_t i = tlr_load_histogram_slot(histogram->min); i <= to; i++) {
+        double smallest = (double)tlr_load_histogram_smallest(i);
         sum += (double)histogram->slots[i] *
-               (smallest + (double)largest_in(i)) / 2;
+               (smallest + (double)tlr_load_histogram_largest(i)) / 2;
     }
     return sum / (double)histogram->count;
 }
@@ -148,7 +154,9 @@ uint64_t tlr_load_histogram_up_to(
 {
     uint64_t count = 0;
     for (size_t i = 0;
-         i < TLR_LOAD_HISTOGRAM_SLOTS && largest_in(i) <= value; i++) {
+         i < TLR_LOAD_HISTOGRAM_SLOTS &&
+         tlr_load_histogram_largest(i) <= value;
+         i++) {
         count += histogram->slots[i];
     }
     return count;

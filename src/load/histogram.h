@@ -9,6 +9,7 @@
 #ifndef TLR_LOAD_HISTOGRAM_H
 #define TLR_LOAD_HISTOGRAM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -25,6 +26,13 @@ struct tlr_load_histogram {
     uint64_t max; /* exact */
     uint64_t slots[TLR_LOAD_HISTOGRAM_SLOTS];
 };
+
+/* Where a value counts, and the values that count there; the last slot also has
+ * all that are larger. They are those of HdrHistogram's array of counts for values
+ * from 1 to 2^42 - 1 with three digits. */
+size_t tlr_load_histogram_slot(uint64_t value);
+uint64_t tlr_load_histogram_smallest(size_t slot);
+uint64_t tlr_load_histogram_largest(size_t slot);
 
 void tlr_load_histogram_init(struct tlr_load_histogram *histogram);
 

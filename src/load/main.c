@@ -14,6 +14,7 @@
 #include "cli/signals.h"
 #include "compare.h"
 #include "csv.h"
+#include "merge.h"
 #include "problems.h"
 #include "progress.h"
 #include "report.h"
@@ -253,6 +254,9 @@ int main(int argc, char **argv)
     tlr_cli_ignore_sigpipe();
     if (argc > 1 && strcmp(argv[1], "compare") == 0) {
         return tlr_load_compare_main(argc - 1, argv + 1);
+    }
+    if (argc > 1 && strcmp(argv[1], "merge") == 0) {
+        return tlr_load_merge_main(argc, argv);
     }
     if (!tlr_load_settings_read(
             &program.settings, argc, argv, &program.status)) {

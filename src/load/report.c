@@ -253,6 +253,11 @@ static void add_verdict(
     } else if (result->stopped_early) {
         tlr_cli_text_add(text, "stopped early\n");
     }
+    if (tlr_load_result_is_good(result) && result->foreign) {
+        tlr_cli_text_add(text, "not verified: some of it was measured by "
+                               "another program\n");
+        return;
+    }
     if (tlr_load_result_is_good(result)) {
         add_good_verdict(text, result);
         return;

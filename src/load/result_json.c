@@ -153,7 +153,8 @@ static void add_result(
     add_intervals(json, result);
     tlr_cli_json_bool(json, "stopped_early", result->stopped_early);
     tlr_cli_json_bool(json, "aborted", result->aborted);
-    tlr_cli_json_bool(json, "verified", tlr_load_result_is_good(result));
+    tlr_cli_json_bool(json, "verified",
+        tlr_load_result_is_good(result) && !result->foreign);
 }
 
 /* What can be compared between runs. */
@@ -177,7 +178,8 @@ static void add_run(
         json, "client_busy", tlr_load_figures_busy(figures), 3);
     tlr_cli_json_u64(
         json, "errors_total", tlr_load_tally_failed(&result->total));
-    tlr_cli_json_bool(json, "verified", tlr_load_result_is_good(result));
+    tlr_cli_json_bool(json, "verified",
+        tlr_load_result_is_good(result) && !result->foreign);
     tlr_cli_json_close(json);
 }
 
