@@ -9,6 +9,7 @@
 #include "cli/limits.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "page.h"
 #include "problems.h"
 #include "report.h"
 #include "result_json.h"
@@ -50,6 +51,20 @@ static void print_result(
     tlr_cli_text_free(&text);
 }
 
+static void write_report(
+    struct program *program, const struct tlr_load_result *result)
+{
+    struct tlr_cli_text complaint = {0};
+    if (program->settings.report != NULL &&
+        tlr_load_page_write(
+            program->settings.report, result, &complaint) != 0) {
+        (void)fprintf(
+            stderr, "teller-load: %s\n", tlr_cli_text_get(&complaint));
+        program->status = TLR_CLI_STATUS_FAILURE;
+    }
+    tlr_cli_text_free(&complaint);
+}
+
 static void print_remedy(const struct tlr_load_result *result)
 {
     uint64_t failed = tlr_load_tally_failed(&result->total);
@@ -74,6 +89,7 @@ static void on_done(void *data, const struct tlr_load_result *result)
                                                       : TLR_CLI_STATUS_FAILURE;
     print_remedy(result);
     print_result(program, result);
+    write_report(program, result);
     tlr_cli_signals_close(&program->signals, NULL);
 }
 

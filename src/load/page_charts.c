@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "page_parts.h"
+
+#include <math.h>
+
+#include "chart.h"
+#include "report.h"
+
+/* The rate of a shorter last interval says nothing. */
+#define SHORTEST 0.1
+
+/* Points of the percentile curve, but for the first one; and its decades. */
+enum { CURVE = 400, DECADES = 5 };
+
+/* Of an interval, by line of the chart: see tlr_load_percents. */
+static const unsigned shown[] = {0, 2, 3, 5};
+
+/* ---- over time ---- */
+
+struct over_time {
+    const struct tlr_load_result *result;
+    size_t count; /* of the intervals that are shown */
+    bool latency;
+};
+
+static double rate_of(const struct tlr_load_interval *interval,
+    const struct tlr_load_plan *plan, unsigned line)
+{
+    uint64_t count = interval->round_trips;
+    if (plan->mode == TLR_LOAD_STREAM) {
+        count = line == 0 ? interval->bytes_received : interval->bytes_sent;
+        return tlr_load_report_rate(count, interval->seconds) / (1 << 20);
+    }
+    if (tlr_load_plan_dials_late(plan)) {
+        count = interval->sessions;
+    }
+    return tlr_load_report_rate(count, interval->seconds);
+}
+
+/* In the middle of each interval, and also where the first one begins and the
+ * last one ends, so that a single one is a line too. */
+static bool point_in_time(
+    const void *data, unsigned line, size_t index, double *x, double *y)
+{
+    const struct over_time *over = data;
+    size_t at = index == 0 ? 0 : index - 1;
+    double share = index == 0 ? 0 : 0.5;
+    if (at == over->count) {
+        at--;
+        share = 1;
+    }
+    const struct tlr_load_interval *interval = &over->result->intervals[at];
+    *x = interval->from + share * interval->seconds;
+    *y = over->latency ? (double)interval->latency[shown[line]]
+                       : rate_of(interval, over->result->plan, line);
+    return !over->latency || *y > 0; /* 0: there was none */
+}
+
+/* The least and the largest value. False: there is none. */
+static bool range_of(
+    const struct tlr_load_chart *chart, double *least, double *most)
+{
+    bool any = false;
+    for (unsigned line = 0; line < chart->line_count; line++) {
+        for (size_t i = 0; i < chart->points; i++) {
+            double x;
+            double y;
+            if (chart->point(chart->data, line, i, &x, &y)) {
+                *least = !any || y < *least ? y : *least;
+                *most = !any || y > *most ? y : *most;
+                any = true;
+            }
+        }
+    }
+    return any;
+}
+
+static struct tlr_load_chart chart_over_time(const struct over_time *over)
+{
+    const struct tlr_load_result *result = over->result;
+    struct tlr_load_chart chart = {
+        .points = over->count == 0 ? 0 : over->count + 2,
+        .point = point_in_time,
+        .data = over,
+    };
+    double end = result->seconds;
+    if (over->count > 0) {
+        const struct tlr_load_interval *last =
+            &result->intervals[over->count - 1];
+        end = last->from + last->seconds;
+    }
+    tlr_load_axis_seconds(&chart.x, end);
+    return chart;
+}
+
+static void add_throughput(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    const struct tlr_load_plan *plan = result->plan;
+    struct over_time over = {.result = result, .count = result->interval_count};
+    double least = 0;
+    double most = 0;
+    if (over.count > 1 &&
+        result->intervals[over.count - 1].seconds < SHORTEST) {
+        over.count--;
+    }
+    struct tlr_load_chart chart = chart_over_time(&over);
+    chart.name = "throughput";
+    chart.title = "Throughput";
+    chart.unit = tlr_load_plan_dials_late(plan) ? "sessions per second"
+                                                : "round trips per second";
+    chart.line_count = 1;
+    if (plan->mode == TLR_LOAD_STREAM) {
+        chart.unit = "MiB per second";
+        chart.line_count = 2;
+        chart.lines[0] = "back";
+        chart.lines[1] = "out";
+    }
+    (void)range_of(&chart, &least, &most); /* 0, if there is none */
+    tlr_load_axis_count(&chart.y, most);
+    tlr_load_chart_add(&chart, text);
+}
+
+static const char *measure_of(const struct tlr_load_plan *plan)
+{
+    switch (tlr_load_main_measure(plan)) {
+    case TLR_LOAD_CONNECTING:
+        return "of a connect";
+    case TLR_LOAD_FIRST_BYTE:
+        return "of the first byte";
+    default:
+        return "of a round trip";
+    }
+}
+
+static void add_latency(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    struct over_time over = {.result = result,
+        .count = result->interval_count,
+        .latency = true};
+    double least = 0;
+    double most = 0;
+    struct tlr_load_chart chart = chart_over_time(&over);
+    chart.name = "latency";
+    chart.title = "Latency over time";
+    chart.unit = measure_of(result->plan);
+    chart.line_count = 4;
+    chart.lines[0] = "p50";
+    chart.lines[1] = "p90";
+    chart.lines[2] = "p99";
+    chart.lines[3] = "max";
+    (void)range_of(&chart, &least, &most); /* as above */
+    tlr_load_axis_latency(&chart.y, least, most);
+    tlr_load_chart_add(&chart, text);
+}
+
+/* ---- the curve ---- */
+
+static bool point_of_curve(
+    const void *data, unsigned line, size_t index, double *x, double *y)
+{
+    const struct tlr_load_histogram *latency = data;
+    (void)line; /* there is one */
+    *x = 100 * (1 - pow(10, -(double)index * DECADES / CURVE));
+    *y = (double)tlr_load_histogram_percentile(latency, *x);
+    return true;
+}
+
+static void add_curve(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    static const double marked[] = {50, 90, 99, 99.9, 99.99};
+    const struct tlr_load_histogram *latency =
+        &result->figures->latency[tlr_load_main_measure(result->plan)];
+    struct tlr_load_chart chart = {
+        .name = "percentiles",
+        .title = "Latency by percentile",
+        .unit = measure_of(result->plan),
+        .points = latency->count == 0 ? 0 : CURVE + 1,
+        .line_count = 1,
+        .point = point_of_curve,
+        .data = latency,
+    };
+    tlr_load_axis_percent(&chart.x);
+    tlr_load_axis_latency(&chart.y,
+        (double)tlr_load_histogram_percentile(latency, 0),
+        (double)tlr_load_histogram_percentile(latency, chart.x.high));
+    for (unsigned i = 0; i < sizeof(marked) / sizeof(marked[0]); i++) {
+        chart.marks[chart.mark_count++] = (struct tlr_load_chart_mark){
+            .x = marked[i],
+            .y = (double)tlr_load_histogram_percentile(latency, marked[i]),
+            .minor = i % 2 == 1,
+        };
+    }
+    tlr_load_chart_add(&chart, text);
+}
+
+void tlr_load_page_charts(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    add_throughput(result, text);
+    add_latency(result, text);
+    add_curve(result, text);
+}
