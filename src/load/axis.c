@@ -81,8 +81,8 @@ void tlr_load_axis_latency(struct tlr_load_axis *axis, double low, double high)
     double tick = axis->low;
     while (tick <= axis->high * (1 + 1e-9)) {
         double power = pow(10, round(log10(tick)));
-        /* Up to three decades 1, 2 and 5 have room, beyond it only 1. */
-        if (decades < 3.05 || fabs(tick / power - 1) < 1e-6) {
+        /* Up to four decades 1, 2 and 5 have room, beyond it only 1. */
+        if (decades < 4.05 || fabs(tick / power - 1) < 1e-6) {
             add_tick(axis, tick);
         }
         tick = step_above(tick * 1.5);

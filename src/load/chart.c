@@ -226,11 +226,13 @@ static void add_marks(
         const struct tlr_load_chart_mark *mark = &chart->marks[i];
         double x = tlr_load_axis_place(&chart->x, mark->x);
         double y = TLR_LOAD_CHART_HEIGHT * from_top(chart, mark->y);
+        /* Where a rising line is not: left above, or right below. */
+        bool below = x < 0.1 && y < TLR_LOAD_CHART_HEIGHT - 24;
         tlr_cli_text_add(text,
             "<circle cx=\"%.2f%%\" cy=\"%.1f\" r=\"3.5\"/><text "
-            "class=\"mark%s%s\" x=\"%.2f%%\" y=\"%.1f\" dy=\"-10\">",
+            "class=\"mark%s%s\" x=\"%.2f%%\" y=\"%.1f\" dy=\"%d\">",
             100 * x, y, x < 0.1 ? " first" : "", mark->minor ? " minor" : "",
-            100 * x, y);
+            100 * x, y, below ? 18 : -10);
         tlr_load_html_time(text, (uint64_t)mark->y);
         tlr_cli_text_add(text, "</text>\n");
     }

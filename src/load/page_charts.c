@@ -6,7 +6,7 @@
 #include "chart.h"
 #include "report.h"
 
-/* The rate of a shorter last interval says nothing. */
+/* What a shorter last interval has says nothing. */
 #define SHORTEST 0.1
 
 /* Points of the percentile curve, but for the first one; and its decades. */
@@ -22,6 +22,14 @@ struct over_time {
     size_t count; /* of the intervals that are shown */
     bool latency;
 };
+
+static size_t count_of(const struct tlr_load_result *result)
+{
+    size_t count = result->interval_count;
+    return count > 1 && result->intervals[count - 1].seconds < SHORTEST
+               ? count - 1
+               : count;
+}
 
 static double rate_of(const struct tlr_load_interval *interval,
     const struct tlr_load_plan *plan, unsigned line)
@@ -84,10 +92,10 @@ static struct tlr_load_chart chart_over_time(const struct over_time *over)
         .data = over,
     };
     double end = result->seconds;
-    if (over->count > 0) {
+    if (result->interval_count > 0) {
         const struct tlr_load_interval *last =
-            &result->intervals[over->count - 1];
-        end = last->from + last->seconds;
+            &result->intervals[result->interval_count - 1];
+        end = fmax(end, last->from + last->seconds);
     }
     tlr_load_axis_seconds(&chart.x, end);
     return chart;
@@ -97,13 +105,9 @@ static void add_throughput(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     const struct tlr_load_plan *plan = result->plan;
-    struct over_time over = {.result = result, .count = result->interval_count};
+    struct over_time over = {.result = result, .count = count_of(result)};
     double least = 0;
     double most = 0;
-    if (over.count > 1 &&
-        result->intervals[over.count - 1].seconds < SHORTEST) {
-        over.count--;
-    }
     struct tlr_load_chart chart = chart_over_time(&over);
     chart.name = "throughput";
     chart.title = "Throughput";
@@ -137,7 +141,7 @@ static void add_latency(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     struct over_time over = {.result = result,
-        .count = result->interval_count,
+        .count = count_of(result),
         .latency = true};
     double least = 0;
     double most = 0;

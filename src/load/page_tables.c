@@ -129,15 +129,15 @@ static void add_throughput_tile(
     const struct tlr_load_figures *figures = result->figures;
     double seconds = result->seconds;
     if (result->plan->mode == TLR_LOAD_STREAM) {
-        open_tile(text, "bytes back per second");
+        open_tile(text, "bytes back/s");
         tlr_load_html_bytes(
             text, tlr_load_report_rate(figures->bytes_received, seconds));
     } else if (tlr_load_plan_dials_late(result->plan)) {
-        open_tile(text, "sessions per second");
+        open_tile(text, "sessions/s");
         tlr_load_html_rate(
             text, tlr_load_report_rate(figures->sessions, seconds));
     } else {
-        open_tile(text, "round trips per second");
+        open_tile(text, "round trips/s");
         tlr_load_html_rate(
             text, tlr_load_report_rate(figures->round_trips, seconds));
     }
@@ -311,6 +311,20 @@ static void add_throughput(
         tlr_load_report_rate(figures->bytes_received, seconds));
 }
 
+static void add_errors(
+    const struct tlr_load_tally *total, struct tlr_cli_text *text)
+{
+    add_count(text, "errors", "errors.total", tlr_load_tally_failed(total));
+    for (unsigned i = 0; i < TLR_LOAD_CAUSES; i++) {
+        const char *cause = tlr_load_cause_name((enum tlr_load_cause)i);
+        if (total->errors[i] != 0) {
+            char name[64];
+            (void)snprintf(name, sizeof(name), "errors.%s", cause);
+            add_count(text, cause, name, total->errors[i]);
+        }
+    }
+}
+
 static void add_result(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
@@ -319,6 +333,7 @@ static void add_result(
     add_count(text, "connections", "connected", result->total.connected);
     add_seconds(text, "time", "seconds", 6, result->seconds);
     add_throughput(result, text);
+    add_errors(&result->total, text);
     if (result->plan->rate > 0) {
         add_count(text, "due, never sent", "unsent", result->total.unsent);
     }
@@ -332,23 +347,6 @@ static void add_result(
             "memory_per_connection", 0, result->memory);
         tlr_load_html_bytes(text, result->memory);
         add_end(text);
-    }
-    close_table(text);
-}
-
-static void add_errors(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
-{
-    const struct tlr_load_tally *total = &result->total;
-    open_table(text, "Errors");
-    add_count(text, "in all", "errors.total", tlr_load_tally_failed(total));
-    for (unsigned i = 0; i < TLR_LOAD_CAUSES; i++) {
-        const char *cause = tlr_load_cause_name((enum tlr_load_cause)i);
-        if (total->errors[i] != 0) {
-            char name[64];
-            (void)snprintf(name, sizeof(name), "errors.%s", cause);
-            add_count(text, cause, name, total->errors[i]);
-        }
     }
     close_table(text);
 }
@@ -444,7 +442,6 @@ void tlr_load_page_tables(
     tlr_cli_text_add(text, "<div class=\"tables\">\n");
     add_latency(result, text);
     add_result(result, text);
-    add_errors(result, text);
     add_settings(result->plan, text);
     tlr_cli_text_add(text, "</div>\n");
 }
