@@ -146,12 +146,15 @@ static void add_x_axis(
     for (unsigned i = 0; i < chart->x.count; i++) {
         double tick = chart->x.ticks[i];
         double x = 100 * tlr_load_axis_place(&chart->x, tick);
-        /* 0% and 50% are near each other. */
-        bool minor = chart->x.kind == TLR_LOAD_AXIS_PERCENT && i == 1;
+        const char *kind = "";
+        if (chart->x.kind == TLR_LOAD_AXIS_PERCENT) {
+            /* 50% is near 0%, and 99.99% is a long one beside a long one. */
+            kind = i == 1 ? " minor" : i == 5 ? " tight" : "";
+        }
         tlr_cli_text_add(text,
             "<line x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"100%%\"/>"
             "<text class=\"x%s\" x=\"%.2f%%\" y=\"100%%\" dy=\"18\">",
-            x, x, minor ? " minor" : "", x);
+            x, x, kind, x);
         tlr_load_axis_label(&chart->x, tick, text);
         tlr_cli_text_add(text, "</text>\n");
     }
