@@ -9,8 +9,8 @@ static const double time_steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900,
 
 enum { TIME_STEPS = sizeof(time_steps) / sizeof(time_steps[0]) };
 
-/* The largest 1, 2 or 5 times a power of ten that is not above `value`, which is
- * above 0; a hair below counts as it. */
+/* The largest 1, 2 or 5 times a power of ten that is not above `value`, which
+ * is above 0; a hair below counts as it. */
 static double step_below(double value)
 {
     double power = pow(10, floor(log10(value) + 1e-9));
@@ -25,6 +25,14 @@ static double step_above(double value)
         return below;
     }
     return step_below(below * 2.5); /* 1 2 5 10 */
+}
+
+/* 1, 1.5, 2, 3, 4 ... 9, 10: the next one. */
+static double digit_after(double value)
+{
+    double power = pow(10, floor(log10(value) + 1e-9));
+    double digit = value / power + 1e-9;
+    return value + power * (digit < 2 ? 0.5 : 1);
 }
 
 static void add_tick(struct tlr_load_axis *axis, double value)
@@ -79,6 +87,12 @@ void tlr_load_axis_latency(struct tlr_load_axis *axis, double low, double high)
     }
     double decades = log10(axis->high / axis->low);
     double tick = axis->low;
+    if (decades < 0.75) { /* 1, 2 and 5 would be few */
+        for (; tick <= axis->high * (1 + 1e-9); tick = digit_after(tick)) {
+            add_tick(axis, tick);
+        }
+        return;
+    }
     while (tick <= axis->high * (1 + 1e-9)) {
         double power = pow(10, round(log10(tick)));
         /* Up to four decades 1, 2 and 5 have room, beyond it only 1. */
@@ -136,7 +150,7 @@ static void label_count(struct tlr_cli_text *text, double value)
     }
 }
 
-/* In the unit of the steps, so that 0, 30 and 60 min stand beside each other. */
+/* In the unit of the steps: 0, 30 and 60 min stand beside each other. */
 static void label_seconds(
     const struct tlr_load_axis *axis, double value, struct tlr_cli_text *text)
 {

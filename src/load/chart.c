@@ -254,7 +254,8 @@ void tlr_load_chart_add(
     tlr_load_html_escape(text, chart->unit);
     tlr_cli_text_add(text, "</span></figcaption>\n");
     if (any) {
-        tlr_cli_text_add(text, "<svg class=\"chart\" role=\"img\" aria-label=\"");
+        tlr_cli_text_add(
+            text, "<svg class=\"chart\" role=\"img\" aria-label=\"");
         tlr_load_html_escape(text, chart->title);
         tlr_cli_text_add(text, "\">\n");
         add_y_axis(chart, text);

@@ -2,8 +2,8 @@
 /*
  * A chart of lines as a figure of HTML with one SVG, drawn by nothing but this
  * text: no script. It is as wide as its page, and its text is not scaled with
- * it, so that it can be read on a phone too: all places are shares of the width,
- * and the lines are in an SVG of their own within it, which is stretched.
+ * it, so that it can be read on a phone too: all places are shares of the
+ * width, and the lines are in an SVG of their own, which is stretched.
  * Pure; all strings are borrowed for the call, and escaped.
  */
 #ifndef TLR_LOAD_CHART_H

@@ -66,9 +66,9 @@ void tlr_load_html_bytes(struct tlr_cli_text *text, double bytes)
         text, "%.*f&nbsp;%s", unit == 0 ? 0 : 1, bytes, units[unit]);
 }
 
-/* The Gregorian calendar from a March 1st on, so that a leap day is the last one
- * of its year: Howard Hinnant's "chrono-compatible low-level date algorithms".
- * gmtime() is not for programs with threads, and gmtime_r() is not everywhere. */
+/* The Gregorian calendar from a March 1st on, so that a leap day is the last
+ * one of its year: Howard Hinnant's "chrono-compatible low-level date
+ * algorithms". gmtime() is not for threads, and Windows has no gmtime_r(). */
 void tlr_load_html_date(struct tlr_cli_text *text, double seconds)
 {
     /* From year 0 to 9999, whatever the clock says. */

@@ -39,8 +39,9 @@ static void add_title(struct tlr_cli_text *text,
     tlr_load_html_escape(text, address);
     tlr_cli_text_add(text, " &middot; ");
     tlr_load_html_date(text, result->began);
-    tlr_cli_text_add(
-        text, " &middot; %.1f&nbsp;s</p>\n</header>\n", result->seconds);
+    tlr_cli_text_add(text, " &middot; ");
+    tlr_load_html_time(text, (uint64_t)(result->seconds * 1e9));
+    tlr_cli_text_add(text, "</p>\n</header>\n");
 }
 
 /* Each line of `lines` as a paragraph of that class, without `prefix`. */

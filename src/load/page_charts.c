@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "advice.h"
 #include "chart.h"
 #include "report.h"
 
@@ -23,26 +24,36 @@ struct over_time {
     bool latency;
 };
 
+/* Until its end, or until the last byte came: a rate is not of what follows. */
+static double seconds_of(const struct tlr_load_result *result,
+    const struct tlr_load_interval *interval)
+{
+    double left = result->seconds - interval->from;
+    return left > 0 && left < interval->seconds ? left : interval->seconds;
+}
+
 static size_t count_of(const struct tlr_load_result *result)
 {
     size_t count = result->interval_count;
-    return count > 1 && result->intervals[count - 1].seconds < SHORTEST
-               ? count - 1
-               : count;
+    bool is_short =
+        count > 1 &&
+        seconds_of(result, &result->intervals[count - 1]) < SHORTEST;
+    return is_short ? count - 1 : count;
 }
 
-static double rate_of(const struct tlr_load_interval *interval,
-    const struct tlr_load_plan *plan, unsigned line)
+static double rate_of(const struct tlr_load_result *result,
+    const struct tlr_load_interval *interval, unsigned line)
 {
-    uint64_t count = interval->round_trips;
-    if (plan->mode == TLR_LOAD_STREAM) {
-        count = line == 0 ? interval->bytes_received : interval->bytes_sent;
-        return tlr_load_report_rate(count, interval->seconds) / (1 << 20);
+    double seconds = seconds_of(result, interval);
+    if (result->plan->mode == TLR_LOAD_STREAM) {
+        uint64_t bytes =
+            line == 0 ? interval->bytes_received : interval->bytes_sent;
+        return tlr_load_report_rate(bytes, seconds) / (1 << 20);
     }
-    if (tlr_load_plan_dials_late(plan)) {
-        count = interval->sessions;
-    }
-    return tlr_load_report_rate(count, interval->seconds);
+    return tlr_load_report_rate(tlr_load_plan_dials_late(result->plan)
+                                    ? interval->sessions
+                                    : interval->round_trips,
+        seconds);
 }
 
 /* In the middle of each interval, and also where the first one begins and the
@@ -58,9 +69,9 @@ static bool point_in_time(
         share = 1;
     }
     const struct tlr_load_interval *interval = &over->result->intervals[at];
-    *x = interval->from + share * interval->seconds;
+    *x = interval->from + share * seconds_of(over->result, interval);
     *y = over->latency ? (double)interval->latency[shown[line]]
-                       : rate_of(interval, over->result->plan, line);
+                       : rate_of(over->result, interval, line);
     return !over->latency || *y > 0; /* 0: there was none */
 }
 
@@ -95,7 +106,7 @@ static struct tlr_load_chart chart_over_time(const struct over_time *over)
     if (result->interval_count > 0) {
         const struct tlr_load_interval *last =
             &result->intervals[result->interval_count - 1];
-        end = fmax(end, last->from + last->seconds);
+        end = fmax(end, last->from + seconds_of(result, last));
     }
     tlr_load_axis_seconds(&chart.x, end);
     return chart;
@@ -125,15 +136,17 @@ static void add_throughput(
     tlr_load_chart_add(&chart, text);
 }
 
-static const char *measure_of(const struct tlr_load_plan *plan)
+/* With the mark that tlr_load_advice() tells of. */
+static const char *measure_of(const struct tlr_load_result *result)
 {
-    switch (tlr_load_main_measure(plan)) {
+    bool late = tlr_load_advice_is_late(result);
+    switch (tlr_load_main_measure(result->plan)) {
     case TLR_LOAD_CONNECTING:
-        return "of a connect";
+        return late ? "of a connect *" : "of a connect";
     case TLR_LOAD_FIRST_BYTE:
-        return "of the first byte";
+        return late ? "of the first byte *" : "of the first byte";
     default:
-        return "of a round trip";
+        return late ? "of a round trip *" : "of a round trip";
     }
 }
 
@@ -148,7 +161,7 @@ static void add_latency(
     struct tlr_load_chart chart = chart_over_time(&over);
     chart.name = "latency";
     chart.title = "Latency over time";
-    chart.unit = measure_of(result->plan);
+    chart.unit = measure_of(result);
     chart.line_count = 4;
     chart.lines[0] = "p50";
     chart.lines[1] = "p90";
@@ -180,7 +193,7 @@ static void add_curve(
     struct tlr_load_chart chart = {
         .name = "percentiles",
         .title = "Latency by percentile",
-        .unit = measure_of(result->plan),
+        .unit = measure_of(result),
         .points = latency->count == 0 ? 0 : CURVE + 1,
         .line_count = 1,
         .point = point_of_curve,

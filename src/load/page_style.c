@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The colours of the lines are told apart by the colour-blind too: they follow
- * Okabe and Ito's ("Color Universal Design", 2008), darker on light and lighter on
- * dark, so that text in them has a contrast of at least 4.5 to 1.
+ * Okabe and Ito's ("Color Universal Design", 2008), darker on light and lighter
+ * on dark, so that text in them has a contrast of at least 4.5 to 1.
  */
 #include "page_parts.h"
 
@@ -43,13 +43,14 @@ const char *const tlr_load_page_style[] = {
     ".note { color: var(--note); }\n"
     ".tiles { display: grid; gap: 12px; margin: 0 0 12px;\n"
     "  grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); }\n"
-    ".tiles div { display: flex; flex-direction: column; padding: 10px 14px; }\n"
+    ".tiles div { display: flex; flex-direction: column;\n"
+    "  padding: 10px 14px; }\n"
     ".tiles dt { color: var(--soft); font-size: 13px; }\n"
     ".tiles dd { margin: 0; font-size: 22px; font-weight: 600; }\n"
     ".tables { display: grid; gap: 12px; align-items: start;\n"
     "  grid-template-columns: repeat(2, minmax(0, 1fr)); }\n"
     "section { padding: 12px 14px; overflow-x: auto; }\n"
-    "section:first-child { grid-column: 1 / -1; }\n"
+    ".broad { grid-column: 1 / -1; }\n"
     "table { width: 100%; border-collapse: collapse;\n"
     "  font-variant-numeric: tabular-nums; }\n"
     "th, td { padding: 4px 0 4px 12px; border-top: 1px solid var(--rule);\n"

@@ -10,9 +10,12 @@
 
 /* ---- rows ---- */
 
-static void open_table(struct tlr_cli_text *text, const char *title)
+/* A broad one is as wide as the page. */
+static void open_table(
+    struct tlr_cli_text *text, const char *title, bool broad)
 {
-    tlr_cli_text_add(text, "<section>\n<h2>%s</h2>\n<table>\n", title);
+    tlr_cli_text_add(text, "<section%s>\n<h2>%s</h2>\n<table>\n",
+        broad ? " class=\"broad\"" : "", title);
 }
 
 static void close_table(struct tlr_cli_text *text)
@@ -102,77 +105,12 @@ static void add_rate(struct tlr_cli_text *text, const char *label,
     add_end(text);
 }
 
-/* Seconds. */
 static void add_seconds(struct tlr_cli_text *text, const char *label,
-    const char *name, int decimals, double value)
+    const char *name, double value)
 {
-    open_double(text, label, name, decimals, value);
+    open_double(text, label, name, 3, value);
     tlr_cli_text_add(text, "%.6g&nbsp;s", value);
     add_end(text);
-}
-
-/* ---- tiles ---- */
-
-static void open_tile(struct tlr_cli_text *text, const char *label)
-{
-    tlr_cli_text_add(text, "<div><dt>%s</dt><dd>", label);
-}
-
-static void close_tile(struct tlr_cli_text *text)
-{
-    tlr_cli_text_add(text, "</dd></div>\n");
-}
-
-static void add_throughput_tile(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
-{
-    const struct tlr_load_figures *figures = result->figures;
-    double seconds = result->seconds;
-    if (result->plan->mode == TLR_LOAD_STREAM) {
-        open_tile(text, "bytes back/s");
-        tlr_load_html_bytes(
-            text, tlr_load_report_rate(figures->bytes_received, seconds));
-    } else if (tlr_load_plan_dials_late(result->plan)) {
-        open_tile(text, "sessions/s");
-        tlr_load_html_rate(
-            text, tlr_load_report_rate(figures->sessions, seconds));
-    } else {
-        open_tile(text, "round trips/s");
-        tlr_load_html_rate(
-            text, tlr_load_report_rate(figures->round_trips, seconds));
-    }
-    close_tile(text);
-}
-
-static void add_time_tile(
-    struct tlr_cli_text *text, const char *label, uint64_t nanoseconds)
-{
-    open_tile(text, label);
-    tlr_load_html_time(text, nanoseconds);
-    close_tile(text);
-}
-
-void tlr_load_page_tiles(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
-{
-    const struct tlr_load_histogram *latency =
-        &result->figures->latency[tlr_load_main_measure(result->plan)];
-    tlr_cli_text_add(text, "<dl class=\"tiles\">\n");
-    add_throughput_tile(result, text);
-    if (latency->count > 0) {
-        add_time_tile(text, "latency, median",
-            tlr_load_histogram_percentile(latency, 50));
-        add_time_tile(text, "latency, p99",
-            tlr_load_histogram_percentile(latency, 99));
-        add_time_tile(text, "latency, max", latency->max);
-    }
-    open_tile(text, "connections");
-    tlr_load_html_count(text, result->total.connected);
-    close_tile(text);
-    open_tile(text, "errors");
-    tlr_load_html_count(text, tlr_load_tally_failed(&result->total));
-    close_tile(text);
-    tlr_cli_text_add(text, "</dl>\n");
 }
 
 /* ---- latency ---- */
@@ -262,10 +200,12 @@ static void add_latency(
     if (count == 0) {
         return;
     }
-    open_table(text, "Latency");
+    open_table(text, "Latency", count > 1);
     tlr_cli_text_add(text, "<tr><td></td>");
     for (unsigned i = 0; i < count; i++) {
-        tlr_cli_text_add(text, "<th scope=\"col\">%s</th>", columns[i].title);
+        bool marked = i == 0 && tlr_load_advice_is_late(result);
+        tlr_cli_text_add(text, "<th scope=\"col\">%s%s</th>",
+            columns[i].title, marked ? " *" : "");
     }
     tlr_cli_text_add(text, "</tr>\n");
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -328,10 +268,13 @@ static void add_errors(
 static void add_result(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    open_table(text, "Result");
-    add_bool(text, "all was right", "verified", tlr_load_result_is_good(result));
+    open_table(text, "Result", false);
+    add_bool(
+        text, "all was right", "verified", tlr_load_result_is_good(result));
     add_count(text, "connections", "connected", result->total.connected);
-    add_seconds(text, "time", "seconds", 6, result->seconds);
+    open_double(text, "time", "seconds", 6, result->seconds);
+    tlr_load_html_time(text, (uint64_t)(result->seconds * 1e9));
+    add_end(text);
     add_throughput(result, text);
     add_errors(&result->total, text);
     if (result->plan->rate > 0) {
@@ -384,12 +327,14 @@ static void add_limit(struct tlr_cli_text *text, const char *label,
 static void add_messages(
     const struct tlr_load_plan *plan, struct tlr_cli_text *text)
 {
-    if (tlr_load_plan_dials_late(plan)) {
+    if (tlr_load_plan_dials_late(plan) || plan->mode == TLR_LOAD_STREAM) {
         return;
     }
     add_bytes(text, plan->sizes == NULL ? "message" : "message, up to", "size",
         plan->size);
-    add_count(text, "on the way per connection", "depth", plan->depth);
+    if (plan->mode == TLR_LOAD_ECHO || plan->mode == TLR_LOAD_SLOW) {
+        add_count(text, "on the way per connection", "depth", plan->depth);
+    }
     if (plan->session != 0) {
         add_count(text, "round trips per session", "session", plan->session);
     }
@@ -405,7 +350,7 @@ static void add_settings(
     const struct tlr_load_plan *plan, struct tlr_cli_text *text)
 {
     char address[TLR_CLI_ADDRESS_LENGTH];
-    open_table(text, "Settings");
+    open_table(text, "Settings", false);
     add_string(text, "mode", "mode", tlr_load_mode_name(plan->mode));
     add_string(text, "address", "address",
         tlr_cli_format_address(
@@ -422,8 +367,8 @@ static void add_settings(
     if (plan->duration_ms != 0) {
         add_milliseconds(text, "duration", plan->duration_ms);
     }
-    add_seconds(text, "warm-up", "warmup", 3, (double)plan->warmup_ms / 1000);
-    add_seconds(text, "ramp", "ramp", 3, (double)plan->ramp_ms / 1000);
+    add_seconds(text, "warm-up", "warmup", (double)plan->warmup_ms / 1000);
+    add_seconds(text, "ramp", "ramp", (double)plan->ramp_ms / 1000);
     add_milliseconds(text, "timeout", plan->timeout_ms);
     add_limit(text, "pieces of", plan->pieces, "");
     add_limit(text, "reads per connection", plan->read_rate, "/s");
