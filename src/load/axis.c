@@ -62,7 +62,7 @@ void tlr_load_axis_count(struct tlr_load_axis *axis, double high)
 void tlr_load_axis_seconds(struct tlr_load_axis *axis, double high)
 {
     *axis = (struct tlr_load_axis){.kind = TLR_LOAD_AXIS_SECONDS};
-    axis->high = high > 0 ? high : 1;
+    axis->high = high > 0 ? high : 1.0;
     double least = axis->high / 7;
     double step = step_above(least);
     for (unsigned i = 0; least > 0.5 && i < TIME_STEPS; i++) {
@@ -88,8 +88,9 @@ void tlr_load_axis_latency(struct tlr_load_axis *axis, double low, double high)
     double decades = log10(axis->high / axis->low);
     double tick = axis->low;
     if (decades < 0.75) { /* 1, 2 and 5 would be few */
-        for (; tick <= axis->high * (1 + 1e-9); tick = digit_after(tick)) {
+        while (tick <= axis->high * (1 + 1e-9)) {
             add_tick(axis, tick);
+            tick = digit_after(tick);
         }
         return;
     }

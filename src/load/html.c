@@ -20,14 +20,15 @@ void tlr_load_html_escape(struct tlr_cli_text *text, const char *string)
 
 void tlr_load_html_count(struct tlr_cli_text *text, uint64_t count)
 {
-    uint64_t power = 1;
-    while (count / power >= 1000) {
-        power *= 1000;
-    }
-    tlr_cli_text_add(text, "%" PRIu64, count / power);
-    while (power > 1) {
-        power /= 1000;
-        tlr_cli_text_add(text, ",%03" PRIu64, count / power % 1000);
+    unsigned groups[7]; /* of three digits, the last ones first */
+    unsigned left = 0;
+    do {
+        groups[left++] = (unsigned)(count % 1000);
+        count /= 1000;
+    } while (count > 0);
+    tlr_cli_text_add(text, "%u", groups[--left]);
+    while (left > 0) {
+        tlr_cli_text_add(text, ",%03u", groups[--left]);
     }
 }
 
