@@ -8,7 +8,8 @@
 //
 // The browser is driven through its pipe (--remote-debugging-pipe): no port, and
 // nothing to install but the browser. Ends what it has started, and nothing else.
-import { spawn, execFileSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
 import { inflateSync } from 'node:zlib';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -349,7 +350,8 @@ const FAULTS = {
   'pale text': (page) => page.replace('--soft: #556070', '--soft: #b0b8c0'),
   'nothing is shown': (page) => page.replace('<body>', '<body style="visibility: hidden">'),
   'too wide for a phone': (page) => page.replace('<main>', '<main style="width: 700px">'),
-  'labels on each other': (page) => page.replaceAll(/(<text class="y" x="-8" y=)"[\d.]+%"/g, '$1"50%"'),
+  'labels on each other': (page) =>
+    page.replaceAll(/(<text class="y" x="-8" y=)"[\d.]+%"/g, '$1"50%"'),
   'something from elsewhere': (page) => page.replace('</main>', '<img src="missing.png"/></main>'),
 };
 
@@ -370,11 +372,42 @@ function serve() {
   });
 }
 
+// An echo that breaks off its n-th connection after 30 n messages or so.
+function serveBadly() {
+  let accepted = 0;
+  const server = createServer((socket) => {
+    let left = 30 * ++accepted;
+    socket.on('error', () => {});
+    socket.on('data', (data) => {
+      if (--left > 0) socket.write(data);
+      else socket.resetAndDestroy();
+    });
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      resolve({ server, address: `127.0.0.1:${server.address().port}` });
+    });
+  });
+}
+
+// Runs teller-load; resolves with its JSON, and fails unless it ends with that status.
+function load(address, options, status) {
+  return new Promise((resolve, reject) => {
+    execFile(loadProgram, [address, ...options, '--json', '--quiet'], { timeout: 60000 },
+      (error, printed, said) => {
+        const code = error ? error.code : 0;
+        if (code === status) resolve(JSON.parse(printed));
+        else reject(new Error(`teller-load ended with ${code}: ${said}`));
+      });
+  });
+}
+
 const RUNS = {
   echo: ['--duration', '4', '--connections', '20'],
   rate: ['--duration', '2', '--rate', '2000', '--connections', '10'],
   stream: ['--mode', 'stream', '--duration', '2', '--connections', '2'],
   connect: ['--mode', 'connect', '--duration', '2', '--connections', '4'],
+  broken: ['--duration', '4', '--rate', '1200', '--connections', '12'],
   short: ['--round-trips', '1', '--connections', '1'],
 };
 
@@ -382,19 +415,24 @@ async function main() {
   const work = mkdtempSync(join(tmpdir(), 'teller-page-'));
   const started = [];
   let browser;
-  let bad = 0;
-  const fail = (what) => { bad++; console.log(`FAILED: ${what}`); };
+  let bad;
+  let failures = 0;
+  const fail = (what) => { failures++; console.log(`FAILED: ${what}`); };
   try {
     mkdirSync(out, { recursive: true });
     const server = await serve();
     started.push(server.child);
+    bad = await serveBadly();
     browser = new Browser(chromium, join(work, 'profile'));
     await browser.begin();
     for (const [name, options] of Object.entries(RUNS)) {
       const file = join(out, `${name}.html`);
-      const json = JSON.parse(execFileSync(loadProgram,
-        [server.address, ...options, '--json', '--quiet', '--report', file], { timeout: 60000 }));
+      const broken = name === 'broken';
+      const json = await load(broken ? bad.address : server.address,
+        [...options, '--report', file], broken ? 1 : 0);
       const wrong = await check(browser, file, json, join(out, name));
+      const marked = readFileSync(file, 'utf8').includes('<path class="failed"');
+      if (marked !== broken) wrong.push(`errors are ${marked ? '' : 'not '}marked`);
       wrong.forEach((what) => fail(`${name}: ${what}`));
       console.log(`${name}: ${wrong.length} wrong`);
       if (name !== 'echo' || wrong.length) continue;
@@ -410,6 +448,7 @@ async function main() {
       }
     }
   } finally {
+    bad?.server.close();
     if (browser) await browser.end().catch(() => {});
     for (const child of started) {
       child.removeAllListeners('exit');
@@ -417,8 +456,8 @@ async function main() {
     }
     rmSync(work, { recursive: true, force: true, maxRetries: 5 });
   }
-  console.log(bad ? `${bad} wrong` : `all right; the pictures are in ${out}`);
-  process.exitCode = bad ? 1 : 0;
+  console.log(failures ? `${failures} wrong` : `all right; the pictures are in ${out}`);
+  process.exitCode = failures ? 1 : 0;
 }
 
 await main();

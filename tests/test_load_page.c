@@ -206,6 +206,37 @@ static void a_day_is_thinned_out_and_keeps_its_peak(void **state)
     assert_true(text.length < 200000);
 }
 
+static void seconds_with_errors_are_marked(void **state)
+{
+    (void)state;
+    make_result(TLR_LOAD_ECHO, 10);
+    assert_int_equal(count(page(), "class=\"failed\""), 0);
+    tlr_cli_text_free(&text);
+    intervals[0].errors = 1;
+    intervals[9].errors = 7;
+    assert_true(is_balanced(page()));
+    assert_int_equal(count(text.data, "errors</span>"), 1);
+    assert_int_equal(count(text.data,
+                         "<path class=\"failed\" d=\"M50.0 1000L50.0 950"
+                         "M950.0 1000L950.0 950\"/>"),
+        1);
+}
+
+static void errors_of_a_day_are_thinned_out_and_not_lost(void **state)
+{
+    (void)state;
+    make_result(TLR_LOAD_ECHO, MANY);
+    for (size_t i = MANY / 2; i < MANY; i++) {
+        intervals[i].errors = 1;
+    }
+    intervals[12345].errors = 1;
+    assert_true(is_balanced(page()));
+    char *marks = strstr(text.data, "<path class=\"failed\"");
+    assert_non_null(marks);
+    marks[strcspn(marks, ">")] = '\0';
+    assert_int_equal(count(marks, "M"), TLR_LOAD_CHART_POINTS / 4 + 1);
+}
+
 /* A gap in the middle, and a lone point in it. */
 static bool point_with_gaps(
     const void *data, unsigned line, size_t index, double *x, double *y)
@@ -284,6 +315,9 @@ static void ticks_are_round_numbers_with_units(void **state)
     tlr_load_axis_seconds(&axis, 0.03);
     expect_labels(&axis, "0&nbsp;ms 5&nbsp;ms 10&nbsp;ms 15&nbsp;ms "
                          "20&nbsp;ms 25&nbsp;ms 30&nbsp;ms");
+    tlr_load_axis_seconds(&axis, 1.1);
+    expect_labels(&axis, "0&nbsp;s 0.2&nbsp;s 0.4&nbsp;s 0.6&nbsp;s "
+                         "0.8&nbsp;s 1&nbsp;s");
     tlr_load_axis_seconds(&axis, 86400);
     expect_labels(&axis, "0&nbsp;h 4&nbsp;h 8&nbsp;h 12&nbsp;h 16&nbsp;h "
                          "20&nbsp;h 24&nbsp;h");
@@ -460,6 +494,8 @@ int main(void)
         TEST(without_intervals_there_is_nothing_to_draw),
         TEST(a_single_interval_is_a_line_over_the_whole_width),
         TEST(a_day_is_thinned_out_and_keeps_its_peak),
+        TEST(seconds_with_errors_are_marked),
+        TEST(errors_of_a_day_are_thinned_out_and_not_lost),
         TEST(a_gap_is_not_drawn_over_and_a_lone_point_is_a_dot),
         TEST(what_comes_from_outside_is_escaped),
         TEST(ticks_are_round_numbers_with_units),

@@ -162,7 +162,7 @@ static void label_seconds(
         add_with_unit(text, value / 3600, "h");
     } else if (step >= 60) {
         add_with_unit(text, value / 60, "min");
-    } else if (step >= 0.5) {
+    } else if (step >= 0.0999) {
         add_with_unit(text, value, "s");
     } else if (step >= 1e-3) {
         add_with_unit(text, value * 1e3, "ms");

@@ -6,6 +6,9 @@
 /* Between two labels at the ends of lines, in pixels. */
 #define APART 15.0
 
+/* The height of the mark of a failure, of TLR_LOAD_CHART_SIDE. */
+enum { FAILURE = 50 };
+
 enum { BUCKETS = TLR_LOAD_CHART_POINTS / 2 };
 
 static double from_top(const struct tlr_load_chart *chart, double y)
@@ -79,6 +82,12 @@ static void draw_bucket(
     }
 }
 
+static size_t buckets_of(const struct tlr_load_chart *chart)
+{
+    return chart->points <= TLR_LOAD_CHART_POINTS ? chart->points
+                                                  : (size_t)BUCKETS;
+}
+
 static bool has_points(const struct tlr_load_chart *chart, unsigned line)
 {
     double x;
@@ -91,19 +100,56 @@ static bool has_points(const struct tlr_load_chart *chart, unsigned line)
     return false;
 }
 
+/* Where a share of the points begins. No overflow: so many would not fit into
+ * memory. */
+static size_t begin_of(const struct tlr_load_chart *chart, size_t bucket)
+{
+    return bucket * chart->points / buckets_of(chart);
+}
+
 static void add_line(const struct tlr_load_chart *chart, unsigned line,
     struct tlr_cli_text *text)
 {
     struct pen pen = {.text = text, .chart = chart};
-    size_t buckets = chart->points <= TLR_LOAD_CHART_POINTS ? chart->points
-                                                            : (size_t)BUCKETS;
     tlr_cli_text_add(text, "<path class=\"l%u\" d=\"", line);
-    for (size_t i = 0; i < buckets; i++) {
-        /* No overflow: so many points would not fit into memory. */
-        draw_bucket(&pen, line, i * chart->points / buckets,
-            (i + 1) * chart->points / buckets);
+    for (size_t i = 0; i < buckets_of(chart); i++) {
+        draw_bucket(&pen, line, begin_of(chart, i), begin_of(chart, i + 1));
     }
     lift(&pen);
+    tlr_cli_text_add(text, "\"/>\n");
+}
+
+/* The first point from `begin` on that failed, or `end`. */
+static size_t find_failed(
+    const struct tlr_load_chart *chart, size_t begin, size_t end)
+{
+    while (chart->failed != NULL && begin < end &&
+           !chart->failed(chart->data, begin)) {
+        begin++;
+    }
+    return chart->failed == NULL ? end : begin;
+}
+
+static bool has_failed(const struct tlr_load_chart *chart)
+{
+    return find_failed(chart, 0, chart->points) < chart->points;
+}
+
+static void add_failures(
+    const struct tlr_load_chart *chart, struct tlr_cli_text *text)
+{
+    tlr_cli_text_add(text, "<path class=\"failed\" d=\"");
+    for (size_t i = 0; i < buckets_of(chart); i++) {
+        size_t end = begin_of(chart, i + 1);
+        size_t at = find_failed(chart, begin_of(chart, i), end);
+        double x;
+        double y;
+        if (at < end && chart->point(chart->data, 0, at, &x, &y)) {
+            x = TLR_LOAD_CHART_SIDE * tlr_load_axis_place(&chart->x, x);
+            tlr_cli_text_add(text, "M%.1f %dL%.1f %d", x, TLR_LOAD_CHART_SIDE,
+                x, TLR_LOAD_CHART_SIDE - FAILURE);
+        }
+    }
     tlr_cli_text_add(text, "\"/>\n");
 }
 
@@ -119,6 +165,9 @@ static void add_lines(
         if (has_points(chart, i)) {
             add_line(chart, i, text);
         }
+    }
+    if (has_failed(chart)) {
+        add_failures(chart, text);
     }
     tlr_cli_text_add(text, "</svg>\n");
 }
@@ -146,7 +195,8 @@ static void add_x_axis(
     for (unsigned i = 0; i < chart->x.count; i++) {
         double tick = chart->x.ticks[i];
         double x = 100 * tlr_load_axis_place(&chart->x, tick);
-        const char *kind = "";
+        /* On a phone there is room for every other one of many. */
+        const char *kind = chart->x.count > 5 && i % 2 == 1 ? " minor" : "";
         if (chart->x.kind == TLR_LOAD_AXIS_PERCENT) {
             /* 50% is near 0%, and 99.99% is a long one beside a long one. */
             kind = i == 1 ? " minor" : i == 5 ? " tight" : "";
@@ -252,7 +302,8 @@ void tlr_load_chart_add(
     tlr_load_html_escape(text, chart->title);
     tlr_cli_text_add(text, "</b> <span>");
     tlr_load_html_escape(text, chart->unit);
-    tlr_cli_text_add(text, "</span></figcaption>\n");
+    tlr_cli_text_add(text, "</span>%s</figcaption>\n",
+        has_failed(chart) ? " <span class=\"bad\">&#9475; errors</span>" : "");
     if (any) {
         tlr_cli_text_add(
             text, "<svg class=\"chart\" role=\"img\" aria-label=\"");

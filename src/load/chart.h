@@ -34,6 +34,9 @@ struct tlr_load_chart {
     /* Gives a point of a line; x does not fall. False: there is a gap. */
     bool (*point)(
         const void *data, unsigned line, size_t index, double *x, double *y);
+    /* Whether something failed at a point: it is marked in red, at the bottom.
+     * NULL: nothing does. */
+    bool (*failed)(const void *data, size_t index);
     const void *data;
     unsigned mark_count; /* points that are marked, from left to right */
     struct tlr_load_chart_mark {

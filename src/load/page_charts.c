@@ -56,6 +56,13 @@ static double rate_of(const struct tlr_load_result *result,
         seconds);
 }
 
+static bool failed_in_time(const void *data, size_t index)
+{
+    const struct over_time *over = data;
+    return index > 0 && index <= over->count &&
+           over->result->intervals[index - 1].errors > 0;
+}
+
 /* In the middle of each interval, and also where the first one begins and the
  * last one ends, so that a single one is a line too. */
 static bool point_in_time(
@@ -120,6 +127,7 @@ static void add_throughput(
     double least = 0;
     double most = 0;
     struct tlr_load_chart chart = chart_over_time(&over);
+    chart.failed = failed_in_time;
     chart.name = "throughput";
     chart.title = "Throughput";
     chart.unit = tlr_load_plan_dials_late(plan) ? "sessions per second"

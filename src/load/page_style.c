@@ -73,6 +73,8 @@ const char *const tlr_load_page_style[] = {
     "path.l1 { stroke: var(--l1); } text.l1 { fill: var(--l1); }\n"
     "path.l2 { stroke: var(--l2); } text.l2 { fill: var(--l2); }\n"
     "path.l3 { stroke: var(--l3); } text.l3 { fill: var(--l3); }\n"
+    "path.failed { stroke: var(--bad); }\n"
+    "figcaption .bad { color: var(--bad); white-space: nowrap; }\n"
     "text.l0, text.l1, text.l2, text.l3 { font-weight: 600; }\n"
     ".chart circle { fill: var(--l0); stroke: var(--card);\n"
     "  stroke-width: 1.5; }\n"
