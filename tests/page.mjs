@@ -182,6 +182,9 @@ function inspect() {
   if (document.documentElement.scrollWidth > innerWidth) {
     wrong.push(`${document.documentElement.scrollWidth} pixels wide, of ${innerWidth}`);
   }
+  for (const table of document.querySelectorAll('section, .tiles div')) {
+    if (table.scrollWidth > table.clientWidth) wrong.push(`${name(table)} is cut off`);
+  }
   if (document.querySelector('script, link, img, iframe, object, embed')) {
     wrong.push('not all of it is in the page');
   }
@@ -352,6 +355,7 @@ const FAULTS = {
   'too wide for a phone': (page) => page.replace('<main>', '<main style="width: 700px">'),
   'labels on each other': (page) =>
     page.replaceAll(/(<text class="y" x="-8" y=)"[\d.]+%"/g, '$1"50%"'),
+  'a table is cut off': (page) => page.replace('<table>', '<table style="width: 900px">'),
   'something from elsewhere': (page) => page.replace('</main>', '<img src="missing.png"/></main>'),
 };
 

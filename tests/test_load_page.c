@@ -330,8 +330,8 @@ static void ticks_are_round_numbers_with_units(void **state)
                          "40&nbsp;&micro;s 50&nbsp;&micro;s");
     tlr_load_axis_latency(&axis, 900, 2e9);
     expect_labels(&axis,
-        "1&nbsp;&micro;s 10&nbsp;&micro;s 100&nbsp;&micro;s 1&nbsp;ms "
-        "10&nbsp;ms 100&nbsp;ms 1&nbsp;s");
+        "100&nbsp;ns 1&nbsp;&micro;s 10&nbsp;&micro;s 100&nbsp;&micro;s "
+        "1&nbsp;ms 10&nbsp;ms 100&nbsp;ms 1&nbsp;s 10&nbsp;s");
     tlr_load_axis_percent(&axis);
     expect_labels(&axis, "0% 50% 90% 99% 99.9% 99.99% 99.999%");
 }
@@ -405,9 +405,18 @@ static void numbers_are_written_for_people(void **state)
     tlr_load_html_time(&text, 412300);
     tlr_cli_text_add(&text, " ");
     tlr_load_html_bytes(&text, 1536);
+    tlr_cli_text_add(&text, " ");
+    tlr_load_html_duration(&text, 4.5);
+    tlr_cli_text_add(&text, " ");
+    tlr_load_html_duration(&text, 119.9996);
+    tlr_cli_text_add(&text, " ");
+    tlr_load_html_duration(&text, 125.6);
+    tlr_cli_text_add(&text, " ");
+    tlr_load_html_duration(&text, 7199.7);
     assert_string_equal(tlr_cli_text_get(&text),
         "0 999 1,002,003 18,446,744,073,709,551,615 12.3 12,346 "
-        "412.3&nbsp;&micro;s 1.5&nbsp;KiB");
+        "412.3&nbsp;&micro;s 1.5&nbsp;KiB 4.500&nbsp;s 120.000&nbsp;s "
+        "2&nbsp;min 6&nbsp;s 2&nbsp;h 0&nbsp;min 0&nbsp;s");
 }
 
 static void expect_date(double seconds, const char *expected)

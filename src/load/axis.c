@@ -7,6 +7,9 @@
 static const double time_steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900,
     1800, 3600, 7200, 14400, 21600, 43200, 86400};
 
+/* Decades of an axis that have room for 1, 2 and 5, and not only for 1. */
+#define ROOM 4.05
+
 enum { TIME_STEPS = sizeof(time_steps) / sizeof(time_steps[0]) };
 
 /* The largest 1, 2 or 5 times a power of ten that is not above `value`, which
@@ -94,10 +97,13 @@ void tlr_load_axis_latency(struct tlr_load_axis *axis, double low, double high)
         }
         return;
     }
+    if (decades > ROOM) { /* so that its ends are ticks too */
+        axis->low = tick = pow(10, floor(log10(axis->low) + 1e-9));
+        axis->high = pow(10, ceil(log10(axis->high) - 1e-9));
+    }
     while (tick <= axis->high * (1 + 1e-9)) {
         double power = pow(10, round(log10(tick)));
-        /* Up to four decades 1, 2 and 5 have room, beyond it only 1. */
-        if (decades < 4.05 || fabs(tick / power - 1) < 1e-6) {
+        if (decades <= ROOM || fabs(tick / power - 1) < 1e-6) {
             add_tick(axis, tick);
         }
         tick = step_above(tick * 1.5);

@@ -9,6 +9,9 @@
 /* The height of the mark of a failure, of TLR_LOAD_CHART_SIDE. */
 enum { FAILURE = 50 };
 
+/* Lines of more points are thinner. */
+enum { DENSE = 500 };
+
 enum { BUCKETS = TLR_LOAD_CHART_POINTS / 2 };
 
 static double from_top(const struct tlr_load_chart *chart, double y)
@@ -157,9 +160,10 @@ static void add_lines(
     const struct tlr_load_chart *chart, struct tlr_cli_text *text)
 {
     tlr_cli_text_add(text,
-        "<svg class=\"lines\" width=\"100%%\" height=\"100%%\" viewBox=\"0 0 "
+        "<svg class=\"lines%s\" width=\"100%%\" height=\"100%%\" viewBox=\"0 0 "
         "%d %d\" preserveAspectRatio=\"none\">\n",
-        TLR_LOAD_CHART_SIDE, TLR_LOAD_CHART_SIDE);
+        chart->points > DENSE ? " dense" : "", TLR_LOAD_CHART_SIDE,
+        TLR_LOAD_CHART_SIDE);
     /* The last one first: where lines meet, the first one is seen. */
     for (unsigned i = chart->line_count; i-- > 0;) {
         if (has_points(chart, i)) {
@@ -233,7 +237,7 @@ static void spread(double *places, unsigned count)
             places[i] = places[i - 1] + APART;
         }
     }
-    double limit = TLR_LOAD_CHART_HEIGHT;
+    double limit = TLR_LOAD_CHART_HEIGHT - 4; /* the axis has labels too */
     for (unsigned i = count; i-- > 0;) {
         places[i] = places[i] > limit ? limit : places[i];
         limit = places[i] - APART;

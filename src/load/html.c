@@ -55,6 +55,20 @@ void tlr_load_html_time(struct tlr_cli_text *text, uint64_t nanoseconds)
     tlr_cli_text_free(&plain);
 }
 
+void tlr_load_html_duration(struct tlr_cli_text *text, double seconds)
+{
+    uint64_t whole = (uint64_t)(seconds + 0.5);
+    if (seconds < 120) {
+        tlr_load_html_time(text, (uint64_t)(seconds * 1e9 + 0.5));
+        return;
+    }
+    if (whole >= 3600) {
+        tlr_cli_text_add(text, "%" PRIu64 "&nbsp;h ", whole / 3600);
+    }
+    tlr_cli_text_add(text, "%" PRIu64 "&nbsp;min %" PRIu64 "&nbsp;s",
+        whole / 60 % 60, whole % 60);
+}
+
 void tlr_load_html_bytes(struct tlr_cli_text *text, double bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};

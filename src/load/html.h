@@ -20,6 +20,9 @@ void tlr_load_html_rate(struct tlr_cli_text *text, double rate);
 /* "412.3 us", with a Greek mu. */
 void tlr_load_html_time(struct tlr_cli_text *text, uint64_t nanoseconds);
 
+/* "4.002 s", and from two minutes on "1 h 2 min 3 s". */
+void tlr_load_html_duration(struct tlr_cli_text *text, double seconds);
+
 /* "12.5 MiB". */
 void tlr_load_html_bytes(struct tlr_cli_text *text, double bytes);
 

@@ -40,7 +40,7 @@ static void add_title(struct tlr_cli_text *text,
     tlr_cli_text_add(text, " &middot; ");
     tlr_load_html_date(text, result->began);
     tlr_cli_text_add(text, " &middot; ");
-    tlr_load_html_time(text, (uint64_t)(result->seconds * 1e9));
+    tlr_load_html_duration(text, result->seconds);
     tlr_cli_text_add(text, "</p>\n</header>\n");
 }
 

@@ -105,11 +105,21 @@ static void add_rate(struct tlr_cli_text *text, const char *label,
     add_end(text);
 }
 
+/* What was asked for, as it was asked for. */
+static void add_asked(struct tlr_cli_text *text, double seconds)
+{
+    if (seconds < 120) {
+        tlr_cli_text_add(text, "%.6g&nbsp;s", seconds);
+    } else {
+        tlr_load_html_duration(text, seconds);
+    }
+}
+
 static void add_seconds(struct tlr_cli_text *text, const char *label,
     const char *name, double value)
 {
     open_double(text, label, name, 3, value);
-    tlr_cli_text_add(text, "%.6g&nbsp;s", value);
+    add_asked(text, value);
     add_end(text);
 }
 
@@ -259,8 +269,10 @@ static void add_errors(
         const char *cause = tlr_load_cause_name((enum tlr_load_cause)i);
         if (total->errors[i] != 0) {
             char name[64];
+            char label[64];
             (void)snprintf(name, sizeof(name), "errors.%s", cause);
-            add_count(text, cause, name, total->errors[i]);
+            (void)snprintf(label, sizeof(label), "errors: %s", cause);
+            add_count(text, label, name, total->errors[i]);
         }
     }
 }
@@ -273,7 +285,7 @@ static void add_result(
         text, "all was right", "verified", tlr_load_result_is_good(result));
     add_count(text, "connections", "connected", result->total.connected);
     open_double(text, "time", "seconds", 6, result->seconds);
-    tlr_load_html_time(text, (uint64_t)(result->seconds * 1e9));
+    tlr_load_html_duration(text, result->seconds);
     add_end(text);
     add_throughput(result, text);
     add_errors(&result->total, text);
@@ -307,7 +319,8 @@ static void add_milliseconds(
     struct tlr_cli_text *text, const char *label, uint64_t milliseconds)
 {
     add_label(text, label);
-    tlr_cli_text_add(text, "<td>%.6g&nbsp;s", (double)milliseconds / 1000);
+    tlr_cli_text_add(text, "<td>");
+    add_asked(text, (double)milliseconds / 1000);
     add_end(text);
 }
 

@@ -53,12 +53,12 @@ void tlr_load_page_tiles(
     add_throughput_tile(result, text);
     if (latency->count > 0) {
         bool late = tlr_load_advice_is_late(result);
-        add_time_tile(text, late ? "latency *, median" : "latency, median",
+        add_time_tile(text, late ? "latency p50 *" : "latency p50",
             tlr_load_histogram_percentile(latency, 50));
-        add_time_tile(text, late ? "latency *, p99" : "latency, p99",
+        add_time_tile(text, late ? "latency p99 *" : "latency p99",
             tlr_load_histogram_percentile(latency, 99));
         add_time_tile(
-            text, late ? "latency *, max" : "latency, max", latency->max);
+            text, late ? "latency max *" : "latency max", latency->max);
     }
     open_tile(text, "connections");
     tlr_load_html_count(text, result->total.connected);
