@@ -168,7 +168,8 @@ function inspect() {
     return [255, 255, 255];
   };
   const shown = (element) => element.getClientRects().length > 0;
-  const name = (element) => `${element.localName} "${element.textContent.trim().slice(0, 30)}"`;
+  const name = (element) => 
+    `${element.localName} "${element.textContent.trim().replaceAll(/\s+/g, ' ').slice(0, 30)}"`;
 
   // What can be read has enough contrast (WCAG 2, AA).
   for (const element of document.querySelectorAll('h1, h2, p, th, td, dt, dd, b, span, text')) {

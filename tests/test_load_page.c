@@ -237,6 +237,31 @@ static void errors_of_a_day_are_thinned_out_and_not_lost(void **state)
     assert_int_equal(count(marks, "M"), TLR_LOAD_CHART_POINTS / 4 + 1);
 }
 
+/* Of the curve's first mark. */
+static double median_from_top(void)
+{
+    const char *mark = strstr(page(), "<circle");
+    assert_non_null(mark);
+    mark = strstr(mark, "cy=\"");
+    assert_non_null(mark);
+    return strtod(mark + 4, NULL);
+}
+
+static void the_median_has_room_for_its_label_below_it(void **state)
+{
+    (void)state;
+    for (uint64_t high = 50100; high < 5000000000; high *= 3) {
+        make_result(TLR_LOAD_ECHO, 0);
+        for (unsigned i = 0; i < 1000; i++) {
+            tlr_load_histogram_add(&figures.latency[TLR_LOAD_ROUND_TRIP],
+                i < 900 ? 50050 : high);
+        }
+        assert_true(median_from_top() < TLR_LOAD_CHART_HEIGHT - 24);
+        assert_non_null(strstr(text.data, "dy=\"18\">50.1&nbsp;"));
+        tlr_cli_text_free(&text);
+    }
+}
+
 /* A gap in the middle, and a lone point in it. */
 static bool point_with_gaps(
     const void *data, unsigned line, size_t index, double *x, double *y)
@@ -505,6 +530,7 @@ int main(void)
         TEST(a_day_is_thinned_out_and_keeps_its_peak),
         TEST(seconds_with_errors_are_marked),
         TEST(errors_of_a_day_are_thinned_out_and_not_lost),
+        TEST(the_median_has_room_for_its_label_below_it),
         TEST(a_gap_is_not_drawn_over_and_a_lone_point_is_a_dot),
         TEST(what_comes_from_outside_is_escaped),
         TEST(ticks_are_round_numbers_with_units),

@@ -192,6 +192,19 @@ static bool point_of_curve(
     return true;
 }
 
+/* With room below the median, where its value is written. */
+static void scale_curve(struct tlr_load_axis *axis,
+    const struct tlr_load_histogram *latency, double high)
+{
+    double low = (double)tlr_load_histogram_percentile(latency, 0);
+    double median = (double)tlr_load_histogram_percentile(latency, 50);
+    tlr_load_axis_latency(axis, low, high);
+    while (low > 1 && tlr_load_axis_place(axis, median) < 0.12) {
+        low /= 2;
+        tlr_load_axis_latency(axis, low, high);
+    }
+}
+
 static void add_curve(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
@@ -208,8 +221,7 @@ static void add_curve(
         .data = latency,
     };
     tlr_load_axis_percent(&chart.x);
-    tlr_load_axis_latency(&chart.y,
-        (double)tlr_load_histogram_percentile(latency, 0),
+    scale_curve(&chart.y, latency,
         (double)tlr_load_histogram_percentile(latency, chart.x.high));
     for (unsigned i = 0; i < sizeof(marked) / sizeof(marked[0]); i++) {
         chart.marks[chart.mark_count++] = (struct tlr_load_chart_mark){
