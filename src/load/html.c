@@ -83,7 +83,7 @@ void tlr_load_html_bytes(struct tlr_cli_text *text, double bytes)
 
 /* The Gregorian calendar from a March 1st on, so that a leap day is the last
  * one of its year: Howard Hinnant's "chrono-compatible low-level date
- * algorithms". gmtime() is not for threads, and Windows has no gmtime_r(). */
+ * algorithms". The C library has nothing for this that threads may call. */
 void tlr_load_html_date(struct tlr_cli_text *text, double seconds)
 {
     /* From year 0 to 9999, whatever the clock says. */
