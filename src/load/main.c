@@ -15,6 +15,7 @@
 #include "compare.h"
 #include "csv.h"
 #include "merge.h"
+#include "outfiles.h"
 #include "problems.h"
 #include "progress.h"
 #include "report.h"
@@ -30,6 +31,7 @@ struct program {
     struct tlr_load_progress progress; /* of that run */
     struct tlr_load_run *run;          /* NULL: between two */
     struct tlr_load_series series;
+    struct tlr_load_outfiles files;
     uint64_t runs; /* begun */
     bool stopped;  /* by a signal: no run follows */
     int status;
@@ -56,7 +58,7 @@ static void on_interval(void *data, const struct tlr_load_interval *interval,
     const struct tlr_load_figures *figures)
 {
     struct program *program = data;
-    (void)figures; /* the interval says enough */
+    tlr_load_outfiles_interval(&program->files, interval, figures);
     tlr_load_progress_add(&program->progress, interval);
 }
 
@@ -134,6 +136,39 @@ static void announce(const struct tlr_load_settings *settings)
         (void)fprintf(stderr, ", %" PRIu64 " times", settings->repeat);
     }
     (void)fprintf(stderr, "; Ctrl-C ends it\n");
+}
+
+static void complain(struct program *program, struct tlr_cli_text *complaint)
+{
+    (void)fprintf(
+        stderr, "teller-load: %s\n", tlr_cli_text_get(complaint));
+    program->status = TLR_CLI_STATUS_FAILURE;
+}
+
+/* Before the load: else it may all have been for nothing. */
+static void open_files(struct program *program)
+{
+    struct tlr_cli_text complaint = {0};
+    if (tlr_load_outfiles_open(
+            &program->files, &program->settings, &complaint) != 0) {
+        complain(program, &complaint);
+        program->stopped = true;
+    }
+    tlr_cli_text_free(&complaint);
+}
+
+/* Of the median, if there is one. */
+static void close_files(struct program *program)
+{
+    const struct tlr_load_series *series = &program->series;
+    struct tlr_cli_text complaint = {0};
+    if (tlr_load_outfiles_close(&program->files,
+            series->count == 0 ? NULL
+                               : series->runs[tlr_load_series_median(series)],
+            &complaint) != 0) {
+        complain(program, &complaint);
+    }
+    tlr_cli_text_free(&complaint);
 }
 
 /* Tells each that the median has missed. */
@@ -233,6 +268,9 @@ static void run(struct program *program, uv_loop_t *loop)
         cannot(program, "start", err);
         program->stopped = true;
     } else {
+        open_files(program);
+    }
+    if (!program->stopped) {
         announce(&program->settings); /* from here on Ctrl-C does what it says */
     }
     while (!program->stopped && program->runs < program->settings.repeat) {
@@ -244,6 +282,7 @@ static void run(struct program *program, uv_loop_t *loop)
         print_result(program);
         check_requirements(program);
     }
+    close_files(program);
     tlr_load_series_free(&program->series);
 }
 

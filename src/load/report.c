@@ -244,8 +244,8 @@ static void add_good_verdict(
     }
 }
 
-static void add_verdict(
-    struct tlr_cli_text *text, const struct tlr_load_result *result)
+void tlr_load_report_verdict(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     const struct tlr_load_tally *total = &result->total;
     if (result->aborted) {
@@ -314,5 +314,5 @@ void tlr_load_report_table(
     }
     add_errors(text, &result->total);
     tlr_load_advice(result, text);
-    add_verdict(text, result);
+    tlr_load_report_verdict(result, text);
 }

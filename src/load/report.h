@@ -11,6 +11,10 @@
 void tlr_load_report_table(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
+/* The last line or two of it: whether all was right, and whether it ended early. */
+void tlr_load_report_verdict(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+
 /* Appends "412.3 us", "1.25 ms" or "2.041 s". */
 void tlr_load_report_time(struct tlr_cli_text *text, uint64_t nanoseconds);
 

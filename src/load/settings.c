@@ -246,6 +246,9 @@ static const char *find_conflict(
     if (values->to->json && values->to->csv) {
         return "--json and --csv: give one of them";
     }
+    if (values->to->log != NULL && values->to->repeat > 1) {
+        return "--log is of one run; leave --repeat out";
+    }
     if ((values->read_rate != 0 || values->write_rate != 0) &&
         mode != TLR_LOAD_SLOW) {
         return "--read-rate and --write-rate are for --mode slow";
