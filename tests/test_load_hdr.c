@@ -153,6 +153,33 @@ static void what_cannot_be_packed_has_room_too(void **state)
     assert_int_equal(err, tlr_load_squeeze_is_here() ? 0 : UV_ENOTSUP);
 }
 
+static void what_is_not_all_of_a_stream_is_refused(void **state)
+{
+    uint8_t out[8];
+    size_t size;
+    size_t length;
+    (void)state;
+    if (!tlr_load_squeeze_is_here()) {
+        skip();
+    }
+    memset(bytes, 0, sizeof(bytes));
+    assert_int_equal(tlr_load_squeeze((const uint8_t *)"teller", 6, bytes,
+                         sizeof(bytes), &size),
+        0);
+    assert_int_equal(tlr_load_expand(bytes, size, out, 6, &length), 0);
+    assert_int_equal(length, 6);
+    assert_memory_equal(out, "teller", 6);
+    assert_int_equal(
+        tlr_load_expand(bytes, size, out, 5, &length), UV_ENOBUFS);
+    assert_int_equal(
+        tlr_load_expand(bytes, size - 1, out, 8, &length), UV_EINVAL);
+    assert_int_equal(
+        tlr_load_expand(bytes, size + 1, out, 8, &length), UV_EINVAL);
+    assert_int_equal(tlr_load_expand(bytes, 0, out, 8, &length), UV_EINVAL);
+    assert_int_equal(
+        tlr_load_squeeze(bytes, 6, out, 4, &length), UV_ENOBUFS);
+}
+
 static void a_text_of_another_implementation_is_read(void **state)
 {
     size_t size;
@@ -239,6 +266,7 @@ static int decode_words(uint64_t highest, const char *words, size_t length)
         bytes[24 + i] = (uint8_t)(highest >> (56 - 8 * i));
     }
     memcpy(bytes + TLR_LOAD_HDR_HEAD, words, length);
+    memset(bytes + TLR_LOAD_HDR_HEAD + length, 0, 9); /* not to be read */
     bytes[6] = (uint8_t)(length >> 8);
     bytes[7] = (uint8_t)length;
     return decode(TLR_LOAD_HDR_HEAD + length);
@@ -259,6 +287,7 @@ static void counts_behind_the_end_are_refused(void **state)
                          "\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9),
         UV_EINVAL);
     assert_int_equal(decode_words(2047, "\xff\xff\xff", 3), UV_EINVAL);
+    assert_int_equal(decode_words(2047, "\x82", 1), UV_EINVAL);
 }
 
 static void values_above_ours_are_refused_unless_there_are_none(void **state)
@@ -344,6 +373,7 @@ int main(void)
         cmocka_unit_test(a_count_takes_up_to_nine_bytes),
         cmocka_unit_test(the_largest_one_has_room),
         cmocka_unit_test(what_cannot_be_packed_has_room_too),
+        cmocka_unit_test(what_is_not_all_of_a_stream_is_refused),
         cmocka_unit_test(a_text_of_another_implementation_is_read),
         cmocka_unit_test(a_damaged_text_is_refused),
         cmocka_unit_test(a_head_that_is_not_ours_is_refused),

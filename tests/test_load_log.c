@@ -277,6 +277,45 @@ static void every_cut_is_found_out(void **state)
     free(text);
 }
 
+static void a_missing_line_is_found_out(void **state)
+{
+    (void)state;
+    if (!tlr_load_squeeze_is_here()) {
+        skip();
+    }
+    write_log(path, 12345);
+    char *text = text_of(path);
+    char *line = strstr(text, "\n1.010,");
+    assert_non_null(line);
+    char *end = strchr(line + 1, '\n');
+    memmove(line, end, strlen(end) + 1);
+    assert_refused(text, UV_EINVAL,
+        "30 values of round_trip, and the lines before it have 10");
+    free(text);
+}
+
+static void nothing_is_read_beyond_its_room(void **state)
+{
+    (void)state;
+    char *text = malloc(TLR_LOAD_LOG_LINE + 2);
+    assert_non_null(text);
+    memset(text, 'a', TLR_LOAD_LOG_LINE + 1);
+    text[TLR_LOAD_LOG_LINE + 1] = '\0';
+    assert_refused(text, UV_EINVAL, "line 1: longer than any line");
+    text[TLR_LOAD_LOG_LINE] = '\0';
+    assert_refused(text, UV_EINVAL, "line 1: no line of");
+    /* A tag that is longer than any. */
+    memcpy(text, "Tag=", 4);
+    memcpy(text + 200, ",1,1,1,HIST", sizeof(",1,1,1,HIST"));
+    assert_refused(text, UV_EINVAL, "line 1: a histogram damaged");
+    free(text);
+    assert_refused("#[teller-load log 1]\n#[teller-load interval "
+                   "from=00000000000000000000000000000000000000001 seconds=1 "
+                   "round_trips=1 sessions=0 bytes_sent=0 bytes_received=0 "
+                   "errors=0 open=0 busy=0 elapsed=0]\n",
+        UV_EINVAL, "line 2: an interval that is not whole");
+}
+
 static void a_log_of_others_is_read(void **state)
 {
     struct tlr_cli_text text = {0};
@@ -357,6 +396,8 @@ int main(void)
         cmocka_unit_test(all_of_a_result_comes_back),
         cmocka_unit_test(two_logs_are_added_exactly),
         cmocka_unit_test(every_cut_is_found_out),
+        cmocka_unit_test(a_missing_line_is_found_out),
+        cmocka_unit_test(nothing_is_read_beyond_its_room),
         cmocka_unit_test(a_log_of_others_is_read),
         cmocka_unit_test(wrong_lines_are_named),
     };

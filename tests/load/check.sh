@@ -56,6 +56,7 @@ echo "the other way round:"
 good check write other.log
 good "$load" merge other.log --json --histogram other.txt >other.json
 good check result other.log other.json
+good grep -q '"began":1700000000\.000,' other.json
 good check percentiles other.log other.txt
 # What tests/test_load_hdr.c holds is what it writes today, too.
 golden=$(check golden)
