@@ -18,7 +18,7 @@
 
 enum {
     TICKS = 5, /* for each half of what is left */
-    HALVES = 48, /* of 100%: then a level is 100%, as far as a double tells */
+    HALVES = 48, /* of 100%: more are not reached by less than 2^48 values */
     BUCKETS = TLR_LOAD_HISTOGRAM_BITS - 10,
     SUB_BUCKETS = 2 * TLR_LOAD_HISTOGRAM_HALF
 };
