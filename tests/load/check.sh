@@ -34,6 +34,13 @@ bad() { # WORDS COMMAND...
   fi
 }
 
+# shellcheck disable=SC2317 # called by good
+rate_of() { grep -oE '"(round_trips|sessions|bytes_received)":[0-9]+' "$1" | head -n 3; }
+
+# Of the run and of its log.
+# shellcheck disable=SC2317 # likewise
+same_rate() { [ "$(rate_of "$1")" = "$(rate_of "$2")" ]; }
+
 check() { node "$tests/check.js" "$@"; }
 
 good "$sample" "$dir"
@@ -111,4 +118,29 @@ bad 'folder.log' merge folder.log
 bad 'no/folder: no such file' "$load" merge one.log --histogram no/folder
 "$load" merge >usage.out 2>&1
 [ $? -eq 2 ] || fail 'without a file it does not end with 2'
+
+# ---- of real runs ----
+
+"$1/src/echo/teller-echo" --listen 127.0.0.1:0 >served &
+server=$!
+trap 'kill "$server"' EXIT
+address=''
+tries=0
+while [ -z "$address" ] && [ "$tries" -lt 100 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+  address=$(sed -n 's/^listening on \(127[^,]*\).*/\1/p' served)
+done
+for mode in 'echo --rate 2000 --warmup 1' 'echo --session 10' connect stream; do
+  # shellcheck disable=SC2086 # it is words
+  good timeout 60 "$load" "$address" --mode $mode --duration 2 --quiet \
+    --log real.log --histogram real.txt --json >real.json
+  good check result real.log real.json
+  good "$load" merge real.log --json >merged.json
+  good same_rate real.json merged.json
+  echo "$mode: $(grep -oE '"latency_us":\{"count":[0-9]+' real.json) read back"
+done
+timeout 60 "$load" "$address" --duration 1 --quiet --log real.log --json >real.json
+sed 's/"p50":/"p50":1/' real.json >wrong.json
+check result real.log wrong.json >wrong.out 2>&1 && fail 'a wrong p50 is not found out'
 exit "$failed"
