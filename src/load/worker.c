@@ -129,7 +129,8 @@ static void on_ready(struct tlr_load_session *session)
 {
     struct tlr_load_worker *worker = worker_of(session);
     connected_or_closed(worker, session);
-    if (runs(worker)) {
+    /* After the end comes one that was on the way: of CHURN or HELLO. */
+    if (runs(worker) || worker->phase == TLR_LOAD_PHASE_FINISH) {
         tlr_load_session_go(session);
     }
     dial_more(worker);
@@ -143,6 +144,20 @@ static void on_failed(struct tlr_load_session *session)
     }
 }
 
+/* One that has no connection is over; the others take the step. */
+static void step_or_be_over(struct tlr_load_worker *worker,
+    struct tlr_load_session *session, tlr_load_session_cb step)
+{
+    if (session->over) {
+        return;
+    }
+    if (session->state == TLR_LOAD_NEW || session->state == TLR_LOAD_CLOSED) {
+        be_over(worker, session);
+    } else {
+        step(session);
+    }
+}
+
 /* IDLE, at the end: the next ones are asked. */
 static void ask_more(struct tlr_load_worker *worker)
 {
@@ -151,8 +166,8 @@ static void ask_more(struct tlr_load_worker *worker)
         if (session->state == TLR_LOAD_RUNNING) {
             worker->asked++;
             tlr_load_session_ask(session);
-        } else if (!session->over) {
-            tlr_load_session_finish(session);
+        } else {
+            step_or_be_over(worker, session, tlr_load_session_finish);
         }
     }
 }
@@ -174,12 +189,24 @@ static void dial_again(
     }
 }
 
+/* Whether the slot gets another connection. Without a duration one that cannot
+ * be made is the last one, or it would be tried for ever. */
+static bool is_reopened(const struct tlr_load_worker *worker,
+    const struct tlr_load_session *session)
+{
+    const struct tlr_load_plan *plan = worker->crew->plan;
+    bool in_vain = session->failed && session->dialled;
+    return runs(worker) && tlr_load_plan_reopens(plan) &&
+           !tlr_load_session_is_done(session) &&
+           !(in_vain && plan->duration_ms == 0);
+}
+
 static void on_closed(struct tlr_load_session *session)
 {
     struct tlr_load_worker *worker = worker_of(session);
+    bool reopened = is_reopened(worker, session);
     connected_or_closed(worker, session);
-    if (runs(worker) && tlr_load_plan_reopens(worker->crew->plan) &&
-        !tlr_load_session_is_done(session)) {
+    if (reopened) {
         dial_again(worker, session);
     } else {
         be_over(worker, session);
@@ -248,20 +275,29 @@ static void start_schedule(struct tlr_load_worker *worker)
     TLR_CLI_CHECK(err == 0); /* it has a callback */
 }
 
-/* What was due and is not sent has waited for so long at least. */
+/* What was due and is not sent has waited for so long at least. A connection
+ * that is being made counts for itself. */
 static void count_unsent(
     struct tlr_load_worker *worker, struct tlr_load_session *session)
 {
     struct tlr_load_context *context = &worker->context;
+    const struct tlr_load_plan *plan = context->plan;
+    bool late = tlr_load_plan_dials_late(plan);
+    struct tlr_load_histogram *latency =
+        &context->figures
+             ->latency[late ? TLR_LOAD_CONNECTING : TLR_LOAD_ROUND_TRIP];
     uint64_t now = uv_hrtime();
-    uint64_t message;
-    for (message = session->begun; message < session->due; message++) {
+    uint64_t message = session->begun + (late && session->dialled);
+    uint64_t end = session->due;
+    if (plan->round_trips != 0 && end > plan->round_trips) {
+        end = plan->round_trips; /* it was not asked for more */
+    }
+    for (; message < end; message++) {
         uint64_t due = tlr_load_schedule_due(
             &context->schedule, session->slot, message);
         context->tally->unsent++;
         if (due >= context->figures_from) {
-            tlr_load_histogram_add(
-                &context->figures->latency[TLR_LOAD_ROUND_TRIP], now - due);
+            tlr_load_histogram_add(latency, now - due);
         }
     }
 }
@@ -368,16 +404,7 @@ static void each_that_is_not_over(
     struct tlr_load_worker *worker, tlr_load_session_cb step)
 {
     for (uint32_t i = 0; i < worker->count; i++) {
-        struct tlr_load_session *session = session_at(worker, i);
-        if (session->over) {
-            continue;
-        }
-        if (session->state == TLR_LOAD_NEW ||
-            session->state == TLR_LOAD_CLOSED) {
-            be_over(worker, session);
-        } else {
-            step(session);
-        }
+        step_or_be_over(worker, session_at(worker, i), step);
     }
 }
 
@@ -444,11 +471,12 @@ static void on_wake(uv_async_t *async)
     if (phase < TLR_LOAD_PHASE_FINISH && before == TLR_LOAD_PHASE_CONNECT) {
         begin_to_send(worker);
     }
+    if (phase >= TLR_LOAD_PHASE_MEASURE && before < TLR_LOAD_PHASE_MEASURE) {
+        begin_to_measure(worker); /* even if there is nothing left to */
+    }
     switch (phase) {
     case TLR_LOAD_PHASE_WARM:
-        break;
     case TLR_LOAD_PHASE_MEASURE:
-        begin_to_measure(worker);
         break;
     case TLR_LOAD_PHASE_FINISH:
         finish(worker);
@@ -457,6 +485,8 @@ static void on_wake(uv_async_t *async)
         each_that_is_not_over(worker, tlr_load_session_abort);
         break;
     default:
+        /* None is, but where the start has failed for another worker. */
+        each_that_is_not_over(worker, tlr_load_session_abort);
         measure_busy(worker, uv_hrtime());
         close_handles(worker);
         break;
