@@ -215,7 +215,9 @@ static void look_at_parcels(void)
 static uint64_t due_time(void)
 {
     uint64_t now = uv_hrtime();
-    uint64_t due = now + lies.delay_ms * NS_PER_MS;
+    bool slow = lies.delay_until == 0 ||
+                now < seen.first_at + lies.delay_until * NS_PER_MS;
+    uint64_t due = now + (slow ? lies.delay_ms : 0) * NS_PER_MS;
     if (lies.stall_ms != 0) {
         uint64_t every = lies.every_ms * NS_PER_MS;
         uint64_t stall = lies.stall_ms * NS_PER_MS;
@@ -348,8 +350,11 @@ static void note_source(const uv_tcp_t *tcp)
 
 static void on_connection(uv_stream_t *listener, int status)
 {
-    struct victim *victim = calloc(1, sizeof(*victim));
     assert_int_equal(status, 0);
+    if (lies.takes_none) {
+        return; /* without an accept libuv looks at no other one */
+    }
+    struct victim *victim = calloc(1, sizeof(*victim));
     assert_non_null(victim);
     victim->number = UINT32_MAX;
     victim->next = at.victims;
@@ -376,10 +381,20 @@ static void bind_somewhere(uv_loop_t *loop, uv_tcp_t *tcp,
     struct sockaddr_storage *address)
 {
     int length = sizeof(*address);
-    struct sockaddr_in any;
-    assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &any), 0);
+    memset(address, 0, sizeof(*address));
+    if (lies.on_ipv6) {
+        (void)uv_ip6_addr("::1", 0, (struct sockaddr_in6 *)address);
+    } else {
+        (void)uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)address);
+    }
     assert_int_equal(uv_tcp_init(loop, tcp), 0);
-    assert_int_equal(uv_tcp_bind(tcp, (struct sockaddr *)&any, 0), 0);
+    if (uv_tcp_bind(tcp, (struct sockaddr *)address, 0) != 0) {
+        uv_close((uv_handle_t *)tcp, NULL);
+        (void)uv_run(loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(loop), 0);
+        print_message("there is no IPv6 here\n");
+        skip();
+    }
     memset(address, 0, sizeof(*address));
     assert_int_equal(
         uv_tcp_getsockname(tcp, (struct sockaddr *)address, &length), 0);
@@ -511,13 +526,23 @@ static void init(void)
 void loaded_run(const struct tlr_load_plan *given)
 {
     struct tlr_load_plan plan = *given;
+    struct sockaddr_storage addresses[4] = {{0}};
     init();
-    if (plan.addresses == NULL) {
-        plan.addresses = &at.address;
+    if (plan.addresses != NULL) {
+        assert_in_range(plan.address_count, 1, 4);
+        memcpy(addresses, plan.addresses,
+            plan.address_count * sizeof(addresses[0]));
+    } else {
         plan.address_count = 1;
-        assert_int_equal(uv_listen((uv_stream_t *)&at.listener, 512,
-            on_connection), 0);
     }
+    plan.addresses = addresses;
+    for (size_t i = 0; i < plan.address_count; i++) {
+        if (addresses[i].ss_family == AF_UNSPEC) {
+            addresses[i] = at.address;
+        }
+    }
+    assert_int_equal(uv_listen((uv_stream_t *)&at.listener,
+        lies.takes_none ? 1 : 512, on_connection), 0);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(uv_timer_init(&at.loop, &at.stops[i]), 0);
         if (stop_after[i] != 0) {

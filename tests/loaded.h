@@ -36,6 +36,9 @@ struct lies {
     bool surplus;         /* some bytes more behind the other side's end */
     const char *hello;    /* says so at once */
     unsigned delay_ms;    /* to answer */
+    unsigned delay_until; /* ms from the first connection on; 0: always */
+    bool takes_none;      /* connections stay in the listener's row, if at all */
+    bool on_ipv6;         /* listens at ::1; where there is none, skips */
     unsigned stall_ms;    /* answers nothing for so long, in the middle of ... */
     unsigned every_ms;    /* ... each of these */
 };
@@ -86,8 +89,8 @@ int loaded_setup(void **state);
 /* A few connections on one thread. */
 struct tlr_load_plan loaded_plan(enum tlr_load_mode mode);
 
-/* Runs it against the server, which listens at 127.0.0.1; or, if the plan has
- * addresses, at no place. Waits. */
+/* Runs it against the server, which listens at 127.0.0.1; of addresses in the
+ * plan those of no family become the server's. Waits. */
 void loaded_run(const struct tlr_load_plan *plan);
 
 /* The percentile of the main measure, in ms. */
