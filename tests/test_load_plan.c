@@ -240,6 +240,13 @@ static void an_answer_behind_the_timeout_is_one(void **state)
 
 /* ---- the open loop ---- */
 
+/* Of all that were sent, and of those due that have waited for long. */
+static void expect_due_latencies(enum tlr_load_measure measure, uint64_t sent)
+{
+    assert_in_range(said.figures->latency[measure].count, sent,
+        sent + said.total.unsent);
+}
+
 static void the_rate_is_kept(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
@@ -254,8 +261,7 @@ static void the_rate_is_kept(void **state)
     assert_in_range(said.figures->round_trips + said.total.unsent, 1980, 2150);
     assert_true(said.figures->latency[TLR_LOAD_LATENESS].count ==
                 said.figures->round_trips + said.total.unsent);
-    assert_true(said.figures->latency[TLR_LOAD_ROUND_TRIP].count ==
-                said.figures->round_trips + said.total.unsent);
+    expect_due_latencies(TLR_LOAD_ROUND_TRIP, said.figures->round_trips);
 }
 
 /* 2 connections, one message each on the way, 20 ms: 100/s are all that can be. */
@@ -271,8 +277,9 @@ static void what_cannot_be_sent_counts_as_waiting(void **state)
     assert_true(said.good);
     assert_in_range(said.figures->round_trips, 80, 104);
     assert_in_range(said.figures->round_trips + said.total.unsent, 990, 1100);
-    assert_true(said.figures->latency[TLR_LOAD_ROUND_TRIP].count ==
-                said.figures->round_trips + said.total.unsent);
+    expect_due_latencies(TLR_LOAD_ROUND_TRIP, said.figures->round_trips);
+    assert_true(said.figures->latency[TLR_LOAD_ROUND_TRIP].min >
+                UINT64_C(19000000));
     /* Most of them have waited from when they were due until the end. */
     assert_true(loaded_ms(&plan, 50) > 400 && loaded_ms(&plan, 50) < 700);
 }
@@ -323,8 +330,7 @@ static void connects_are_due_too(void **state)
     assert_true(said.good);
     assert_in_range(seen.accepted, 290, 330);
     assert_true(said.figures->sessions == seen.accepted);
-    assert_true(said.figures->latency[TLR_LOAD_CONNECTING].count ==
-                said.figures->sessions + said.total.unsent);
+    expect_due_latencies(TLR_LOAD_CONNECTING, said.figures->sessions);
 }
 
 static void a_refused_connect_is_not_due_again(void **state)

@@ -506,11 +506,12 @@ static void go_on_slowly(struct tlr_load_session *session)
     }
 }
 
-void tlr_load_session_tick(struct tlr_load_session *session, uint64_t now)
+void tlr_load_session_tick(
+    struct tlr_load_session *session, uint64_t now, uint64_t lost)
 {
     uint64_t since = waiting_since(session);
-    if (since < now &&
-        now - since >= session->context->plan->timeout_ms * NS_PER_MS) {
+    uint64_t timeout = session->context->plan->timeout_ms * NS_PER_MS + lost;
+    if (since < now && now - since >= timeout) {
         timed_out(session);
     } else if (session->state == TLR_LOAD_EXAMINING) {
         if (tlr_load_examine_is_late(session, now)) {

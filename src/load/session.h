@@ -128,8 +128,10 @@ void tlr_load_session_finish(struct tlr_load_session *session);
 void tlr_load_session_abort(struct tlr_load_session *session);
 
 /* Looks for a timeout, and what a slow one may go on with; to be called a few
- * times per timeout. `now`: uv_hrtime(). */
-void tlr_load_session_tick(struct tlr_load_session *session, uint64_t now);
+ * times per timeout. `now`: uv_hrtime(); `lost`: ns that the timeout is longer,
+ * for nobody looked at what came. */
+void tlr_load_session_tick(
+    struct tlr_load_session *session, uint64_t now, uint64_t lost);
 
 /* Whether the slot has done all that it was asked for. */
 bool tlr_load_session_is_done(const struct tlr_load_session *session);

@@ -275,17 +275,32 @@ static void start_schedule(struct tlr_load_worker *worker)
     TLR_CLI_CHECK(err == 0); /* it has a callback */
 }
 
-/* What was due and is not sent has waited for so long at least. A connection
+/* From when it was due. */
+static struct tlr_load_histogram *latency_of_due(
+    const struct tlr_load_worker *worker)
+{
+    bool late = tlr_load_plan_dials_late(worker->crew->plan);
+    return &worker->context.figures
+                ->latency[late ? TLR_LOAD_CONNECTING : TLR_LOAD_ROUND_TRIP];
+}
+
+/* The figures are handed over: what is asked for at the end is kept. */
+static void note_least(struct tlr_load_worker *worker)
+{
+    uint64_t least = latency_of_due(worker)->min;
+    worker->least = least < worker->least ? least : worker->least;
+}
+
+/* What was due and is not sent has waited for so long at least: which tells
+ * something from `least` on, the shortest time that was measured. A connection
  * that is being made counts for itself. */
-static void count_unsent(
-    struct tlr_load_worker *worker, struct tlr_load_session *session)
+static void count_unsent(struct tlr_load_worker *worker,
+    struct tlr_load_session *session, uint64_t least)
 {
     struct tlr_load_context *context = &worker->context;
     const struct tlr_load_plan *plan = context->plan;
     bool late = tlr_load_plan_dials_late(plan);
-    struct tlr_load_histogram *latency =
-        &context->figures
-             ->latency[late ? TLR_LOAD_CONNECTING : TLR_LOAD_ROUND_TRIP];
+    struct tlr_load_histogram *latency = latency_of_due(worker);
     uint64_t now = uv_hrtime();
     uint64_t message = session->begun + (late && session->dialled);
     uint64_t end = session->due;
@@ -296,9 +311,18 @@ static void count_unsent(
         uint64_t due = tlr_load_schedule_due(
             &context->schedule, session->slot, message);
         context->tally->unsent++;
-        if (due >= context->figures_from) {
+        if (due >= context->figures_from && now - due >= least) {
             tlr_load_histogram_add(latency, now - due);
         }
+    }
+}
+
+static void count_all_unsent(struct tlr_load_worker *worker)
+{
+    note_least(worker);
+    uint64_t least = worker->least == UINT64_MAX ? 0 : worker->least;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        count_unsent(worker, session_at(worker, i), least);
     }
 }
 
@@ -323,6 +347,7 @@ static void publish(struct tlr_load_worker *worker, uint64_t now)
         return; /* the run is late: this second becomes longer */
     }
     measure_busy(worker, now);
+    note_least(worker);
     worker->context.figures->open = worker->context.open;
     worker->current ^= 1;
     worker->context.figures = &worker->figures[worker->current];
@@ -369,6 +394,21 @@ static void dial_failed_ones(struct tlr_load_worker *worker)
     }
 }
 
+/* What came while this thread had no processor, or stood still with the whole
+ * machine, is not read yet: that time is not the server's. It is forgotten when
+ * as much has passed again. */
+static void note_lost_time(struct tlr_load_worker *worker, uint64_t now)
+{
+    uint64_t passed = now - worker->ticked;
+    if (passed > 2 * TICK_MS * NS_PER_MS) {
+        worker->lost_ns += passed - TICK_MS * NS_PER_MS;
+        worker->lost_at = now;
+    } else if (now - worker->lost_at > worker->lost_ns) {
+        worker->lost_ns = 0;
+    }
+    worker->ticked = now;
+}
+
 /* Slow ones, and those that wait for a wrong byte's successors, each time. */
 static void tick_sessions(struct tlr_load_worker *worker, uint64_t now)
 {
@@ -379,7 +419,8 @@ static void tick_sessions(struct tlr_load_worker *worker, uint64_t now)
         part = worker->count;
     }
     while (part-- > 0) {
-        tlr_load_session_tick(session_at(worker, worker->tick_at), now);
+        tlr_load_session_tick(
+            session_at(worker, worker->tick_at), now, worker->lost_ns);
         worker->tick_at = (worker->tick_at + 1) % worker->count;
     }
 }
@@ -388,6 +429,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct tlr_load_worker *worker = timer->data;
     uint64_t now = uv_hrtime();
+    note_lost_time(worker, now);
     tick_sessions(worker, now);
     if (runs(worker) && worker->waiting > 0) {
         dial_failed_ones(worker);
@@ -438,9 +480,7 @@ static void begin_to_measure(struct tlr_load_worker *worker)
 static void finish(struct tlr_load_worker *worker)
 {
     if (worker->crew->plan->rate > 0) {
-        for (uint32_t i = 0; i < worker->count; i++) {
-            count_unsent(worker, session_at(worker, i));
-        }
+        count_all_unsent(worker);
     }
     if (worker->crew->plan->mode == TLR_LOAD_IDLE) {
         worker->next = 0;
@@ -570,6 +610,7 @@ int tlr_load_worker_init(struct tlr_load_worker *worker,
     worker->count = (plan->connections - index - 1) / plan->loops + 1;
     worker->unsettled = worker->count;
     worker->left = worker->count;
+    worker->least = UINT64_MAX;
     worker->stride = tlr_load_session_size(plan);
     worker->context = (struct tlr_load_context){
         .loop = &worker->loop,
@@ -597,6 +638,7 @@ static void run_thread(void *arg)
     struct tlr_load_worker *worker = arg;
     const struct tlr_load_plan *plan = worker->crew->plan;
     worker->started = uv_hrtime();
+    worker->ticked = worker->started;
     for (uint32_t i = 0; i < worker->count; i++) {
         tlr_load_session_init(session_at(worker, i), &worker->context,
             worker->index + i * plan->loops, i);
