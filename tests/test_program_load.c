@@ -3,6 +3,7 @@
  * The real teller-load, against the real teller-echo or, where the server has
  * to be a bad one, against one in here (peers.h).
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -323,6 +324,53 @@ static void nobody_listening_exits_with_1_and_says_what_to_do(void **state)
     json_expect(json, "connected", 0);
 }
 
+struct pause {
+    uv_timer_t timer;
+    bool over;
+};
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct pause *pause = timer->data;
+    pause->over = true;
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static bool is_over(const void *arg)
+{
+    const struct pause *pause = arg;
+    return pause->over;
+}
+
+/* The server has answered meanwhile, or would have. */
+static void time_in_which_it_stood_still_is_no_timeout(void **state)
+{
+#ifdef SIGSTOP
+    struct scene *scene = *state;
+    struct program *echo = start_echo(scene);
+    struct program *load = program_start(scene,
+        LOAD(program_address(echo, 0), "--mode", "stream", "--connections",
+            "8", "--duration", "3", "--timeout", "0.7"));
+    struct pause *pause = scene_alloc(scene, sizeof(*pause));
+    program_wait_for(load, &load->err, "Ctrl-C ends it");
+    pause->timer.data = pause;
+    assert_int_equal(uv_process_kill(&load->process, SIGSTOP), 0);
+    assert_int_equal(uv_timer_init(&scene->loop, &pause->timer), 0);
+    assert_int_equal(
+        uv_timer_start(&pause->timer, on_pause_over, 1500, 0), 0);
+    assert_true(run_until(scene, is_over, pause));
+    assert_int_equal(uv_process_kill(&load->process, SIGCONT), 0);
+    int status = program_wait(load);
+    if (status != 0) {
+        program_fail(load, "(%d) blames the server", status);
+    }
+    program_stop(echo);
+#else
+    (void)state;
+    skip_because("a program cannot be made to stand still here");
+#endif
+}
+
 /* ---- usage ---- */
 
 static void expect_usage(
@@ -390,6 +438,7 @@ int main(void)
         scene_test(the_table_counts_errors_by_cause),
         scene_test(one_missing_byte_is_named_and_exits_with_1),
         scene_test(nobody_listening_exits_with_1_and_says_what_to_do),
+        scene_test(time_in_which_it_stood_still_is_no_timeout),
         scene_test(wrong_usage_exits_with_2_and_one_line_that_mends_it),
         scene_test(it_tells_its_version_and_its_options),
     };

@@ -70,6 +70,11 @@ void tlr_load_session_fail(struct tlr_load_session *session,
     context->tally->errors[cause]++;
     context->figures->errors++;
     session->failed = true;
+    if (session->state == TLR_LOAD_DIALING) {
+        session->tries = 0;
+        /* It was one of those that were asked for. */
+        session->begun += tlr_load_plan_dials_late(context->plan);
+    }
     (void)tlr_load_problems_add(context->problems, line); /* counted anyway */
     tlr_load_session_close(session);
     context->on_failed(session);
@@ -238,7 +243,6 @@ static void dial_failed(struct tlr_load_session *session, int err)
         uv_close((uv_handle_t *)&session->tcp, on_redial);
         return;
     }
-    session->tries = 0;
     tlr_load_session_fail(session, cause_of(err), ": cannot connect (%s)%s",
         uv_strerror(err), remedy_of(err));
 }
@@ -402,7 +406,9 @@ void tlr_load_session_finish(struct tlr_load_session *session)
     session->finishing = true;
     switch (session->state) {
     case TLR_LOAD_DIALING:
-        tlr_load_session_close(session);
+        if (!tlr_load_plan_dials_late(session->context->plan)) {
+            tlr_load_session_close(session);
+        }
         break;
     case TLR_LOAD_READY:
         session->end = session->sent;
@@ -410,11 +416,7 @@ void tlr_load_session_finish(struct tlr_load_session *session)
         break;
     case TLR_LOAD_RUNNING:
         session->end = session->sent;
-        if (session->context->plan->mode == TLR_LOAD_HELLO) {
-            tlr_load_session_close(session); /* nothing is owed */
-        } else {
-            tlr_load_traffic_go_on(session);
-        }
+        tlr_load_traffic_go_on(session);
         break;
     default: /* ends by itself */
         break;
@@ -432,12 +434,11 @@ void tlr_load_session_abort(struct tlr_load_session *session)
             session->sent - session->received);
     } else if (session->state == TLR_LOAD_EXAMINING) {
         tlr_load_examine_end(session);
-    } else if (session->state == TLR_LOAD_READY ||
+    } else if (session->state == TLR_LOAD_DIALING ||
+               session->state == TLR_LOAD_READY ||
                session->state == TLR_LOAD_RUNNING ||
                session->state == TLR_LOAD_ENDING) {
         tlr_load_session_close(session);
-    } else {
-        tlr_load_session_finish(session);
     }
 }
 
@@ -506,11 +507,12 @@ static void go_on_slowly(struct tlr_load_session *session)
     }
 }
 
-void tlr_load_session_tick(struct tlr_load_session *session, uint64_t now)
+void tlr_load_session_tick(
+    struct tlr_load_session *session, uint64_t now, uint64_t lost)
 {
     uint64_t since = waiting_since(session);
-    if (since < now &&
-        now - since >= session->context->plan->timeout_ms * NS_PER_MS) {
+    uint64_t timeout = session->context->plan->timeout_ms * NS_PER_MS + lost;
+    if (since < now && now - since >= timeout) {
         timed_out(session);
     } else if (session->state == TLR_LOAD_EXAMINING) {
         if (tlr_load_examine_is_late(session, now)) {

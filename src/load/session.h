@@ -120,15 +120,18 @@ void tlr_load_session_is_due(struct tlr_load_session *session);
 void tlr_load_session_ask(struct tlr_load_session *session);
 
 /* Sends no more: what is on the way is still awaited and verified. One that is
- * not connected yet just closes. */
+ * not connected yet just closes, but where connecting is what is measured: then
+ * on_ready may still come, and _go is to be called. */
 void tlr_load_session_finish(struct tlr_load_session *session);
 
 /* Closes at once. Bytes still on the way make it a failure. */
 void tlr_load_session_abort(struct tlr_load_session *session);
 
 /* Looks for a timeout, and what a slow one may go on with; to be called a few
- * times per timeout. `now`: uv_hrtime(). */
-void tlr_load_session_tick(struct tlr_load_session *session, uint64_t now);
+ * times per timeout. `now`: uv_hrtime(); `lost`: ns that the timeout is longer,
+ * for nobody looked at what came. */
+void tlr_load_session_tick(
+    struct tlr_load_session *session, uint64_t now, uint64_t lost);
 
 /* Whether the slot has done all that it was asked for. */
 bool tlr_load_session_is_done(const struct tlr_load_session *session);

@@ -129,7 +129,8 @@ static void on_ready(struct tlr_load_session *session)
 {
     struct tlr_load_worker *worker = worker_of(session);
     connected_or_closed(worker, session);
-    if (runs(worker)) {
+    /* After the end comes one that was on the way: of CHURN or HELLO. */
+    if (runs(worker) || worker->phase == TLR_LOAD_PHASE_FINISH) {
         tlr_load_session_go(session);
     }
     dial_more(worker);
@@ -143,6 +144,20 @@ static void on_failed(struct tlr_load_session *session)
     }
 }
 
+/* One that has no connection is over; the others take the step. */
+static void step_or_be_over(struct tlr_load_worker *worker,
+    struct tlr_load_session *session, tlr_load_session_cb step)
+{
+    if (session->over) {
+        return;
+    }
+    if (session->state == TLR_LOAD_NEW || session->state == TLR_LOAD_CLOSED) {
+        be_over(worker, session);
+    } else {
+        step(session);
+    }
+}
+
 /* IDLE, at the end: the next ones are asked. */
 static void ask_more(struct tlr_load_worker *worker)
 {
@@ -151,8 +166,8 @@ static void ask_more(struct tlr_load_worker *worker)
         if (session->state == TLR_LOAD_RUNNING) {
             worker->asked++;
             tlr_load_session_ask(session);
-        } else if (!session->over) {
-            tlr_load_session_finish(session);
+        } else {
+            step_or_be_over(worker, session, tlr_load_session_finish);
         }
     }
 }
@@ -174,12 +189,24 @@ static void dial_again(
     }
 }
 
+/* Whether the slot gets another connection. Without a duration one that cannot
+ * be made is the last one, or it would be tried for ever. */
+static bool is_reopened(const struct tlr_load_worker *worker,
+    const struct tlr_load_session *session)
+{
+    const struct tlr_load_plan *plan = worker->crew->plan;
+    bool in_vain = session->failed && session->dialled;
+    return runs(worker) && tlr_load_plan_reopens(plan) &&
+           !tlr_load_session_is_done(session) &&
+           !(in_vain && plan->duration_ms == 0);
+}
+
 static void on_closed(struct tlr_load_session *session)
 {
     struct tlr_load_worker *worker = worker_of(session);
+    bool reopened = is_reopened(worker, session);
     connected_or_closed(worker, session);
-    if (runs(worker) && tlr_load_plan_reopens(worker->crew->plan) &&
-        !tlr_load_session_is_done(session)) {
+    if (reopened) {
         dial_again(worker, session);
     } else {
         be_over(worker, session);
@@ -248,21 +275,54 @@ static void start_schedule(struct tlr_load_worker *worker)
     TLR_CLI_CHECK(err == 0); /* it has a callback */
 }
 
-/* What was due and is not sent has waited for so long at least. */
-static void count_unsent(
-    struct tlr_load_worker *worker, struct tlr_load_session *session)
+/* From when it was due. */
+static struct tlr_load_histogram *latency_of_due(
+    const struct tlr_load_worker *worker)
+{
+    bool late = tlr_load_plan_dials_late(worker->crew->plan);
+    return &worker->context.figures
+                ->latency[late ? TLR_LOAD_CONNECTING : TLR_LOAD_ROUND_TRIP];
+}
+
+/* The figures are handed over: what is asked for at the end is kept. */
+static void note_least(struct tlr_load_worker *worker)
+{
+    uint64_t least = latency_of_due(worker)->min;
+    worker->least = least < worker->least ? least : worker->least;
+}
+
+/* What was due and is not sent has waited for so long at least: which tells
+ * something from `least` on, the shortest time that was measured. A connection
+ * that is being made counts for itself. */
+static void count_unsent(struct tlr_load_worker *worker,
+    struct tlr_load_session *session, uint64_t least)
 {
     struct tlr_load_context *context = &worker->context;
+    const struct tlr_load_plan *plan = context->plan;
+    bool late = tlr_load_plan_dials_late(plan);
+    struct tlr_load_histogram *latency = latency_of_due(worker);
     uint64_t now = uv_hrtime();
-    uint64_t message;
-    for (message = session->begun; message < session->due; message++) {
+    uint64_t message = session->begun + (late && session->dialled);
+    uint64_t end = session->due;
+    if (plan->round_trips != 0 && end > plan->round_trips) {
+        end = plan->round_trips; /* it was not asked for more */
+    }
+    for (; message < end; message++) {
         uint64_t due = tlr_load_schedule_due(
             &context->schedule, session->slot, message);
         context->tally->unsent++;
-        if (due >= context->figures_from) {
-            tlr_load_histogram_add(
-                &context->figures->latency[TLR_LOAD_ROUND_TRIP], now - due);
+        if (due >= context->figures_from && now - due >= least) {
+            tlr_load_histogram_add(latency, now - due);
         }
+    }
+}
+
+static void count_all_unsent(struct tlr_load_worker *worker)
+{
+    note_least(worker);
+    uint64_t least = worker->least == UINT64_MAX ? 0 : worker->least;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        count_unsent(worker, session_at(worker, i), least);
     }
 }
 
@@ -287,6 +347,7 @@ static void publish(struct tlr_load_worker *worker, uint64_t now)
         return; /* the run is late: this second becomes longer */
     }
     measure_busy(worker, now);
+    note_least(worker);
     worker->context.figures->open = worker->context.open;
     worker->current ^= 1;
     worker->context.figures = &worker->figures[worker->current];
@@ -333,6 +394,21 @@ static void dial_failed_ones(struct tlr_load_worker *worker)
     }
 }
 
+/* What came while this thread had no processor, or stood still with the whole
+ * machine, is not read yet: that time is not the server's. It is forgotten when
+ * as much has passed again. */
+static void note_lost_time(struct tlr_load_worker *worker, uint64_t now)
+{
+    uint64_t passed = now - worker->ticked;
+    if (passed > 2 * TICK_MS * NS_PER_MS) {
+        worker->lost_ns += passed - TICK_MS * NS_PER_MS;
+        worker->lost_at = now;
+    } else if (now - worker->lost_at > worker->lost_ns) {
+        worker->lost_ns = 0;
+    }
+    worker->ticked = now;
+}
+
 /* Slow ones, and those that wait for a wrong byte's successors, each time. */
 static void tick_sessions(struct tlr_load_worker *worker, uint64_t now)
 {
@@ -343,7 +419,8 @@ static void tick_sessions(struct tlr_load_worker *worker, uint64_t now)
         part = worker->count;
     }
     while (part-- > 0) {
-        tlr_load_session_tick(session_at(worker, worker->tick_at), now);
+        tlr_load_session_tick(
+            session_at(worker, worker->tick_at), now, worker->lost_ns);
         worker->tick_at = (worker->tick_at + 1) % worker->count;
     }
 }
@@ -352,6 +429,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct tlr_load_worker *worker = timer->data;
     uint64_t now = uv_hrtime();
+    note_lost_time(worker, now);
     tick_sessions(worker, now);
     if (runs(worker) && worker->waiting > 0) {
         dial_failed_ones(worker);
@@ -368,16 +446,7 @@ static void each_that_is_not_over(
     struct tlr_load_worker *worker, tlr_load_session_cb step)
 {
     for (uint32_t i = 0; i < worker->count; i++) {
-        struct tlr_load_session *session = session_at(worker, i);
-        if (session->over) {
-            continue;
-        }
-        if (session->state == TLR_LOAD_NEW ||
-            session->state == TLR_LOAD_CLOSED) {
-            be_over(worker, session);
-        } else {
-            step(session);
-        }
+        step_or_be_over(worker, session_at(worker, i), step);
     }
 }
 
@@ -411,9 +480,7 @@ static void begin_to_measure(struct tlr_load_worker *worker)
 static void finish(struct tlr_load_worker *worker)
 {
     if (worker->crew->plan->rate > 0) {
-        for (uint32_t i = 0; i < worker->count; i++) {
-            count_unsent(worker, session_at(worker, i));
-        }
+        count_all_unsent(worker);
     }
     if (worker->crew->plan->mode == TLR_LOAD_IDLE) {
         worker->next = 0;
@@ -444,11 +511,12 @@ static void on_wake(uv_async_t *async)
     if (phase < TLR_LOAD_PHASE_FINISH && before == TLR_LOAD_PHASE_CONNECT) {
         begin_to_send(worker);
     }
+    if (phase >= TLR_LOAD_PHASE_MEASURE && before < TLR_LOAD_PHASE_MEASURE) {
+        begin_to_measure(worker); /* even if there is nothing left to */
+    }
     switch (phase) {
     case TLR_LOAD_PHASE_WARM:
-        break;
     case TLR_LOAD_PHASE_MEASURE:
-        begin_to_measure(worker);
         break;
     case TLR_LOAD_PHASE_FINISH:
         finish(worker);
@@ -457,6 +525,8 @@ static void on_wake(uv_async_t *async)
         each_that_is_not_over(worker, tlr_load_session_abort);
         break;
     default:
+        /* None is, but where the start has failed for another worker. */
+        each_that_is_not_over(worker, tlr_load_session_abort);
         measure_busy(worker, uv_hrtime());
         close_handles(worker);
         break;
@@ -540,6 +610,7 @@ int tlr_load_worker_init(struct tlr_load_worker *worker,
     worker->count = (plan->connections - index - 1) / plan->loops + 1;
     worker->unsettled = worker->count;
     worker->left = worker->count;
+    worker->least = UINT64_MAX;
     worker->stride = tlr_load_session_size(plan);
     worker->context = (struct tlr_load_context){
         .loop = &worker->loop,
@@ -567,6 +638,7 @@ static void run_thread(void *arg)
     struct tlr_load_worker *worker = arg;
     const struct tlr_load_plan *plan = worker->crew->plan;
     worker->started = uv_hrtime();
+    worker->ticked = worker->started;
     for (uint32_t i = 0; i < worker->count; i++) {
         tlr_load_session_init(session_at(worker, i), &worker->context,
             worker->index + i * plan->loops, i);

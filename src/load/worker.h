@@ -65,6 +65,10 @@ struct tlr_load_worker {
     uint32_t asked;     /* IDLE: that have not answered yet */
     uint32_t tick_at;   /* the slot where the next tick begins */
     uint64_t started;   /* uv_hrtime() */
+    uint64_t least;     /* ns, of what was due, in what is handed over */
+    uint64_t ticked;    /* likewise, the last time */
+    uint64_t lost_ns;   /* without a turn of the loop, lately */
+    uint64_t lost_at;   /* uv_hrtime() */
     uint64_t published; /* uv_hrtime(): figures up to here are handed over */
     uint64_t idle_ns;   /* of the loop, until then */
     unsigned char *sessions;
