@@ -16,7 +16,7 @@ tree=$root/build/fuzz
 all=$(cd tests/fuzz/corpus && echo *)
 [ $# -gt 0 ] || eval "set -- $all"
 
-install_missing cmake ninja clang libfuzzer libc pkg-config
+install_missing cmake ninja clang libfuzzer libc pkg-config zlib
 sh scripts/sources.sh libuv || exit
 CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja} cmake --preset fuzz >/dev/null &&
   cmake --build --preset fuzz || exit

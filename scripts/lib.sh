@@ -61,6 +61,10 @@ missing() {
         # shellcheck disable=SC2046
         echo '#include <stdio.h>' | $(compiler) -E - >/dev/null 2>&1 ;;
       libuv | cmocka) pkg-config --exists "$need" 2>/dev/null ;;
+      zlib)
+        # shellcheck disable=SC2046
+        echo '#include <zlib.h>' | $(compiler) -E - >/dev/null 2>&1 ;;
+      mingw-zlib) [ -e /usr/x86_64-w64-mingw32/lib/libz.a ] ;;
       git) has git || ! old_libuv ;;
       certificates)
         [ -e /etc/ssl/certs/ca-certificates.crt ] || ! old_libuv ;;
@@ -71,6 +75,7 @@ missing() {
       node-headers) [ -e /usr/include/node/node_api.h ] ;;
       luajit-headers) [ -e /usr/include/luajit-2.1/lua.h ] ;;
       luv) luajit -e "require('luv')" >/dev/null 2>&1 ;;
+      jsonschema) /usr/bin/python3 -c 'import jsonschema' >/dev/null 2>&1 ;;
       uvloop) /usr/bin/python3 -c 'import uvloop' >/dev/null 2>&1 ;;
       *) has "$need" ;;
     esac || printf '%s ' "$need"
@@ -103,18 +108,20 @@ packages() {
   case $1 in
     apt-get) names='ninja=ninja-build cc=gcc c++=g++ libc=libc6-dev libuv=libuv1-dev
       libfuzzer=libclang-rt-dev
-      cmocka=libcmocka-dev llvm-cov=llvm certificates=ca-certificates
+      cmocka=libcmocka-dev zlib=zlib1g-dev mingw-zlib=libz-mingw-w64-dev llvm-cov=llvm certificates=ca-certificates
       dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
       wine=wine64 node=nodejs node-headers=libnode-dev
       luajit-headers=libluajit-5.1-dev redis-cli=redis-tools luv=lua-luv nvim=neovim
-      uvloop=python3-uvloop ip=iproute2 tc=iproute2 ss=iproute2 nft=nftables systemd-analyze=systemd' ;;
+      uvloop=python3-uvloop jsonschema=python3-jsonschema ip=iproute2 tc=iproute2
+      ss=iproute2 nft=nftables systemd-analyze=systemd' ;;
     dnf) names='ninja=ninja-build cc=gcc c++=gcc-c++ libc=glibc-devel
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel
+      zlib=zlib-devel
       certificates=ca-certificates' ;;
     pacman) names='cc=gcc c++=gcc libc=glibc pkg-config=pkgconf
       certificates=ca-certificates python3=python' ;;
     apk) names='ninja=samurai cc=gcc c++=g++ libc=musl-dev pkg-config=pkgconf
-      libuv=libuv-dev cmocka=cmocka-dev certificates=ca-certificates' ;;
+      libuv=libuv-dev cmocka=cmocka-dev zlib=zlib-dev certificates=ca-certificates' ;;
     brew) names='pkg-config=pkgconf certificates=ca-certificates' ;;
   esac
   shift

@@ -7,7 +7,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P) || exit 1
 . "$root/scripts/lib.sh"
 
 make_build_dir
-install_missing cmake ninja cc libc pkg-config libuv cmocka git certificates
+install_missing cmake ninja cc libc pkg-config libuv cmocka zlib git certificates
 configure ON
 compile all
 say "testing"

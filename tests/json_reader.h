@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads JSON (RFC 8259), for tests: the programs have only a writer. */
+/* src/cli/json_read.h for tests: by paths from a text, and failing the test. */
 #ifndef TLR_TESTS_JSON_READER_H
 #define TLR_TESTS_JSON_READER_H
 
@@ -10,9 +10,9 @@
 bool json_is_object(const char *text);
 
 /*
- * The number, or the characters of a string as they are written, that `path`
- * leads to from the object `text`: names, and indexes of arrays, with points
- * between, such as "loops.0.accepted". Returns false if there is none.
+ * The number, or the string, that `path` leads to from the object `text`: names,
+ * and indexes of arrays, with points between, such as "loops.0.accepted".
+ * Returns false if there is none.
  */
 bool json_number(const char *text, const char *path, double *number);
 bool json_string(const char *text, const char *path, char *string, size_t size);

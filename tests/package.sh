@@ -70,7 +70,7 @@ dpkg-deb --contents "$deb" >"$out/contents"
 for file in bin/teller-echo bin/teller-load include/teller.h \
   'lib/.*libteller\.so' 'lib/.*/tellerConfig\.cmake' 'lib/.*/teller\.pc' \
   share/man/man1/teller-echo.1 share/man/man1/teller-load.1 \
-  share/man/man3/teller.3 share/doc/teller/LICENSE \
+  share/man/man3/teller.3 share/teller/result.schema.json share/doc/teller/LICENSE \
   'lib/systemd/system/teller-echo\.service' \
   'lib/systemd/system/teller-echo\.socket'; do
   grep -qE " \./usr/$file( |$)" "$out/contents" ||

@@ -177,7 +177,7 @@ static struct program *load_some(
 /* What teller-load has named, and that it has named nothing else. */
 static void expect_errors(const char *json, double cut, double reset)
 {
-    double missing = json_number_at(json, "errors.missing");
+    double missing = json_number_at(json, "errors.closed_early");
     json_expect(json, "errors.total", cut + reset);
     json_expect(json, "errors.reset", cut + reset - missing);
     if (programs_tell_every_reset()) {
@@ -246,7 +246,7 @@ static void a_network_that_stops_is_named_a_timeout(void **state)
     const char *json = load_json(load, 1);
     const char *proxy;
     const char *echo;
-    json_expect(json, "errors.timeout", 10);
+    json_expect(json, "errors.timed_out", 10);
     json_expect(json, "errors.total", 10);
     net_stop(&net, &proxy, &echo);
 }

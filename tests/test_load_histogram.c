@@ -129,6 +129,73 @@ static void an_empty_one_has_only_zeroes_to_tell(void **state)
     assert_memory_equal(&histogram, &other, sizeof(other));
 }
 
+/* Whatever ranges two have, and whatever they were cleared of before. */
+static void clearing_and_merging_leave_nothing_behind(void **state)
+{
+    static const uint64_t ranges[][2] = {{0, 1}, {5, 1 << 20},
+        {1 << 10, UINT64_C(1) << 41}, {UINT64_C(1) << 41, UINT64_MAX},
+        {2047, 2049}};
+    static struct tlr_load_histogram fresh;
+    (void)state;
+    tlr_load_histogram_init(&histogram);
+    tlr_load_histogram_init(&other);
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        for (size_t j = 0; j < sizeof(ranges) / sizeof(ranges[0]); j++) {
+            tlr_load_histogram_clear(&histogram);
+            tlr_load_histogram_clear(&other);
+            tlr_load_histogram_init(&fresh);
+            assert_memory_equal(&histogram, &fresh, sizeof(fresh));
+            for (int end = 0; end < 2; end++) {
+                tlr_load_histogram_add(&histogram, ranges[i][end]);
+                tlr_load_histogram_add(&other, ranges[j][end]);
+                tlr_load_histogram_add(&fresh, ranges[i][end]);
+                tlr_load_histogram_add(&fresh, ranges[j][end]);
+            }
+            tlr_load_histogram_merge(&histogram, &other);
+            assert_memory_equal(&histogram, &fresh, sizeof(fresh));
+        }
+    }
+}
+
+static void the_mean_is_that_of_the_values(void **state)
+{
+    double sum = 0;
+    (void)state;
+    make_values();
+    tlr_load_histogram_init(&histogram);
+    assert_true(tlr_load_histogram_mean(&histogram) == 0);
+    for (size_t i = 0; i < VALUES; i++) {
+        tlr_load_histogram_add(&histogram, values[i]);
+        sum += (double)values[i];
+    }
+    double mean = tlr_load_histogram_mean(&histogram);
+    assert_true(mean > sum / VALUES * 0.999 && mean < sum / VALUES * 1.001);
+    tlr_load_histogram_clear(&histogram);
+    tlr_load_histogram_add(&histogram, 3);
+    tlr_load_histogram_add(&histogram, 0);
+    assert_true(tlr_load_histogram_mean(&histogram) == 1.5);
+}
+
+static void up_to_counts_whole_slots(void **state)
+{
+    (void)state;
+    tlr_load_histogram_init(&histogram);
+    assert_int_equal(tlr_load_histogram_up_to(&histogram, UINT64_MAX), 0);
+    for (uint64_t i = 0; i < 2000; i++) {
+        tlr_load_histogram_add(&histogram, i);
+    }
+    assert_int_equal(tlr_load_histogram_up_to(&histogram, 0), 1);
+    assert_int_equal(tlr_load_histogram_up_to(&histogram, 999), 1000);
+    assert_int_equal(tlr_load_histogram_up_to(&histogram, 1999), 2000);
+    tlr_load_histogram_add(&histogram, UINT64_C(1) << 30);
+    tlr_load_histogram_add(&histogram, UINT64_MAX);
+    assert_int_equal(
+        tlr_load_histogram_up_to(&histogram, (UINT64_C(1) << 30) - 1), 2000);
+    assert_int_equal(
+        tlr_load_histogram_up_to(&histogram, UINT64_C(1) << 31), 2001);
+    assert_int_equal(tlr_load_histogram_up_to(&histogram, UINT64_MAX), 2002);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +206,9 @@ int main(void)
             a_value_above_the_range_counts_and_shows_as_the_maximum),
         cmocka_unit_test(merging_is_as_adding_all_to_one),
         cmocka_unit_test(an_empty_one_has_only_zeroes_to_tell),
+        cmocka_unit_test(clearing_and_merging_leave_nothing_behind),
+        cmocka_unit_test(the_mean_is_that_of_the_values),
+        cmocka_unit_test(up_to_counts_whole_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

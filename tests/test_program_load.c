@@ -3,6 +3,7 @@
  * The real teller-load, against the real teller-echo or, where the server has
  * to be a bad one, against one in here (peers.h).
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,8 +79,9 @@ static void expect_figures(const char *json)
     static const char *const latencies[] = {"latency_us.min", "latency_us.p50",
         "latency_us.p90", "latency_us.p99", "latency_us.p99_9",
         "latency_us.max"};
-    static const char *const causes[] = {"connect", "reset", "missing", "wrong",
-        "surplus", "timeout", "other", "total"};
+    static const char *const causes[] = {"refused", "connect", "reset",
+        "closed_early", "wrong_byte", "too_many_bytes", "timed_out", "machine",
+        "other", "total"};
     double seconds = json_number_at(json, "seconds");
     double before = 0.001;
     for (size_t i = 0; i < sizeof(latencies) / sizeof(latencies[0]); i++) {
@@ -156,7 +158,7 @@ static void depth_is_how_many_messages_are_on_the_way(void **state)
         &load);
     json_expect(json, "round_trips", 0);
     json_expect(json, "bytes_sent", 2 * 700);
-    json_expect(json, "errors.timeout", 2);
+    json_expect(json, "errors.timed_out", 2);
 }
 
 static void several_loops_share_the_connections(void **state)
@@ -273,7 +275,7 @@ static void one_wrong_byte_is_named_and_exits_with_1(void **state)
     expect_said(load, "teller-load: connection 0: byte 100 is wrong");
     expect_said(load, "teller-load: connection 1: byte 100 is wrong");
     expect_said(load, "teller-load: connection 2: byte 100 is wrong");
-    json_expect(json, "errors.wrong", 3);
+    json_expect(json, "errors.wrong_byte", 3);
     json_expect(json, "errors.total", 3);
     assert_false(json_is_true(json, "verified"));
 }
@@ -286,7 +288,7 @@ static void the_table_counts_errors_by_cause(void **state)
     int status = program_run(*state,
         LOAD(liar->address, "--connections", "2", "--round-trips", "4"), &load);
     if (status != 1 || figure(&load->out, "errors") != 2 ||
-        figure(&load->out, "  wrong") != 2 ||
+        figure(&load->out, "  wrong_byte") != 2 ||
         strstr(load->out.text, "NOT verified: 2 of 2 connections") == NULL) {
         program_fail(load, "(%d) has not counted 2 wrong", status);
     }
@@ -303,7 +305,7 @@ static void one_missing_byte_is_named_and_exits_with_1(void **state)
         &load);
     expect_said(load, "connection 0: timeout: stalled at byte 255");
     expect_said(load, "missing 1 byte");
-    json_expect(json, "errors.timeout", 1);
+    json_expect(json, "errors.timed_out", 1);
     json_expect(json, "bytes_verified", 255);
     assert_false(json_is_true(json, "verified"));
 }
@@ -318,8 +320,55 @@ static void nobody_listening_exits_with_1_and_says_what_to_do(void **state)
     expect_said(load, "nothing listens at ");
     expect_said(load, address);
     expect_said(load, "start teller-echo first");
-    json_expect(json, "errors.connect", 3);
+    json_expect(json, "errors.refused", 3);
     json_expect(json, "connected", 0);
+}
+
+struct pause {
+    uv_timer_t timer;
+    bool over;
+};
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct pause *pause = timer->data;
+    pause->over = true;
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static bool is_over(const void *arg)
+{
+    const struct pause *pause = arg;
+    return pause->over;
+}
+
+/* The server has answered meanwhile, or would have. */
+static void time_in_which_it_stood_still_is_no_timeout(void **state)
+{
+#ifdef SIGSTOP
+    struct scene *scene = *state;
+    struct program *echo = start_echo(scene);
+    struct program *load = program_start(scene,
+        LOAD(program_address(echo, 0), "--mode", "stream", "--connections",
+            "8", "--duration", "3", "--timeout", "0.7"));
+    struct pause *pause = scene_alloc(scene, sizeof(*pause));
+    program_wait_for(load, &load->err, "Ctrl-C ends it");
+    pause->timer.data = pause;
+    assert_int_equal(uv_process_kill(&load->process, SIGSTOP), 0);
+    assert_int_equal(uv_timer_init(&scene->loop, &pause->timer), 0);
+    assert_int_equal(
+        uv_timer_start(&pause->timer, on_pause_over, 1500, 0), 0);
+    assert_true(run_until(scene, is_over, pause));
+    assert_int_equal(uv_process_kill(&load->process, SIGCONT), 0);
+    int status = program_wait(load);
+    if (status != 0) {
+        program_fail(load, "(%d) blames the server", status);
+    }
+    program_stop(echo);
+#else
+    (void)state;
+    skip_because("a program cannot be made to stand still here");
+#endif
 }
 
 /* ---- usage ---- */
@@ -344,7 +393,7 @@ static void wrong_usage_exits_with_2_and_one_line_that_mends_it(void **state)
     expect_usage(*state, LOAD(a, "--duration", "soon"),
         ARGS("--duration wants seconds", "such as"));
     expect_usage(*state, LOAD(a, "--connections", "2", "--loops", "3"),
-        ARGS("--loops is more than --connections"));
+        ARGS("--threads is more than --connections"));
     expect_usage(*state, ARGS(TELLER_LOAD), ARGS("ADDRESS is missing"));
     expect_usage(*state, LOAD(a, "more"), ARGS("\"more\"", "leave it out"));
     expect_usage(*state, LOAD("127.0.0.1:http"),
@@ -357,7 +406,7 @@ static void it_tells_its_version_and_its_options(void **state)
 {
     static const char *const words[] = {"usage: teller-load ADDRESS",
         "--connections N", "--size BYTES", "--round-trips N",
-        "--duration SECONDS", "--depth N", "--loops N", "--json", "--help",
+        "--duration SECONDS", "--depth N", "--threads N", "--json", "--help",
         "--version", "Exit status"};
     struct program *load;
     assert_int_equal(program_run(*state, LOAD("--version"), &load), 0);
@@ -389,6 +438,7 @@ int main(void)
         scene_test(the_table_counts_errors_by_cause),
         scene_test(one_missing_byte_is_named_and_exits_with_1),
         scene_test(nobody_listening_exits_with_1_and_says_what_to_do),
+        scene_test(time_in_which_it_stood_still_is_no_timeout),
         scene_test(wrong_usage_exits_with_2_and_one_line_that_mends_it),
         scene_test(it_tells_its_version_and_its_options),
     };

@@ -23,7 +23,7 @@ static unsigned highest_bit(uint64_t value)
  * Below 2 * HALF a slot is one value. Above, a value is shifted right until it
  * is in [HALF, 2 * HALF): each shift has HALF slots of its own.
  */
-static size_t slot_of(uint64_t value)
+size_t tlr_load_histogram_slot(uint64_t value)
 {
     if (value < 2ull * HALF) {
         return (size_t)value;
@@ -35,7 +35,7 @@ static size_t slot_of(uint64_t value)
     return (size_t)(shift * (uint64_t)HALF + (value >> shift));
 }
 
-static uint64_t largest_in(size_t slot)
+uint64_t tlr_load_histogram_largest(size_t slot)
 {
     if (slot < 2ull * HALF) {
         return slot;
@@ -45,17 +45,36 @@ static uint64_t largest_in(size_t slot)
     return ((step + 1) << shift) - 1;
 }
 
+uint64_t tlr_load_histogram_smallest(size_t slot)
+{
+    return slot == 0 ? 0 : tlr_load_histogram_largest(slot - 1) + 1;
+}
+
 void tlr_load_histogram_init(struct tlr_load_histogram *histogram)
 {
     memset(histogram, 0, sizeof(*histogram));
     histogram->min = UINT64_MAX;
 }
 
+/* Only what is in use is touched: one in each second of each thread is. */
+void tlr_load_histogram_clear(struct tlr_load_histogram *histogram)
+{
+    if (histogram->count > 0) {
+        size_t from = tlr_load_histogram_slot(histogram->min);
+        size_t to = tlr_load_histogram_slot(histogram->max);
+        memset(&histogram->slots[from], 0,
+            (to - from + 1) * sizeof(histogram->slots[0]));
+    }
+    histogram->count = 0;
+    histogram->min = UINT64_MAX;
+    histogram->max = 0;
+}
+
 void tlr_load_histogram_add(
     struct tlr_load_histogram *histogram, uint64_t value)
 {
     histogram->count++;
-    histogram->slots[slot_of(value)]++;
+    histogram->slots[tlr_load_histogram_slot(value)]++;
     if (value < histogram->min) {
         histogram->min = value;
     }
@@ -67,10 +86,14 @@ void tlr_load_histogram_add(
 void tlr_load_histogram_merge(
     struct tlr_load_histogram *into, const struct tlr_load_histogram *from)
 {
+    if (from->count == 0) {
+        return;
+    }
     into->count += from->count;
     into->min = from->min < into->min ? from->min : into->min;
     into->max = from->max > into->max ? from->max : into->max;
-    for (size_t i = 0; i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
+    size_t to = tlr_load_histogram_slot(from->max);
+    for (size_t i = tlr_load_histogram_slot(from->min); i <= to; i++) {
         into->slots[i] += from->slots[i];
     }
 }
@@ -95,10 +118,11 @@ uint64_t tlr_load_histogram_percentile(
     }
     uint64_t wanted = rank_of(histogram->count, percent);
     uint64_t seen = 0;
-    for (size_t i = 0; i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
+    for (size_t i = tlr_load_histogram_slot(histogram->min);
+         i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
         seen += histogram->slots[i];
         if (seen >= wanted) {
-            uint64_t value = largest_in(i);
+            uint64_t value = tlr_load_histogram_largest(i);
             /* The last slot has no upper end. */
             if (value > histogram->max ||
                 i == TLR_LOAD_HISTOGRAM_SLOTS - 1) {
@@ -108,4 +132,32 @@ uint64_t tlr_load_histogram_percentile(
         }
     }
     return histogram->max;
+}
+
+double tlr_load_histogram_mean(const struct tlr_load_histogram *histogram)
+{
+    double sum = 0;
+    if (histogram->count == 0) {
+        return 0;
+    }
+    size_t to = tlr_load_histogram_slot(histogram->max);
+    for (size_t i = tlr_load_histogram_slot(histogram->min); i <= to; i++) {
+        double smallest = (double)tlr_load_histogram_smallest(i);
+        sum += (double)histogram->slots[i] *
+               (smallest + (double)tlr_load_histogram_largest(i)) / 2;
+    }
+    return sum / (double)histogram->count;
+}
+
+uint64_t tlr_load_histogram_up_to(
+    const struct tlr_load_histogram *histogram, uint64_t value)
+{
+    uint64_t count = 0;
+    for (size_t i = 0;
+         i < TLR_LOAD_HISTOGRAM_SLOTS &&
+         tlr_load_histogram_largest(i) <= value;
+         i++) {
+        count += histogram->slots[i];
+    }
+    return count;
 }

@@ -9,6 +9,7 @@
 #ifndef TLR_LOAD_HISTOGRAM_H
 #define TLR_LOAD_HISTOGRAM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -26,13 +27,31 @@ struct tlr_load_histogram {
     uint64_t slots[TLR_LOAD_HISTOGRAM_SLOTS];
 };
 
+/* Where a value counts, and the values that count there; the last slot also has
+ * all that are larger. They are those of HdrHistogram's array of counts for values
+ * from 1 to 2^42 - 1 with three digits. */
+size_t tlr_load_histogram_slot(uint64_t value);
+uint64_t tlr_load_histogram_smallest(size_t slot);
+uint64_t tlr_load_histogram_largest(size_t slot);
+
 void tlr_load_histogram_init(struct tlr_load_histogram *histogram);
+
+/* The same, quickly, for one that was initialised before. */
+void tlr_load_histogram_clear(struct tlr_load_histogram *histogram);
+
 void tlr_load_histogram_add(
     struct tlr_load_histogram *histogram, uint64_t value);
 
 /* Adds all of `from` to `into`, as if its values had been added one by one. */
 void tlr_load_histogram_merge(struct tlr_load_histogram *into,
     const struct tlr_load_histogram *from);
+
+/* The mean of all values, each taken as the middle of its slot. 0 when empty. */
+double tlr_load_histogram_mean(const struct tlr_load_histogram *histogram);
+
+/* How many values are in slots whose largest one is not above `value`. */
+uint64_t tlr_load_histogram_up_to(
+    const struct tlr_load_histogram *histogram, uint64_t value);
 
 /*
  * The value that `percent` (0 to 100) of all values do not exceed: the largest

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* teller-load: reads its options, runs, prints the result. The loop here waits
- * for signals and for the run; the load is on threads of its own (worker.h). */
+ * for signals and for the run; the load is on threads of its own (worker.h). With
+ * --repeat the loop goes through one run after the other, each to its end. */
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <uv.h>
 
@@ -9,15 +12,28 @@
 #include "cli/limits.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "compare.h"
+#include "csv.h"
+#include "merge.h"
+#include "outfiles.h"
 #include "problems.h"
+#include "progress.h"
 #include "report.h"
+#include "require.h"
+#include "result_json.h"
 #include "run.h"
+#include "series.h"
 #include "settings.h"
 
 struct program {
     struct tlr_load_settings settings;
     struct tlr_cli_signals signals;
-    struct tlr_load_run *run;
+    struct tlr_load_progress progress; /* of that run */
+    struct tlr_load_run *run;          /* NULL: between two */
+    struct tlr_load_series series;
+    struct tlr_load_outfiles files;
+    uint64_t runs; /* begun */
+    bool stopped;  /* by a signal: no run follows */
     int status;
 };
 
@@ -25,35 +41,71 @@ static void on_stop(struct tlr_cli_signals *signals, unsigned times)
 {
     struct program *program = signals->data;
     (void)times; /* the run counts for itself */
-    tlr_load_run_stop(program->run);
+    program->stopped = true;
+    if (program->run != NULL) {
+        tlr_load_run_stop(program->run);
+    }
 }
 
 static void on_problem(void *data, const char *line)
 {
-    (void)data;
+    struct program *program = data;
+    tlr_load_progress_clear(&program->progress);
     (void)fprintf(stderr, "teller-load: %s\n", line);
 }
 
-static void print_result(
+static void on_interval(void *data, const struct tlr_load_interval *interval,
+    const struct tlr_load_figures *figures)
+{
+    struct program *program = data;
+    tlr_load_outfiles_interval(&program->files, interval, figures);
+    tlr_load_progress_add(&program->progress, interval);
+}
+
+/* ---- what is told ---- */
+
+/* Prints to standard output, and releases. */
+static void print(struct program *program, struct tlr_cli_text *text)
+{
+    if (tlr_cli_text_print(text, stdout) != 0) {
+        program->status = TLR_CLI_STATUS_FAILURE;
+    }
+    tlr_cli_text_free(text);
+}
+
+/* A line of CSV comes when its run is over. */
+static void print_line(
     struct program *program, const struct tlr_load_result *result)
 {
     struct tlr_cli_text text = {0};
-    if (program->settings.json) {
-        tlr_load_report_json(result, &text);
-    } else if (!program->settings.quiet) {
-        tlr_load_report_table(result, &text);
+    if (program->runs == 1) {
+        tlr_load_csv_names(result, &text);
     }
-    if (tlr_cli_text_print(&text, stdout) != 0) {
-        program->status = TLR_CLI_STATUS_FAILURE;
+    tlr_load_csv_values(result, program->runs, &text);
+    print(program, &text);
+}
+
+static void print_result(struct program *program)
+{
+    const struct tlr_load_series *series = &program->series;
+    const struct tlr_load_settings *settings = &program->settings;
+    struct tlr_cli_text text = {0};
+    if (settings->json) {
+        tlr_load_series_json(series, &text);
+    } else if (!settings->quiet && !settings->csv) {
+        tlr_load_report_table(
+            series->runs[tlr_load_series_median(series)], &text);
+        tlr_load_series_table(series, &text);
     }
-    tlr_cli_text_free(&text);
+    print(program, &text);
 }
 
 static void print_remedy(const struct tlr_load_result *result)
 {
     uint64_t failed = tlr_load_tally_failed(&result->total);
     char text[TLR_CLI_ADDRESS_LENGTH];
-    if (result->total.refused == result->plan->connections) {
+    if (result->total.connected == 0 && failed > 0 &&
+        result->total.errors[TLR_LOAD_REFUSED] == failed) {
         (void)fprintf(stderr,
             "teller-load: nothing listens at %s: start teller-echo first\n",
             tlr_cli_format_address(
@@ -65,16 +117,6 @@ static void print_remedy(const struct tlr_load_result *result)
     }
 }
 
-static void on_done(void *data, const struct tlr_load_result *result)
-{
-    struct program *program = data;
-    program->status = tlr_load_result_is_good(result) ? TLR_CLI_STATUS_OK
-                                                      : TLR_CLI_STATUS_FAILURE;
-    print_remedy(result);
-    print_result(program, result);
-    tlr_cli_signals_close(&program->signals, NULL);
-}
-
 static void announce(const struct tlr_load_settings *settings)
 {
     const struct tlr_load_plan *plan = &settings->plan;
@@ -82,32 +124,166 @@ static void announce(const struct tlr_load_settings *settings)
     if (settings->quiet) {
         return;
     }
-    (void)fprintf(stderr,
-        "teller-load: %u connections to %s, messages of %llu bytes, %u on the "
-        "way each; Ctrl-C ends it\n",
-        (unsigned)plan->connections,
-        tlr_cli_format_address((const struct sockaddr *)plan->addresses, text),
-        (unsigned long long)plan->size, (unsigned)plan->depth);
+    (void)fprintf(stderr, "teller-load: %s, %u connections to %s",
+        tlr_load_mode_name(plan->mode), (unsigned)plan->connections,
+        tlr_cli_format_address((const struct sockaddr *)plan->addresses, text));
+    if (plan->mode == TLR_LOAD_ECHO || plan->mode == TLR_LOAD_SLOW) {
+        (void)fprintf(stderr, ", messages of %s%llu bytes, %u on the way each",
+            plan->sizes == NULL ? "" : "up to ",
+            (unsigned long long)plan->size, (unsigned)plan->depth);
+    }
+    if (settings->repeat > 1) {
+        (void)fprintf(stderr, ", %" PRIu64 " times", settings->repeat);
+    }
+    (void)fprintf(stderr, "; Ctrl-C ends it\n");
 }
 
-static int run(struct program *program, uv_loop_t *loop)
+static void complain(struct program *program, struct tlr_cli_text *complaint)
+{
+    (void)fprintf(
+        stderr, "teller-load: %s\n", tlr_cli_text_get(complaint));
+    program->status = TLR_CLI_STATUS_FAILURE;
+}
+
+/* Before the load: else it may all have been for nothing. */
+static void open_files(struct program *program)
+{
+    struct tlr_cli_text complaint = {0};
+    if (tlr_load_outfiles_open(
+            &program->files, &program->settings, &complaint) != 0) {
+        complain(program, &complaint);
+        program->stopped = true;
+    }
+    tlr_cli_text_free(&complaint);
+}
+
+/* Of the median, if there is one. */
+static void close_files(struct program *program)
+{
+    const struct tlr_load_series *series = &program->series;
+    struct tlr_cli_text complaint = {0};
+    if (tlr_load_outfiles_close(&program->files,
+            series->count == 0 ? NULL
+                               : series->runs[tlr_load_series_median(series)],
+            &complaint) != 0) {
+        complain(program, &complaint);
+    }
+    tlr_cli_text_free(&complaint);
+}
+
+/* Tells each that the median has missed. */
+static void check_requirements(struct program *program)
+{
+    const struct tlr_load_series *series = &program->series;
+    const struct tlr_load_requirements *all = &program->settings.require;
+    const struct tlr_load_result *result =
+        series->runs[tlr_load_series_median(series)];
+    for (size_t i = 0; i < all->count; i++) {
+        struct tlr_cli_text line = {0};
+        if (!tlr_load_require_holds(&all->items[i], result, &line)) {
+            (void)fprintf(
+                stderr, "teller-load: %s\n", tlr_cli_text_get(&line));
+            if (program->status == TLR_CLI_STATUS_OK) {
+                program->status = TLR_LOAD_STATUS_MISSED;
+            }
+        }
+        tlr_cli_text_free(&line);
+    }
+}
+
+/* ---- its course ---- */
+
+static void cannot(struct program *program, const char *what, int err)
+{
+    (void)fprintf(
+        stderr, "teller-load: cannot %s: %s\n", what, uv_strerror(err));
+    program->status = TLR_CLI_STATUS_FAILURE;
+}
+
+/* A run that was broken off counts only where there is no other. */
+static void keep(struct program *program, const struct tlr_load_result *result)
+{
+    struct tlr_load_series *series = &program->series;
+    if (result->stopped_early && series->count > 0) {
+        tlr_load_series_mark_stopped(series);
+        return;
+    }
+    int err = tlr_load_series_add(series, result);
+    if (err != 0) {
+        cannot(program, "keep the result", err);
+        program->stopped = true;
+    }
+}
+
+static void on_done(void *data, const struct tlr_load_result *result)
+{
+    struct program *program = data;
+    program->run = NULL;
+    tlr_load_progress_clear(&program->progress);
+    if (!tlr_load_require_allows(&program->settings.require, result)) {
+        program->status = TLR_CLI_STATUS_FAILURE;
+    }
+    print_remedy(result);
+    if (program->settings.csv) {
+        print_line(program, result);
+    }
+    keep(program, result);
+    program->stopped |= result->aborted;
+}
+
+static const struct tlr_load_callbacks callbacks = {
+    .problem = on_problem,
+    .interval = on_interval,
+    .done = on_done,
+};
+
+/* One run, to its end. */
+static void run_once(struct program *program, uv_loop_t *loop)
+{
+    const struct tlr_load_settings *settings = &program->settings;
+    program->runs++;
+    if (settings->repeat > 1 && !settings->quiet) {
+        (void)fprintf(stderr, "teller-load: run %" PRIu64 " of %" PRIu64 "\n",
+            program->runs, settings->repeat);
+    }
+    tlr_load_progress_init(
+        &program->progress, &settings->plan, settings->quiet);
+    int err = tlr_load_run_start(
+        &program->run, loop, &settings->plan, &callbacks, program);
+    if (err != 0) {
+        cannot(program, "start", err);
+        program->run = NULL;
+        program->stopped = true;
+    }
+    /* Ends when the run's handles are closed: signals do not keep it alive. */
+    (void)uv_run(loop, UV_RUN_DEFAULT);
+}
+
+static void run(struct program *program, uv_loop_t *loop)
 {
     program->signals.data = program;
+    program->series.wanted = program->settings.repeat;
     int err = tlr_cli_signals_init(&program->signals, loop, on_stop);
-    if (err == 0) {
-        announce(&program->settings); /* from here on Ctrl-C does what it says */
-        err = tlr_load_run_start(&program->run, loop, &program->settings.plan,
-            on_problem, on_done, program);
-    }
     if (err != 0) {
-        (void)fprintf(stderr, "teller-load: cannot start: %s\n",
-            uv_strerror(err));
-        program->status = TLR_CLI_STATUS_FAILURE;
-        tlr_cli_signals_close(&program->signals, NULL);
+        cannot(program, "start", err);
+        program->stopped = true;
+    } else {
+        open_files(program);
     }
-    /* Ends when the run is done and its handles are closed. */
+    if (!program->stopped) {
+        announce(&program->settings); /* from here on Ctrl-C does what it says */
+    }
+    while (!program->stopped && program->runs < program->settings.repeat) {
+        run_once(program, loop);
+    }
+    tlr_cli_signals_close(&program->signals, NULL);
     (void)uv_run(loop, UV_RUN_DEFAULT);
-    return program->status;
+    if (program->series.count > 0) {
+        print_result(program);
+        check_requirements(program);
+    }
+    close_files(program);
+    tlr_load_series_free(&program->series);
 }
 
 int main(int argc, char **argv)
@@ -115,21 +291,25 @@ int main(int argc, char **argv)
     struct program program = {.status = TLR_CLI_STATUS_OK};
     uv_loop_t loop;
     tlr_cli_ignore_sigpipe();
+    if (argc > 1 && strcmp(argv[1], "compare") == 0) {
+        return tlr_load_compare_main(argc - 1, argv + 1);
+    }
+    if (argc > 1 && strcmp(argv[1], "merge") == 0) {
+        return tlr_load_merge_main(argc, argv);
+    }
     if (!tlr_load_settings_read(
             &program.settings, argc, argv, &program.status)) {
         return program.status;
     }
     (void)tlr_cli_raise_descriptor_limit(); /* a refusal shows in time */
     int err = uv_loop_init(&loop);
-    if (err != 0) {
-        (void)fprintf(
-            stderr, "teller-load: cannot start: %s\n", uv_strerror(err));
-        tlr_load_settings_free(&program.settings);
-        return TLR_CLI_STATUS_FAILURE;
+    if (err == 0) {
+        run(&program, &loop);
+        err = uv_loop_close(&loop);
+        TLR_CLI_CHECK(err == 0);
+    } else {
+        cannot(&program, "start", err);
     }
-    program.status = run(&program, &loop);
-    err = uv_loop_close(&loop);
-    TLR_CLI_CHECK(err == 0);
     tlr_load_settings_free(&program.settings);
     return program.status;
 }

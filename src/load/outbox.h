@@ -7,10 +7,13 @@
 #ifndef TLR_LOAD_OUTBOX_H
 #define TLR_LOAD_OUTBOX_H
 
+#include <uv.h>
+
 enum { TLR_LOAD_CHUNK = 64 * 1024 }; /* bytes of a write or a read at most */
 
 struct tlr_load_chunk {
     struct tlr_load_chunk *next; /* in the list of spare ones */
+    uv_write_t request;
     char bytes[TLR_LOAD_CHUNK];
 };
 

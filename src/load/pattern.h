@@ -3,7 +3,7 @@
  * The bytes a connection sends: a stream that can be computed from the
  * connection's number and a position in it, and found again from what arrives.
  *
- * The stream is a row of 64-bit words, little-endian. A word is a bijective mix
+ * The stream is a row of 64-bit words, little-endian. A word is made bijectively
  * of (connection, index of the word), so that no word occurs twice in a run and
  * any word that arrives can be turned back into whose it is and where it
  * belongs. Pure functions; any thread may call.

@@ -2,32 +2,31 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <string.h>
 
-#include "cli/json.h"
+#include "advice.h"
 
 struct percentile {
     const char *label;
-    const char *json_name;
     double percent;
 };
 
 static const struct percentile percentiles[] = {
-    {"p50", "p50", 50},
-    {"p90", "p90", 90},
-    {"p99", "p99", 99},
-    {"p99.9", "p99_9", 99.9},
+    {"p50", 50},
+    {"p90", 90},
+    {"p99", 99},
+    {"p99.9", 99.9},
+    {"p99.99", 99.99},
 };
 
 enum { PERCENTILES = sizeof(percentiles) / sizeof(percentiles[0]) };
 
-static double rate(uint64_t count, double seconds)
+/* Rows of the distribution, and the longest bar in them. */
+enum { ROWS = 12, BAR = 40 };
+
+double tlr_load_report_rate(uint64_t count, double seconds)
 {
     return seconds > 0 ? (double)count / seconds : 0;
-}
-
-static uint64_t min_of(const struct tlr_load_histogram *histogram)
-{
-    return histogram->count == 0 ? 0 : histogram->min;
 }
 
 static void add_count(
@@ -37,46 +36,179 @@ static void add_count(
 }
 
 /* In the unit that leaves one to four digits before the point. */
-static void add_bytes_per_second(struct tlr_cli_text *text, double bytes)
+static void add_bytes(
+    struct tlr_cli_text *text, const char *label, double bytes, const char *per)
 {
-    static const char *const units[] = {"B/s", "KiB/s", "MiB/s", "GiB/s"};
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
     unsigned unit = 0;
     while (bytes >= 1024 && unit < 3) {
         bytes /= 1024;
         unit++;
     }
     tlr_cli_text_add(
-        text, "%-16s %14.1f %s\n", "bytes/s", bytes, units[unit]);
+        text, "%-16s %14.1f %s%s\n", label, bytes, units[unit], per);
 }
 
-static void add_time(
-    struct tlr_cli_text *text, const char *label, uint64_t nanoseconds)
+static void scale(
+    uint64_t nanoseconds, double *value, int *decimals, const char **unit)
 {
     double us = (double)nanoseconds / 1000;
-    tlr_cli_text_add(text, "  %-14s ", label);
-    if (us < 1000) {
-        tlr_cli_text_add(text, "%14.1f us\n", us);
-    } else if (us < 1000 * 1000) {
-        tlr_cli_text_add(text, "%14.2f ms\n", us / 1000);
-    } else {
-        tlr_cli_text_add(text, "%14.3f s\n", us / (1000 * 1000));
+    *value = us;
+    *decimals = 1;
+    *unit = "us";
+    if (us >= 1000 * 1000) {
+        *value = us / (1000 * 1000);
+        *decimals = 3;
+        *unit = "s";
+    } else if (us >= 1000) {
+        *value = us / 1000;
+        *decimals = 2;
+        *unit = "ms";
     }
 }
 
-static void add_latency(struct tlr_cli_text *text,
+void tlr_load_report_time(struct tlr_cli_text *text, uint64_t nanoseconds)
+{
+    double value;
+    int decimals;
+    const char *unit;
+    scale(nanoseconds, &value, &decimals, &unit);
+    tlr_cli_text_add(text, "%.*f %s", decimals, value, unit);
+}
+
+static void add_time(struct tlr_cli_text *text, const char *label,
+    uint64_t nanoseconds, const char *mark)
+{
+    double value;
+    int decimals;
+    const char *unit;
+    scale(nanoseconds, &value, &decimals, &unit);
+    tlr_cli_text_add(
+        text, "  %-14s %14.*f %s%s\n", label, decimals, value, unit, mark);
+}
+
+/* ---- latency ---- */
+
+static void add_latency(struct tlr_cli_text *text, const char *what,
+    const struct tlr_load_histogram *latency, const char *mark)
+{
+    if (latency->count == 0) {
+        return;
+    }
+    tlr_cli_text_add(text, "%s\n", what);
+    add_time(text, "min", latency->min, mark);
+    add_time(text, "mean", (uint64_t)tlr_load_histogram_mean(latency), mark);
+    for (unsigned i = 0; i < PERCENTILES; i++) {
+        add_time(text, percentiles[i].label,
+            tlr_load_histogram_percentile(latency, percentiles[i].percent),
+            mark);
+    }
+    add_time(text, "max", latency->max, mark);
+}
+
+/* "connect      512.0 us p50, 1.20 ms p99, 3.00 ms max". */
+static void add_short_latency(struct tlr_cli_text *text, const char *what,
     const struct tlr_load_histogram *latency)
 {
     if (latency->count == 0) {
         return;
     }
-    tlr_cli_text_add(text, "latency of a round trip\n");
-    add_time(text, "min", latency->min);
-    for (unsigned i = 0; i < PERCENTILES; i++) {
-        add_time(text, percentiles[i].label,
-            tlr_load_histogram_percentile(latency, percentiles[i].percent));
-    }
-    add_time(text, "max", latency->max);
+    tlr_cli_text_add(text, "%-16s  p50 ", what);
+    tlr_load_report_time(text, tlr_load_histogram_percentile(latency, 50));
+    tlr_cli_text_add(text, ", p99 ");
+    tlr_load_report_time(text, tlr_load_histogram_percentile(latency, 99));
+    tlr_cli_text_add(text, ", max ");
+    tlr_load_report_time(text, latency->max);
+    tlr_cli_text_add(text, "\n");
 }
+
+/* 1, 2, 5, 10, 20, 50 ...: the rows' upper ends. */
+static uint64_t next_end(uint64_t end)
+{
+    uint64_t digit = end;
+    while (digit >= 10) {
+        digit /= 10;
+    }
+    return digit == 2 ? end / 2 * 5 : end * 2;
+}
+
+static void add_row(struct tlr_cli_text *text, uint64_t end, uint64_t count,
+    uint64_t of, uint64_t most)
+{
+    static const char bar[BAR + 1] =
+        "########################################";
+    double value;
+    int decimals;
+    const char *unit;
+    int length = (int)((double)count / (double)most * BAR + 0.5);
+    scale(end, &value, &decimals, &unit);
+    tlr_cli_text_add(text, "  up to %6.*f %-2s %7.3f%% %.*s\n",
+        value < 10 && value != (double)(int)value ? 1 : 0, value, unit,
+        100 * (double)count / (double)of, length, bar);
+}
+
+/* How many there are in each 1-2-5 step; from where 1 in 1000 begins. */
+static void add_distribution(
+    struct tlr_cli_text *text, const struct tlr_load_histogram *latency)
+{
+    uint64_t ends[64];
+    uint64_t counts[64];
+    uint64_t end = 1000;
+    uint64_t before = 0;
+    uint64_t most = 1;
+    unsigned rows = 0;
+    if (latency->count < 100) {
+        return;
+    }
+    while (end < latency->min) {
+        end = next_end(end);
+    }
+    for (; rows < 64 && before < latency->count; end = next_end(end)) {
+        uint64_t below = end >= latency->max
+                             ? latency->count
+                             : tlr_load_histogram_up_to(latency, end);
+        ends[rows] = end;
+        counts[rows] = below - before;
+        most = counts[rows] > most ? counts[rows] : most;
+        before = below;
+        rows++;
+    }
+    tlr_cli_text_add(text, "distribution\n");
+    for (unsigned i = 0; i < rows; i++) {
+        add_row(text, ends[i], counts[i], latency->count, most);
+    }
+}
+
+static const char *name_of(enum tlr_load_measure measure)
+{
+    switch (measure) {
+    case TLR_LOAD_CONNECTING:
+        return "latency of a connect";
+    case TLR_LOAD_FIRST_BYTE:
+        return "latency of the first byte";
+    default:
+        return "latency of a round trip";
+    }
+}
+
+static void add_latencies(
+    struct tlr_cli_text *text, const struct tlr_load_result *result)
+{
+    const struct tlr_load_histogram *latency = result->figures->latency;
+    enum tlr_load_measure measure = tlr_load_main_measure(result->plan);
+    add_latency(text, name_of(measure), &latency[measure],
+        tlr_load_advice_is_late(result) ? " *" : "");
+    add_distribution(text, &latency[measure]);
+    if (measure != TLR_LOAD_CONNECTING) {
+        add_short_latency(text, "connect", &latency[TLR_LOAD_CONNECTING]);
+    }
+    if (measure != TLR_LOAD_FIRST_BYTE) {
+        add_short_latency(text, "first byte", &latency[TLR_LOAD_FIRST_BYTE]);
+    }
+    add_short_latency(text, "lateness", &latency[TLR_LOAD_LATENESS]);
+}
+
+/* ---- the rest ---- */
 
 static void add_errors(
     struct tlr_cli_text *text, const struct tlr_load_tally *total)
@@ -91,93 +223,96 @@ static void add_errors(
     }
 }
 
-static void add_verdict(
+static void add_good_verdict(
     struct tlr_cli_text *text, const struct tlr_load_result *result)
 {
     const struct tlr_load_tally *total = &result->total;
-    if (result->stopped_early) {
-        tlr_cli_text_add(text, "stopped early\n");
-    }
-    if (tlr_load_result_is_good(result)) {
+    switch (result->plan->mode) {
+    case TLR_LOAD_CHURN:
+        tlr_cli_text_add(text,
+            "every connection ended as it should: %" PRIu64 "\n",
+            total->whole);
+        break;
+    case TLR_LOAD_HELLO:
+        tlr_cli_text_add(text, "every first byte came: %" PRIu64 "\n",
+            total->whole);
+        break;
+    default:
         tlr_cli_text_add(text, "every byte verified: %" PRIu64 " bytes\n",
             total->bytes_verified);
+        break;
+    }
+}
+
+void tlr_load_report_verdict(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    const struct tlr_load_tally *total = &result->total;
+    if (result->aborted) {
+        tlr_cli_text_add(text, "aborted at the first error\n");
+    } else if (result->stopped_early) {
+        tlr_cli_text_add(text, "stopped early\n");
+    }
+    if (tlr_load_result_is_good(result) && result->foreign) {
+        tlr_cli_text_add(text, "not verified: some of it was measured by "
+                               "another program\n");
+        return;
+    }
+    if (tlr_load_result_is_good(result)) {
+        add_good_verdict(text, result);
         return;
     }
     tlr_cli_text_add(text,
-        "NOT verified: %" PRIu64 " of %" PRIu32
+        "NOT verified: %" PRIu64 " of %" PRIu64
         " connections failed; %" PRIu64 " bytes sent, %" PRIu64
         " came back right\n",
-        tlr_load_tally_failed(total), result->plan->connections,
+        tlr_load_tally_failed(total),
+        total->connected > result->plan->connections
+            ? total->connected
+            : result->plan->connections,
         total->bytes_sent, total->bytes_verified);
+}
+
+static void add_throughput(
+    struct tlr_cli_text *text, const struct tlr_load_result *result)
+{
+    const struct tlr_load_figures *figures = result->figures;
+    const struct tlr_load_plan *plan = result->plan;
+    double seconds = result->seconds;
+    if (tlr_load_plan_reopens(plan)) {
+        add_count(text, "sessions", figures->sessions);
+        tlr_cli_text_add(text, "%-16s %14.0f /s\n", "sessions/s",
+            tlr_load_report_rate(figures->sessions, seconds));
+    }
+    if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM) {
+        add_count(text, "round trips", figures->round_trips);
+        tlr_cli_text_add(text, "%-16s %14.0f /s\n", "round trips/s",
+            tlr_load_report_rate(figures->round_trips, seconds));
+    }
+    if (plan->mode == TLR_LOAD_STREAM) {
+        add_bytes(text, "bytes/s out",
+            tlr_load_report_rate(figures->bytes_sent, seconds), "/s");
+        add_bytes(text, "bytes/s back",
+            tlr_load_report_rate(figures->bytes_received, seconds), "/s");
+    } else if (plan->mode != TLR_LOAD_CHURN) {
+        add_bytes(text, "bytes/s",
+            tlr_load_report_rate(figures->bytes_received, seconds), "/s");
+    }
 }
 
 void tlr_load_report_table(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    const struct tlr_load_tally *total = &result->total;
-    add_count(text, "connections", total->connected);
+    add_count(text, "connections", result->total.connected);
     tlr_cli_text_add(text, "%-16s %14.3f s\n", "time", result->seconds);
-    add_count(text, "round trips", total->round_trips);
-    tlr_cli_text_add(text, "%-16s %14.0f /s\n", "round trips/s",
-        rate(total->round_trips, result->seconds));
-    add_bytes_per_second(text, rate(total->bytes_received, result->seconds));
-    add_latency(text, &total->latency);
-    add_errors(text, total);
-    add_verdict(text, result);
-}
-
-static void add_json_latency(
-    struct tlr_cli_json *json, const struct tlr_load_histogram *latency)
-{
-    tlr_cli_json_open(json, "latency_us", '{');
-    tlr_cli_json_double(json, "min", (double)min_of(latency) / 1000, 3);
-    for (unsigned i = 0; i < PERCENTILES; i++) {
-        uint64_t value =
-            tlr_load_histogram_percentile(latency, percentiles[i].percent);
-        tlr_cli_json_double(
-            json, percentiles[i].json_name, (double)value / 1000, 3);
+    add_throughput(text, result);
+    add_latencies(text, result);
+    tlr_cli_text_add(text, "%-16s %14.0f %%\n", "client busy",
+        100 * tlr_load_figures_busy(result->figures));
+    if (result->plan->mode == TLR_LOAD_IDLE && result->memory > 0) {
+        add_bytes(text, "client memory", result->memory, " a connection");
     }
-    tlr_cli_json_double(json, "max", (double)latency->max / 1000, 3);
-    tlr_cli_json_close(json);
-}
-
-static void add_json_errors(
-    struct tlr_cli_json *json, const struct tlr_load_tally *total)
-{
-    tlr_cli_json_open(json, "errors", '{');
-    for (unsigned i = 0; i < TLR_LOAD_CAUSES; i++) {
-        tlr_cli_json_u64(json, tlr_load_cause_name((enum tlr_load_cause)i),
-            total->errors[i]);
-    }
-    tlr_cli_json_u64(json, "total", tlr_load_tally_failed(total));
-    tlr_cli_json_close(json);
-}
-
-void tlr_load_report_json(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
-{
-    const struct tlr_load_tally *total = &result->total;
-    const struct tlr_load_plan *plan = result->plan;
-    struct tlr_cli_json json = {.text = text};
-    tlr_cli_json_open(&json, NULL, '{');
-    tlr_cli_json_u64(&json, "connections", plan->connections);
-    tlr_cli_json_u64(&json, "connected", total->connected);
-    tlr_cli_json_u64(&json, "size", plan->size);
-    tlr_cli_json_u64(&json, "depth", plan->depth);
-    tlr_cli_json_u64(&json, "loops", plan->loops);
-    tlr_cli_json_double(&json, "seconds", result->seconds, 6);
-    tlr_cli_json_u64(&json, "round_trips", total->round_trips);
-    tlr_cli_json_double(&json, "round_trips_per_second",
-        rate(total->round_trips, result->seconds), 1);
-    tlr_cli_json_u64(&json, "bytes_sent", total->bytes_sent);
-    tlr_cli_json_u64(&json, "bytes_received", total->bytes_received);
-    tlr_cli_json_u64(&json, "bytes_verified", total->bytes_verified);
-    tlr_cli_json_double(&json, "bytes_per_second",
-        rate(total->bytes_received, result->seconds), 1);
-    add_json_latency(&json, &total->latency);
-    add_json_errors(&json, total);
-    tlr_cli_json_bool(&json, "stopped_early", result->stopped_early);
-    tlr_cli_json_bool(&json, "verified", tlr_load_result_is_good(result));
-    tlr_cli_json_close(&json);
-    tlr_cli_text_add(text, "\n");
+    add_errors(text, &result->total);
+    tlr_load_advice(result, text);
+    tlr_load_report_verdict(result, text);
 }

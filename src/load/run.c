@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The phases (worker.h) go up one by one: all workers settled: GO; the time is
- * over or somebody asked: FINISH, ABORT; all connections closed: LEAVE, join,
- * close our two handles, and report when the second one is closed.
+ * The phases (worker.h) go up one by one: all workers settled: WARM, MEASURE; the
+ * time is over or somebody asked: FINISH, ABORT; all connections closed: LEAVE,
+ * join, close our two handles, and report when the second one is closed. Each
+ * second the workers hand over what they have measured: when all have, that is
+ * an interval.
  */
 #include "run.h"
 
@@ -12,17 +14,26 @@
 #include "cli/check.h"
 #include "worker.h"
 
+const double tlr_load_percents[TLR_LOAD_PERCENTILES] = {
+    50, 75, 90, 99, 99.9, 100};
+
 struct tlr_load_run {
     struct tlr_load_crew crew;
     uv_async_t wake;
     uv_timer_t time;
     unsigned handles; /* of the two, not closed yet */
     struct tlr_load_result result;
-    uint64_t go_at; /* uv_hrtime(); 0: not yet */
-    tlr_load_problem_cb problem;
-    tlr_load_done_cb done;
+    struct tlr_load_figures interval; /* so far */
+    uint32_t taken;                   /* workers whose share is in it */
+    size_t room;                      /* for so many intervals */
+    uint64_t go_at;       /* uv_hrtime(); 0: not yet */
+    uint64_t measured_at; /* likewise */
+    uint64_t interval_at; /* uv_hrtime(): the end of the last one */
+    size_t memory_before; /* bytes of this process */
+    const struct tlr_load_callbacks *callbacks;
     void *data;
     uint32_t started; /* workers with a thread */
+    bool *took;       /* by worker */
     struct tlr_load_worker *workers;
 };
 
@@ -41,8 +52,8 @@ static void pass_problems_on(struct tlr_load_run *run)
 {
     char line[TLR_LOAD_PROBLEM_LENGTH];
     while (tlr_load_problems_take(&run->crew.problems, line)) {
-        if (run->problem != NULL) {
-            run->problem(run->data, line);
+        if (run->callbacks->problem != NULL) {
+            run->callbacks->problem(run->data, line);
         }
     }
 }
@@ -50,7 +61,10 @@ static void pass_problems_on(struct tlr_load_run *run)
 static void free_run(struct tlr_load_run *run)
 {
     tlr_load_problems_close(&run->crew.problems);
+    free(run->result.intervals);
+    free(run->result.figures);
     free(run->workers);
+    free(run->took);
     free(run);
 }
 
@@ -59,7 +73,7 @@ static void on_handle_closed(uv_handle_t *handle)
     struct tlr_load_run *run = handle->data;
     run->handles--;
     if (run->handles == 0) {
-        run->done(run->data, &run->result);
+        run->callbacks->done(run->data, &run->result);
         free_run(run);
     }
 }
@@ -71,51 +85,209 @@ static void join_all(struct tlr_load_run *run)
     }
 }
 
+/* ---- seconds ---- */
+
+enum tlr_load_measure tlr_load_main_measure(const struct tlr_load_plan *plan)
+{
+    switch (plan->mode) {
+    case TLR_LOAD_CHURN:
+        return TLR_LOAD_CONNECTING;
+    case TLR_LOAD_HELLO:
+        return TLR_LOAD_FIRST_BYTE;
+    default:
+        return TLR_LOAD_ROUND_TRIP;
+    }
+}
+
+static struct tlr_load_interval sum_up(
+    const struct tlr_load_run *run, uint64_t now)
+{
+    const struct tlr_load_figures *figures = &run->interval;
+    const struct tlr_load_histogram *latency =
+        &figures->latency[tlr_load_main_measure(run->crew.plan)];
+    struct tlr_load_interval interval = {
+        .at = run->result.began +
+              (double)(run->interval_at - run->measured_at) / 1e9,
+        .from = (double)(run->interval_at - run->measured_at) / 1e9,
+        .seconds = (double)(now - run->interval_at) / 1e9,
+        .round_trips = figures->round_trips,
+        .sessions = figures->sessions,
+        .bytes_sent = figures->bytes_sent,
+        .bytes_received = figures->bytes_received,
+        .errors = figures->errors,
+        .open = figures->open,
+        .busy = tlr_load_figures_busy(figures),
+    };
+    for (unsigned i = 0; i < TLR_LOAD_PERCENTILES; i++) {
+        interval.latency[i] =
+            tlr_load_histogram_percentile(latency, tlr_load_percents[i]);
+    }
+    return interval;
+}
+
+/* Makes room for one more; false: there is no memory for that. */
+static bool make_room(struct tlr_load_run *run)
+{
+    size_t room = run->room == 0 ? 64 : 2 * run->room;
+    struct tlr_load_interval *more;
+    if (run->result.interval_count < run->room) {
+        return true;
+    }
+    more = realloc(run->result.intervals, room * sizeof(*more));
+    if (more == NULL) {
+        return false;
+    }
+    run->result.intervals = more;
+    run->room = room;
+    return true;
+}
+
+static void end_interval(struct tlr_load_run *run)
+{
+    const struct tlr_load_callbacks *callbacks = run->callbacks;
+    uint64_t now = uv_hrtime();
+    struct tlr_load_interval interval = sum_up(run, now);
+    if (make_room(run)) { /* else the list ends, and nothing else */
+        run->result.intervals[run->result.interval_count++] = interval;
+    }
+    if (callbacks->interval != NULL) {
+        callbacks->interval(run->data, &interval, &run->interval);
+    }
+    tlr_load_figures_add(run->result.figures, &run->interval);
+    tlr_load_figures_clear(&run->interval);
+    memset(run->took, 0, run->started * sizeof(*run->took));
+    run->taken = 0;
+    run->interval_at = now;
+}
+
+static void take_seconds(struct tlr_load_run *run)
+{
+    for (uint32_t i = 0; i < run->started; i++) {
+        if (!run->took[i] &&
+            tlr_load_worker_take(&run->workers[i], &run->interval)) {
+            run->took[i] = true;
+            run->taken++;
+        }
+    }
+    if (run->taken == run->started) {
+        end_interval(run);
+    }
+}
+
+/* ---- its course ---- */
+
 static void leave(struct tlr_load_run *run)
 {
-    struct tlr_load_tally *total = &run->result.total;
+    struct tlr_load_result *result = &run->result;
     set_phase(run, TLR_LOAD_PHASE_LEAVE);
     join_all(run);
     pass_problems_on(run);
     for (uint32_t i = 0; i < run->started; i++) {
-        tlr_load_tally_merge(total, &run->workers[i].tally);
+        struct tlr_load_worker *worker = &run->workers[i];
+        tlr_load_tally_merge(&result->total, &worker->tally);
+        tlr_load_worker_take_rest(worker, &run->interval);
+        tlr_load_histogram_merge(
+            &result->figures->latency[TLR_LOAD_CONNECTING], &worker->opening);
+    }
+    if (run->measured_at == 0) {
+        run->measured_at = uv_hrtime(); /* it has never begun */
+        run->interval_at = run->measured_at;
+    }
+    end_interval(run);
+    for (uint32_t i = 0; i < run->started; i++) {
         tlr_load_worker_close(&run->workers[i]);
     }
-    if (run->go_at != 0 && total->last_byte_at > run->go_at) {
-        run->result.seconds =
-            (double)(total->last_byte_at - run->go_at) / 1e9;
+    if (result->total.last_byte_at > run->measured_at) {
+        result->seconds =
+            (double)(result->total.last_byte_at - run->measured_at) / 1e9;
     }
     uv_close((uv_handle_t *)&run->wake, on_handle_closed);
     uv_close((uv_handle_t *)&run->time, on_handle_closed);
 }
 
+static void on_time(uv_timer_t *timer);
+
+static void set_time(struct tlr_load_run *run, uint64_t milliseconds)
+{
+    uv_update_time(run->wake.loop);
+    int err = uv_timer_start(&run->time, on_time, milliseconds, 0);
+    TLR_CLI_CHECK(err == 0); /* it has a callback and is not closing */
+}
+
+static double wall_clock(void)
+{
+    uv_timeval64_t now = {0};
+    (void)uv_gettimeofday(&now); /* then it is 1970 */
+    return (double)now.tv_sec + (double)now.tv_usec / 1e6;
+}
+
+static void measure(struct tlr_load_run *run)
+{
+    uint64_t duration = run->crew.plan->duration_ms;
+    run->measured_at = uv_hrtime();
+    run->interval_at = run->measured_at;
+    run->result.began = wall_clock();
+    if (duration != 0) {
+        set_time(run, duration);
+    }
+    set_phase(run, TLR_LOAD_PHASE_MEASURE);
+}
+
 static void on_time(uv_timer_t *timer)
 {
-    set_phase(timer->data, TLR_LOAD_PHASE_FINISH);
+    struct tlr_load_run *run = timer->data;
+    if (run->measured_at == 0) {
+        measure(run);
+    } else {
+        set_phase(run, TLR_LOAD_PHASE_FINISH);
+    }
+}
+
+/* Of what the connections have added. */
+static double memory_of_one(const struct tlr_load_run *run)
+{
+    size_t now = 0;
+    uint64_t connected = 0;
+    if (uv_resident_set_memory(&now) != 0 || now <= run->memory_before) {
+        return 0;
+    }
+    connected = run->crew.plan->connections;
+    return (double)(now - run->memory_before) / (double)connected;
 }
 
 static void go(struct tlr_load_run *run)
 {
-    uint64_t duration = run->crew.plan->duration_ms;
+    uint64_t warmup = run->crew.plan->warmup_ms;
     run->go_at = uv_hrtime();
-    if (duration != 0) {
-        uv_update_time(run->wake.loop);
-        int err = uv_timer_start(&run->time, on_time, duration, 0);
-        TLR_CLI_CHECK(err == 0); /* it has a callback and is not closing */
+    run->result.memory = memory_of_one(run);
+    if (run->callbacks->begun != NULL) {
+        run->callbacks->begun(run->data);
     }
-    set_phase(run, TLR_LOAD_PHASE_GO);
+    if (warmup == 0) {
+        measure(run);
+        return;
+    }
+    set_time(run, warmup);
+    set_phase(run, TLR_LOAD_PHASE_WARM);
 }
 
 static void on_wake(uv_async_t *async)
 {
     struct tlr_load_run *run = async->data;
+    /* A wake that was on its way may come again while we close. */
+    if (uv_is_closing((uv_handle_t *)async)) {
+        return;
+    }
     pass_problems_on(run);
+    take_seconds(run);
+    if (run->crew.plan->abort_on_error && atomic_load(&run->crew.failed)) {
+        run->result.aborted = true;
+        set_phase(run, TLR_LOAD_PHASE_ABORT);
+    }
     if (run->go_at == 0 && atomic_load(&run->crew.settled) == run->started) {
         go(run);
     }
-    /* A wake that was on its way may come again while we close. */
-    if (atomic_load(&run->crew.closed) == run->started &&
-        !uv_is_closing((uv_handle_t *)async)) {
+    if (atomic_load(&run->crew.closed) == run->started) {
         leave(run);
     }
 }
@@ -141,6 +313,8 @@ static int start_workers(struct tlr_load_run *run)
             &run->workers[initialised], &run->crew, initialised);
         initialised += err == 0;
     }
+    /* What the loops need is there: what comes is the connections'. */
+    (void)uv_resident_set_memory(&run->memory_before); /* or it is 0 */
     while (err == 0 && run->started < loops) {
         err = tlr_load_worker_start(&run->workers[run->started]);
         run->started += err == 0;
@@ -158,7 +332,13 @@ static struct tlr_load_run *create(const struct tlr_load_plan *plan)
         return NULL;
     }
     run->workers = calloc(plan->loops, sizeof(*run->workers));
-    if (run->workers == NULL || tlr_load_problems_init(&run->crew.problems)) {
+    run->took = calloc(plan->loops, sizeof(*run->took));
+    run->result.figures = calloc(1, sizeof(*run->result.figures));
+    if (run->workers == NULL || run->took == NULL ||
+        run->result.figures == NULL ||
+        tlr_load_problems_init(&run->crew.problems)) {
+        free(run->result.figures);
+        free(run->took);
         free(run->workers);
         free(run);
         return NULL;
@@ -168,8 +348,11 @@ static struct tlr_load_run *create(const struct tlr_load_plan *plan)
     atomic_init(&run->crew.phase, TLR_LOAD_PHASE_CONNECT);
     atomic_init(&run->crew.settled, 0);
     atomic_init(&run->crew.closed, 0);
+    atomic_init(&run->crew.failed, false);
     run->result.plan = plan;
     tlr_load_tally_init(&run->result.total);
+    tlr_load_figures_init(run->result.figures);
+    tlr_load_figures_init(&run->interval);
     return run;
 }
 
@@ -190,15 +373,14 @@ static void abandon(struct tlr_load_run *run)
 }
 
 int tlr_load_run_start(struct tlr_load_run **out, uv_loop_t *loop,
-    const struct tlr_load_plan *plan, tlr_load_problem_cb problem,
-    tlr_load_done_cb done, void *data)
+    const struct tlr_load_plan *plan,
+    const struct tlr_load_callbacks *callbacks, void *data)
 {
     struct tlr_load_run *run = create(plan);
     if (run == NULL) {
         return UV_ENOMEM;
     }
-    run->problem = problem;
-    run->done = done;
+    run->callbacks = callbacks;
     run->data = data;
     int err = uv_async_init(loop, &run->wake, on_wake);
     if (err != 0) {

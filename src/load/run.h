@@ -3,9 +3,10 @@
  * A run of the load, from the first connect to the joined threads, on a loop of
  * the caller's: nothing blocks but the joining of threads that are done.
  *
- * First all connections are made, then all of them begin to send: the time is
- * taken from there, so that connecting is in no figure. Everything here is
- * called, and calls back, on the loop's thread.
+ * First all connections are made, then all of them begin to send, and after the
+ * warm-up the time is taken: connecting is in no other figure than its own. Where
+ * connecting is what is measured (tlr_load_plan_dials_late()), it begins there.
+ * Everything here is called, and calls back, on the loop's thread.
  */
 #ifndef TLR_LOAD_RUN_H
 #define TLR_LOAD_RUN_H
@@ -14,34 +15,72 @@
 
 #include <uv.h>
 
+#include "figures.h"
 #include "plan.h"
 #include "tally.h"
 
 struct tlr_load_run;
 
-struct tlr_load_result {
-    const struct tlr_load_plan *plan;
-    struct tlr_load_tally total;
-    double seconds;     /* from the go to the last byte that came */
-    bool stopped_early; /* tlr_load_run_stop was called */
+enum { TLR_LOAD_PERCENTILES = 6 };
+
+/* 50, 75, 90, 99, 99.9, 100: what an interval keeps of a histogram. */
+extern const double tlr_load_percents[TLR_LOAD_PERCENTILES];
+
+/* About a second; the last one may be shorter. */
+struct tlr_load_interval {
+    double at;      /* seconds since 1970: its begin */
+    double from;    /* seconds, since the begin of what is measured */
+    double seconds; /* it took */
+    uint64_t round_trips;
+    uint64_t sessions; /* that ended well */
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+    uint64_t errors;
+    uint64_t open; /* connections, at its end */
+    double busy;   /* share of their time that the loops were, 0 to 1 */
+    uint64_t latency[TLR_LOAD_PERCENTILES]; /* ns, of the main measure */
 };
 
-/* One of the first errors: a line without its end, borrowed for the call. */
-typedef void (*tlr_load_problem_cb)(void *data, const char *line);
+struct tlr_load_result {
+    const struct tlr_load_plan *plan;
+    struct tlr_load_tally total;       /* of the whole run */
+    struct tlr_load_figures *figures;  /* of what is measured */
+    struct tlr_load_interval *intervals;
+    size_t interval_count;
+    double began;       /* seconds since 1970: begin of what is measured */
+    double seconds;     /* from there to the last byte that came */
+    double memory;      /* bytes of this process per connection; 0: unknown */
+    bool stopped_early; /* tlr_load_run_stop was called */
+    bool aborted;       /* by an error, as the plan says */
+    bool foreign;       /* partly measured by a program that verifies nothing:
+                           merged.h */
+};
 
-/* The last callback: the threads are gone. `result` is borrowed until it
- * returns, and the run is freed then. */
-typedef void (*tlr_load_done_cb)(
-    void *data, const struct tlr_load_result *result);
+/* What a mode is measured by: round trips, connects or first bytes. */
+enum tlr_load_measure tlr_load_main_measure(const struct tlr_load_plan *plan);
+
+/* What the run tells. All may be NULL but `done`; `data` is the first argument. */
+struct tlr_load_callbacks {
+    /* One of the first errors: a line without its end, borrowed for the call. */
+    void (*problem)(void *data, const char *line);
+    /* All connections are settled: it begins. */
+    void (*begun)(void *data);
+    /* A second has passed; both are borrowed for the call. */
+    void (*interval)(void *data, const struct tlr_load_interval *interval,
+        const struct tlr_load_figures *figures);
+    /* The last one: the threads are gone. `result` is borrowed until it returns,
+     * and the run is freed then. */
+    void (*done)(void *data, const struct tlr_load_result *result);
+};
 
 /*
- * Starts. `plan` is borrowed until `done` was called; `problem` may be NULL.
+ * Starts. `plan` and `callbacks` are borrowed until `done` was called.
  * Returns 0, UV_ENOMEM or what creating loops and threads gives; after an error
  * nothing is left running and no callback comes.
  */
 int tlr_load_run_start(struct tlr_load_run **run, uv_loop_t *loop,
-    const struct tlr_load_plan *plan, tlr_load_problem_cb problem,
-    tlr_load_done_cb done, void *data);
+    const struct tlr_load_plan *plan,
+    const struct tlr_load_callbacks *callbacks, void *data);
 
 /* Ends early: the first call sends no more and verifies what is on the way, the
  * second gives it up. `done` follows in both cases. */

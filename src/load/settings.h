@@ -6,14 +6,26 @@
 #include <stdbool.h>
 
 #include "cli/address.h"
+#include "cli/options.h"
 #include "plan.h"
+#include "require.h"
+
+enum { TLR_LOAD_SOURCES = 256 };
 
 struct tlr_load_settings {
     const char *address; /* as it was given */
     bool json;
+    bool csv;
     bool quiet;
+    uint64_t repeat;       /* runs, from 1 */
+    const char *histogram; /* files to write; NULL: none */
+    const char *log;
+    const char *report;
+    struct tlr_load_requirements require;
     struct tlr_cli_addresses addresses;
-    struct tlr_load_plan plan; /* borrows `addresses` */
+    struct sockaddr_storage sources[TLR_LOAD_SOURCES];
+    struct tlr_load_sizes sizes;
+    struct tlr_load_plan plan; /* borrows all of these */
 };
 
 /* Reads the command line and looks the address up. True: run, and release with

@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         REQUIRE(plan->size >= 1 && plan->depth >= 1);
         REQUIRE(plan->round_trips > 0 || plan->duration_ms > 0);
         REQUIRE(plan->round_trips <= (UINT64_C(1) << 47) / plan->size);
+        REQUIRE(settings.require.count <= TLR_LOAD_REQUIREMENTS);
         tlr_load_settings_free(&settings);
     } else {
         REQUIRE(status >= 0 && status <= TLR_CLI_STATUS_USAGE);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "advice.h"
+
+#include <inttypes.h>
+
+#include "report.h"
+
+/* Of the asked rate: less is not reached. */
+#define NEARLY 0.99
+
+bool tlr_load_advice_is_late(const struct tlr_load_result *result)
+{
+    const struct tlr_load_histogram *latency =
+        &result->figures->latency[tlr_load_main_measure(result->plan)];
+    const struct tlr_load_histogram *lateness =
+        &result->figures->latency[TLR_LOAD_LATENESS];
+    return lateness->count > 0 &&
+           tlr_load_histogram_percentile(lateness, 99) * 10 >
+               tlr_load_histogram_percentile(latency, 50);
+}
+
+static void look_at_client(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    double busy = tlr_load_figures_busy(result->figures);
+    if (busy > TLR_LOAD_BUSY_MOST) {
+        tlr_cli_text_add(text,
+            "note: the client was the limit: its loops were busy for %.0f%% of "
+            "the time; give it more --threads, or another machine\n",
+            busy * 100);
+    }
+}
+
+static void look_at_schedule(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    const struct tlr_load_plan *plan = result->plan;
+    uint64_t done = tlr_load_plan_dials_late(plan)
+                        ? result->figures->sessions
+                        : result->figures->round_trips;
+    double rate = tlr_load_report_rate(done, result->seconds);
+    if (plan->rate == 0) {
+        return;
+    }
+    if (tlr_load_advice_is_late(result)) {
+        tlr_cli_text_add(text, "note: the latency is marked with *: the "
+                               "schedule's own lateness dominates it\n");
+    }
+    if (result->total.unsent > 0) {
+        tlr_cli_text_add(text,
+            "note: %" PRIu64 " messages were due and never sent: %.0f/s of "
+            "%.0f/s were reached; they count with the time they had waited\n",
+            result->total.unsent, rate, plan->rate);
+    } else if (rate < plan->rate * NEARLY && !result->stopped_early &&
+               plan->duration_ms != 0) {
+        tlr_cli_text_add(text, "note: %.0f/s of %.0f/s were reached\n", rate,
+            plan->rate);
+    }
+}
+
+static void look_at_machine(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    if (result->total.errors[TLR_LOAD_MACHINE] > 0) {
+        tlr_cli_text_add(text,
+            "note: this machine, not the server, was at a limit: see the "
+            "errors above for the setting\n");
+    }
+}
+
+void tlr_load_advice(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    look_at_client(result, text);
+    look_at_schedule(result, text);
+    look_at_machine(result, text);
+}

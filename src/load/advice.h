@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What to look at when something about a result is off. Pure. */
+#ifndef TLR_LOAD_ADVICE_H
+#define TLR_LOAD_ADVICE_H
+
+#include "cli/text.h"
+#include "run.h"
+
+/* The share of their time above which the client's own loops are the limit. */
+#define TLR_LOAD_BUSY_MOST 0.9
+
+/* Whether the figures of latency are dominated by the schedule's own lateness:
+ * its p99 is more than a tenth of the latency's median. */
+bool tlr_load_advice_is_late(const struct tlr_load_result *result);
+
+/* Appends a line each, or nothing. */
+void tlr_load_advice(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+#endif

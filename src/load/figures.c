@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "figures.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char *tlr_load_measure_name(enum tlr_load_measure measure)
+{
+    static const char *const names[TLR_LOAD_MEASURES] = {
+        [TLR_LOAD_ROUND_TRIP] = "round_trip",
+        [TLR_LOAD_CONNECTING] = "connect",
+        [TLR_LOAD_FIRST_BYTE] = "first_byte",
+        [TLR_LOAD_LATENESS] = "lateness",
+    };
+    return names[measure];
+}
+
+void tlr_load_figures_init(struct tlr_load_figures *figures)
+{
+    memset(figures, 0, offsetof(struct tlr_load_figures, latency));
+    for (unsigned i = 0; i < TLR_LOAD_MEASURES; i++) {
+        tlr_load_histogram_init(&figures->latency[i]);
+    }
+}
+
+void tlr_load_figures_clear(struct tlr_load_figures *figures)
+{
+    memset(figures, 0, offsetof(struct tlr_load_figures, latency));
+    for (unsigned i = 0; i < TLR_LOAD_MEASURES; i++) {
+        tlr_load_histogram_clear(&figures->latency[i]);
+    }
+}
+
+void tlr_load_figures_add(struct tlr_load_figures *into,
+    const struct tlr_load_figures *from)
+{
+    into->round_trips += from->round_trips;
+    into->sessions += from->sessions;
+    into->bytes_sent += from->bytes_sent;
+    into->bytes_received += from->bytes_received;
+    into->bytes_verified += from->bytes_verified;
+    into->errors += from->errors;
+    into->open += from->open;
+    into->busy_ns += from->busy_ns;
+    into->elapsed_ns += from->elapsed_ns;
+    for (unsigned i = 0; i < TLR_LOAD_MEASURES; i++) {
+        tlr_load_histogram_merge(&into->latency[i], &from->latency[i]);
+    }
+}
+
+double tlr_load_figures_busy(const struct tlr_load_figures *figures)
+{
+    return figures->elapsed_ns == 0
+               ? 0
+               : (double)figures->busy_ns / (double)figures->elapsed_ns;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of the page (page.h). Pure; all append. */
+#ifndef TLR_LOAD_PAGE_PARTS_H
+#define TLR_LOAD_PAGE_PARTS_H
+
+#include "cli/text.h"
+#include "run.h"
+
+/* The content of <style>, in pieces: C compilers need not take longer strings.
+ * The last one is NULL. */
+extern const char *const tlr_load_page_style[];
+
+/* The few figures that one looks for first. */
+void tlr_load_page_tiles(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+/* All others, and what was asked for. */
+void tlr_load_page_tables(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+/* Throughput and latency over time, and the latency's percentiles. */
+void tlr_load_page_charts(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "page_parts.h"
+
+#include "advice.h"
+#include "html.h"
+#include "report.h"
+
+static void open_tile(struct tlr_cli_text *text, const char *label)
+{
+    tlr_cli_text_add(text, "<div><dt>%s</dt><dd>", label);
+}
+
+static void close_tile(struct tlr_cli_text *text)
+{
+    tlr_cli_text_add(text, "</dd></div>\n");
+}
+
+static void add_throughput_tile(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    const struct tlr_load_figures *figures = result->figures;
+    double seconds = result->seconds;
+    if (result->plan->mode == TLR_LOAD_STREAM) {
+        open_tile(text, "bytes back/s");
+        tlr_load_html_bytes(
+            text, tlr_load_report_rate(figures->bytes_received, seconds));
+    } else if (tlr_load_plan_dials_late(result->plan)) {
+        open_tile(text, "sessions/s");
+        tlr_load_html_rate(
+            text, tlr_load_report_rate(figures->sessions, seconds));
+    } else {
+        open_tile(text, "round trips/s");
+        tlr_load_html_rate(
+            text, tlr_load_report_rate(figures->round_trips, seconds));
+    }
+    close_tile(text);
+}
+
+static void add_time_tile(
+    struct tlr_cli_text *text, const char *label, uint64_t nanoseconds)
+{
+    open_tile(text, label);
+    tlr_load_html_time(text, nanoseconds);
+    close_tile(text);
+}
+
+void tlr_load_page_tiles(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    const struct tlr_load_histogram *latency =
+        &result->figures->latency[tlr_load_main_measure(result->plan)];
+    tlr_cli_text_add(text, "<dl class=\"tiles\">\n");
+    add_throughput_tile(result, text);
+    if (latency->count > 0) {
+        bool late = tlr_load_advice_is_late(result);
+        add_time_tile(text, late ? "latency p50 *" : "latency p50",
+            tlr_load_histogram_percentile(latency, 50));
+        add_time_tile(text, late ? "latency p99 *" : "latency p99",
+            tlr_load_histogram_percentile(latency, 99));
+        add_time_tile(
+            text, late ? "latency max *" : "latency max", latency->max);
+    }
+    open_tile(text, "connections");
+    tlr_load_html_count(text, result->total.connected);
+    close_tile(text);
+    open_tile(text, "errors");
+    tlr_load_html_count(text, tlr_load_tally_failed(&result->total));
+    close_tile(text);
+    tlr_cli_text_add(text, "</dl>\n");
+}

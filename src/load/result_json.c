@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "result_json.h"
+
+#include "advice.h"
+#include "cli/address.h"
+#include "cli/json.h"
+#include "report.h"
+
+struct percentile {
+    const char *name;
+    double percent;
+};
+
+static const struct percentile percentiles[] = {
+    {"p50", 50},
+    {"p75", 75},
+    {"p90", 90},
+    {"p99", 99},
+    {"p99_9", 99.9},
+    {"p99_99", 99.99},
+};
+
+enum { PERCENTILES = sizeof(percentiles) / sizeof(percentiles[0]) };
+
+static double us(uint64_t nanoseconds)
+{
+    return (double)nanoseconds / 1000;
+}
+
+static void add_latency(struct tlr_cli_json *json, const char *name,
+    const struct tlr_load_histogram *latency)
+{
+    tlr_cli_json_open(json, name, '{');
+    tlr_cli_json_u64(json, "count", latency->count);
+    tlr_cli_json_double(
+        json, "min", latency->count == 0 ? 0 : us(latency->min), 3);
+    tlr_cli_json_double(
+        json, "mean", tlr_load_histogram_mean(latency) / 1000, 3);
+    for (unsigned i = 0; i < PERCENTILES; i++) {
+        tlr_cli_json_double(json, percentiles[i].name,
+            us(tlr_load_histogram_percentile(
+                latency, percentiles[i].percent)),
+            3);
+    }
+    tlr_cli_json_double(json, "max", us(latency->max), 3);
+    tlr_cli_json_close(json);
+}
+
+static void add_errors(
+    struct tlr_cli_json *json, const struct tlr_load_tally *total)
+{
+    tlr_cli_json_open(json, "errors", '{');
+    for (unsigned i = 0; i < TLR_LOAD_CAUSES; i++) {
+        tlr_cli_json_u64(json, tlr_load_cause_name((enum tlr_load_cause)i),
+            total->errors[i]);
+    }
+    tlr_cli_json_u64(json, "total", tlr_load_tally_failed(total));
+    tlr_cli_json_close(json);
+}
+
+static void add_plan(
+    struct tlr_cli_json *json, const struct tlr_load_plan *plan)
+{
+    char address[TLR_CLI_ADDRESS_LENGTH];
+    tlr_cli_json_string(json, "mode", tlr_load_mode_name(plan->mode));
+    tlr_cli_json_string(json, "address",
+        tlr_cli_format_address(
+            (const struct sockaddr *)plan->addresses, address));
+    tlr_cli_json_u64(json, "connections", plan->connections);
+    tlr_cli_json_u64(json, "size", plan->size);
+    tlr_cli_json_u64(json, "depth", plan->depth);
+    tlr_cli_json_u64(json, "loops", plan->loops);
+    tlr_cli_json_u64(json, "session", plan->session);
+    tlr_cli_json_double(json, "rate", plan->rate, 3);
+    tlr_cli_json_double(json, "warmup", (double)plan->warmup_ms / 1000, 3);
+    tlr_cli_json_double(json, "ramp", (double)plan->ramp_ms / 1000, 3);
+}
+
+static void add_throughput(
+    struct tlr_cli_json *json, const struct tlr_load_result *result)
+{
+    const struct tlr_load_figures *figures = result->figures;
+    double seconds = result->seconds;
+    tlr_cli_json_double(json, "began", result->began, 3);
+    tlr_cli_json_double(json, "seconds", seconds, 6);
+    tlr_cli_json_u64(json, "connected", result->total.connected);
+    tlr_cli_json_u64(json, "sessions", figures->sessions);
+    tlr_cli_json_double(json, "sessions_per_second",
+        tlr_load_report_rate(figures->sessions, seconds), 1);
+    tlr_cli_json_u64(json, "round_trips", figures->round_trips);
+    tlr_cli_json_double(json, "round_trips_per_second",
+        tlr_load_report_rate(figures->round_trips, seconds), 1);
+    tlr_cli_json_u64(json, "bytes_sent", figures->bytes_sent);
+    tlr_cli_json_u64(json, "bytes_received", figures->bytes_received);
+    tlr_cli_json_u64(json, "bytes_verified", figures->bytes_verified);
+    tlr_cli_json_double(json, "bytes_sent_per_second",
+        tlr_load_report_rate(figures->bytes_sent, seconds), 1);
+    tlr_cli_json_double(json, "bytes_per_second",
+        tlr_load_report_rate(figures->bytes_received, seconds), 1);
+    tlr_cli_json_u64(json, "unsent", result->total.unsent);
+}
+
+static void add_interval(
+    struct tlr_cli_json *json, const struct tlr_load_interval *interval)
+{
+    static const char *const names[TLR_LOAD_PERCENTILES] = {
+        "p50_us", "p75_us", "p90_us", "p99_us", "p99_9_us", "max_us"};
+    tlr_cli_json_open(json, NULL, '{');
+    tlr_cli_json_double(json, "from", interval->from, 3);
+    tlr_cli_json_double(json, "seconds", interval->seconds, 3);
+    tlr_cli_json_u64(json, "round_trips", interval->round_trips);
+    tlr_cli_json_u64(json, "sessions", interval->sessions);
+    tlr_cli_json_u64(json, "bytes_sent", interval->bytes_sent);
+    tlr_cli_json_u64(json, "bytes_received", interval->bytes_received);
+    tlr_cli_json_u64(json, "errors", interval->errors);
+    tlr_cli_json_u64(json, "open", interval->open);
+    tlr_cli_json_double(json, "busy", interval->busy, 3);
+    for (unsigned i = 0; i < TLR_LOAD_PERCENTILES; i++) {
+        tlr_cli_json_double(json, names[i], us(interval->latency[i]), 3);
+    }
+    tlr_cli_json_close(json);
+}
+
+static void add_intervals(
+    struct tlr_cli_json *json, const struct tlr_load_result *result)
+{
+    tlr_cli_json_open(json, "intervals", '[');
+    for (size_t i = 0; i < result->interval_count; i++) {
+        add_interval(json, &result->intervals[i]);
+    }
+    tlr_cli_json_close(json);
+}
+
+static void add_result(
+    struct tlr_cli_json *json, const struct tlr_load_result *result)
+{
+    const struct tlr_load_histogram *latency = result->figures->latency;
+    tlr_cli_json_string(json, "schema", TLR_LOAD_SCHEMA);
+    tlr_cli_json_string(json, "version", TLR_VERSION_TEXT);
+    add_plan(json, result->plan);
+    add_throughput(json, result);
+    add_latency(json, "latency_us",
+        &latency[tlr_load_main_measure(result->plan)]);
+    add_latency(json, "connect_us", &latency[TLR_LOAD_CONNECTING]);
+    add_latency(json, "first_byte_us", &latency[TLR_LOAD_FIRST_BYTE]);
+    add_latency(json, "lateness_us", &latency[TLR_LOAD_LATENESS]);
+    tlr_cli_json_bool(
+        json, "lateness_dominates", tlr_load_advice_is_late(result));
+    tlr_cli_json_double(
+        json, "client_busy", tlr_load_figures_busy(result->figures), 3);
+    tlr_cli_json_double(json, "memory_per_connection", result->memory, 0);
+    add_errors(json, &result->total);
+    add_intervals(json, result);
+    tlr_cli_json_bool(json, "stopped_early", result->stopped_early);
+    tlr_cli_json_bool(json, "aborted", result->aborted);
+    tlr_cli_json_bool(json, "verified",
+        tlr_load_result_is_good(result) && !result->foreign);
+}
+
+/* What can be compared between runs. */
+static void add_run(
+    struct tlr_cli_json *json, const struct tlr_load_result *result)
+{
+    const struct tlr_load_figures *figures = result->figures;
+    double seconds = result->seconds;
+    tlr_cli_json_open(json, NULL, '{');
+    tlr_cli_json_double(json, "seconds", seconds, 6);
+    tlr_cli_json_double(json, "sessions_per_second",
+        tlr_load_report_rate(figures->sessions, seconds), 1);
+    tlr_cli_json_double(json, "round_trips_per_second",
+        tlr_load_report_rate(figures->round_trips, seconds), 1);
+    tlr_cli_json_double(json, "bytes_per_second",
+        tlr_load_report_rate(figures->bytes_received, seconds), 1);
+    add_latency(json, "latency_us",
+        &figures->latency[tlr_load_main_measure(result->plan)]);
+    add_latency(json, "connect_us", &figures->latency[TLR_LOAD_CONNECTING]);
+    tlr_cli_json_double(
+        json, "client_busy", tlr_load_figures_busy(figures), 3);
+    tlr_cli_json_u64(
+        json, "errors_total", tlr_load_tally_failed(&result->total));
+    tlr_cli_json_bool(json, "verified",
+        tlr_load_result_is_good(result) && !result->foreign);
+    tlr_cli_json_close(json);
+}
+
+static void open_runs(struct tlr_cli_json *json, uint64_t wanted)
+{
+    tlr_cli_json_u64(json, "repeat", wanted);
+    tlr_cli_json_open(json, "runs", '[');
+}
+
+void tlr_load_result_json(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+    tlr_cli_json_open(&json, NULL, '{');
+    add_result(&json, result);
+    open_runs(&json, 1);
+    add_run(&json, result);
+    tlr_cli_json_close(&json);
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}
+
+void tlr_load_series_json(
+    const struct tlr_load_series *series, struct tlr_cli_text *text)
+{
+    struct tlr_cli_json json = {.text = text};
+    tlr_cli_json_open(&json, NULL, '{');
+    add_result(&json, series->runs[tlr_load_series_median(series)]);
+    open_runs(&json, series->wanted);
+    for (size_t i = 0; i < series->count; i++) {
+        add_run(&json, series->runs[i]);
+    }
+    tlr_cli_json_close(&json);
+    tlr_cli_json_close(&json);
+    tlr_cli_text_add(text, "\n");
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "schedule.h"
+
+static uint64_t time_of(
+    const struct tlr_load_schedule *schedule, uint64_t message)
+{
+    return schedule->begin +
+           (uint64_t)((double)message * schedule->interval);
+}
+
+void tlr_load_schedule_init(struct tlr_load_schedule *schedule, double rate,
+    uint32_t connections, uint32_t slots, uint32_t index, uint32_t loops,
+    uint64_t now)
+{
+    double share = rate * slots / connections;
+    schedule->interval = 1e9 / share;
+    schedule->begin =
+        now + (uint64_t)(schedule->interval * index / loops);
+    schedule->issued = 0;
+    schedule->slots = slots;
+}
+
+uint64_t tlr_load_schedule_due(const struct tlr_load_schedule *schedule,
+    uint32_t slot, uint64_t message)
+{
+    return time_of(schedule, message * schedule->slots + slot);
+}
+
+bool tlr_load_schedule_next(struct tlr_load_schedule *schedule, uint64_t now,
+    uint32_t *slot, uint64_t *due)
+{
+    *due = time_of(schedule, schedule->issued);
+    if (*due > now) {
+        return false;
+    }
+    *slot = (uint32_t)(schedule->issued % schedule->slots);
+    schedule->issued++;
+    return true;
+}

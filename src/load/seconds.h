@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What several logs say of their seconds, put together by their time: into
+ * intervals of about a second since the earliest of them. All zeroes is an empty
+ * one. The caller owns the struct; one thread.
+ */
+#ifndef TLR_LOAD_SECONDS_H
+#define TLR_LOAD_SECONDS_H
+
+#include "log_reader.h"
+#include "run.h"
+
+struct tlr_load_seconds {
+    struct tlr_load_seconds_piece *pieces;
+    size_t count;
+    size_t room;
+};
+
+/* What a log, by its number, says of an interval that begins at `at` (nanoseconds
+ * since 1970). Returns 0 or UV_ENOMEM. */
+int tlr_load_seconds_note(struct tlr_load_seconds *seconds, size_t log,
+    uint64_t at, const struct tlr_load_interval_note *note);
+
+/* A line of kind TLR_LOAD_LOG_HISTOGRAM of that interval; copied. */
+int tlr_load_seconds_histogram(struct tlr_load_seconds *seconds, size_t log,
+    uint64_t at, const struct tlr_load_log_line *line);
+
+/* So many nanoseconds in seconds; a time since 1970 has more digits in nanoseconds
+ * than a double. */
+double tlr_load_seconds_of(uint64_t nanoseconds);
+
+/* Nanoseconds since 1970: the begin of the first; 0 if there is none. */
+uint64_t tlr_load_seconds_begin(const struct tlr_load_seconds *seconds);
+
+/* Gives the intervals, with the percentiles of `measure`; free() them. Returns 0
+ * or UV_ENOMEM. */
+int tlr_load_seconds_intervals(struct tlr_load_seconds *seconds,
+    enum tlr_load_measure measure, struct tlr_load_interval **intervals,
+    size_t *count);
+
+void tlr_load_seconds_free(struct tlr_load_seconds *seconds);
+
+#endif

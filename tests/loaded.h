@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A run of the load against an echo server that is bad in some way, both on one
+ * loop. A test fills in struct lies (all zero: honest), and a plan, and looks at
+ * what the run has said. There is one at a time; the thread that runs it blocks
+ * until the run is done.
+ */
+#ifndef TLR_TESTS_LOADED_H
+#define TLR_TESTS_LOADED_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "load/run.h"
+
+enum { LOADED_LINES = 5, LOADED_LINE = 512, LOADED_SOURCES = 8 };
+
+/* What the server does to each connection, or as far as `only` says. Positions
+ * are of the bytes of one connection. */
+struct lies {
+    bool spared;          /* only what is due to `only` is spoilt */
+    uint32_t only;        /* by its stream: a connection that has sent bytes */
+    uint64_t flip;        /* from 1: that byte comes back changed */
+    uint64_t end_after;   /* from 1: ends its side behind so many, reads on */
+    uint64_t silent_from; /* from 1: from that byte on none comes back */
+    uint64_t closes_from; /* from 1: closes when so many are here */
+    bool closes;          /* at once */
+    bool never_ends;      /* its side, after the other one */
+    bool deaf;            /* reads nothing */
+    bool surplus;         /* some bytes more behind the other side's end */
+    const char *hello;    /* says so at once */
+    unsigned delay_ms;    /* to answer */
+    unsigned delay_until; /* ms from the first connection on; 0: always */
+    bool takes_none;      /* connections stay in the listener's row, if at all */
+    bool on_ipv6;         /* listens at ::1; where there is none, skips */
+    unsigned stall_ms;    /* answers nothing for so long, in the middle of ... */
+    unsigned every_ms;    /* ... each of these */
+};
+
+/* What it has seen. */
+struct seen {
+    unsigned accepted;
+    uint64_t bytes;
+    uint64_t first_at; /* uv_hrtime() of the first connection; and the last */
+    uint64_t last_at;
+    struct {
+        char address[64];
+        unsigned count;
+    } sources[LOADED_SOURCES];
+    unsigned source_count;
+};
+
+/* What the run has said. */
+struct said {
+    bool done;
+    unsigned lines;
+    char line[LOADED_LINES][LOADED_LINE];
+    unsigned begun;
+    unsigned intervals;
+    struct tlr_load_tally total;
+    struct tlr_load_figures *figures; /* a copy, until the next run */
+    double seconds;
+    double took; /* seconds, from the start until it was done */
+    bool good;
+    bool stopped_early;
+    bool aborted;
+    uint64_t interval_trips; /* sums over all intervals */
+    uint64_t interval_errors;
+    uint64_t open_most;
+    double interval_seconds;
+};
+
+extern struct lies lies;
+extern struct seen seen;
+extern struct said said;
+
+/* When to ask the run to stop, in ms from its start; 0: never. */
+extern unsigned stop_after[2];
+
+/* Clears all of the above: a setup function. */
+int loaded_setup(void **state);
+
+/* A few connections on one thread. */
+struct tlr_load_plan loaded_plan(enum tlr_load_mode mode);
+
+/* Runs it against the server, which listens at 127.0.0.1; of addresses in the
+ * plan those of no family become the server's. Waits. */
+void loaded_run(const struct tlr_load_plan *plan);
+
+/* The percentile of the main measure, in ms. */
+double loaded_ms(const struct tlr_load_plan *plan, double percent);
+
+/* Requires that some line has these words. */
+void loaded_expect(const char *words);
+
+/* A TCP port at which nobody listens. */
+void loaded_nobody(struct sockaddr_storage *address);
+
+#endif

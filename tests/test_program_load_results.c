@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/* What the real teller-load makes of its results: goals, CSV, repetition,
+ * comparison; and what it says of the limits of its machine. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_reader.h"
+#include "peers.h"
+#include "programs.h"
+
+#define LOAD(...) ARGS(TELLER_LOAD, __VA_ARGS__)
+
+static struct program *start_echo(struct scene *scene)
+{
+    return program_start(
+        scene, ARGS(TELLER_ECHO, "--listen", "127.0.0.1:0", "--loops", "1"));
+}
+
+/* Runs it, and requires its status. */
+static struct program *run(
+    struct scene *scene, int status, const char *const *args)
+{
+    struct program *load;
+    int got = program_run(scene, args, &load);
+    if (got != status) {
+        program_fail(load, "has ended with %d, not with %d", got, status);
+    }
+    return load;
+}
+
+static void expect_said(const struct program *load, const char *words)
+{
+    if (strstr(load->err.text, words) == NULL) {
+        program_fail(load, "does not say \"%s\"", words);
+    }
+}
+
+/* Its one line, which is an object. */
+static const char *object_of(struct scene *scene, const struct program *load)
+{
+    const char *json = output_line(scene, &load->out, 0);
+    if (output_lines(&load->out) != 1 || !json_is_object(json)) {
+        program_fail(load, "has not printed one JSON object");
+    }
+    return json;
+}
+
+/* ---- goals ---- */
+
+static void a_goal_that_is_met_changes_nothing(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 0,
+        LOAD(program_address(echo, 0), "--round-trips", "5", "--quiet",
+            "--require", "errors=0", "--require", "p99<1000s", "--require",
+            "rate>0/s", "--require", "round_trips = 250"));
+    assert_int_equal(load->out.length, 0);
+    assert_int_equal(load->err.length, 0);
+    program_stop(echo);
+}
+
+static void each_goal_that_is_missed_is_told_with_status_3(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 3,
+        LOAD(program_address(echo, 0), "--round-trips", "5", "--quiet",
+            "--require", "p99<0us", "--require", "errors=0", "--require",
+            "round_trips>250"));
+    expect_said(load, "teller-load: required p99<0us, but it was ");
+    expect_said(load, "teller-load: required round_trips>250, but it was 250\n");
+    if (output_lines(&load->err) != 2) {
+        program_fail(load, "does not say just what was missed");
+    }
+    program_stop(echo);
+}
+
+static void what_is_not_verified_is_1_whatever_the_goals(void **state)
+{
+    struct liar *liar = liar_listen(*state);
+    liar->flips = 100;
+    struct program *load = run(*state, 1,
+        LOAD(liar->address, "--connections", "3", "--round-trips", "4",
+            "--quiet", "--require", "p99<1000s", "--require", "errors=0"));
+    expect_said(load, "required errors=0, but it was 3");
+    (void)run(*state, 1,
+        LOAD(liar->address, "--connections", "3", "--round-trips", "4",
+            "--quiet", "--require", "rate>1000000000"));
+}
+
+static void errors_that_a_goal_allows_are_no_failure(void **state)
+{
+    struct liar *liar = liar_listen(*state);
+    liar->flips = 100;
+    (void)run(*state, 0,
+        LOAD(liar->address, "--connections", "3", "--round-trips", "4",
+            "--quiet", "--require", "errors<=3"));
+    (void)run(*state, 0,
+        LOAD(liar->address, "--connections", "3", "--round-trips", "4",
+            "--quiet", "--require", "errors.wrong_byte=3"));
+    (void)run(*state, 1,
+        LOAD(liar->address, "--connections", "3", "--round-trips", "4",
+            "--quiet", "--require", "errors.reset<=3"));
+    (void)run(*state, 3,
+        LOAD(liar->address, "--connections", "3", "--round-trips", "4",
+            "--quiet", "--require", "errors<=3", "--require", "p50<0us"));
+}
+
+static void a_wrong_goal_is_wrong_usage(void **state)
+{
+    program_expect_complaint(
+        program_start(*state, LOAD("127.0.0.1:1", "--require", "p99<5")), 2,
+        ARGS("--require wants of p99 a time", "5ms"));
+    program_expect_complaint(
+        program_start(*state, LOAD("127.0.0.1:1", "--require", "errrors=0")),
+        2, ARGS("--require knows no \"errrors\"", "did you mean errors?"));
+}
+
+/* ---- repetition and CSV ---- */
+
+static void several_runs_are_told_one_by_one(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 0,
+        LOAD(program_address(echo, 0), "--round-trips", "10", "--connections",
+            "4", "--repeat", "3", "--json"));
+    const char *json = object_of(*state, load);
+    expect_said(load, ", 3 times; Ctrl-C ends it\n");
+    expect_said(load, "teller-load: run 1 of 3\nteller-load: run 2 of 3\n"
+                      "teller-load: run 3 of 3\n");
+    json_expect(json, "repeat", 3);
+    json_expect(json, "round_trips", 40);
+    double rates[3];
+    double sum = 0;
+    for (int i = 0; i < 3; i++) {
+        char path[64];
+        (void)snprintf(path, sizeof(path), "runs.%d.round_trips_per_second", i);
+        rates[i] = json_number_at(json, path);
+        sum += rates[i];
+    }
+    double least = rates[0] < rates[1] ? rates[0] : rates[1];
+    double most = rates[0] < rates[1] ? rates[1] : rates[0];
+    least = rates[2] < least ? rates[2] : least;
+    most = rates[2] > most ? rates[2] : most;
+    double median = sum - least - most;
+    double got = json_number_at(json, "round_trips_per_second");
+    if (got < median - 0.2 || got > median + 0.2) {
+        program_fail(load, "takes %f for the median, not %f", got, median);
+    }
+    program_stop(echo);
+}
+
+static void the_table_ends_with_the_range_of_the_runs(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 0,
+        LOAD(program_address(echo, 0), "--round-trips", "10", "--repeat", "2"));
+    if (strstr(load->out.text, "every byte verified: 32000 bytes\n2 runs; all "
+                               "of the above is of run ") == NULL ||
+        strstr(load->out.text, "median            max\n") == NULL) {
+        program_fail(load, "has no range of the runs");
+    }
+    program_stop(echo);
+}
+
+static bool is_second_run(const void *arg)
+{
+    const struct program *load = arg;
+    return strstr(load->err.text, "run 2 of 1000\n") != NULL;
+}
+
+static void ctrl_c_ends_the_repetition_with_what_there_is(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = program_start(*state,
+        LOAD(program_address(echo, 0), "--duration", "0.5", "--repeat", "1000",
+            "--json"));
+    assert_true(run_until(*state, is_second_run, load));
+    program_ask(load, ASK_CTRL_C);
+    int status = program_wait(load);
+    const char *json = object_of(*state, load);
+    if (status != 0 || !json_is_true(json, "stopped_early")) {
+        program_fail(load, "(%d) has not stopped early", status);
+    }
+    json_expect(json, "repeat", 1000);
+    assert_true(json_number_at(json, "round_trips_per_second") > 0);
+    assert_true(json_number_at(json, "runs.0.round_trips_per_second") > 0);
+    program_stop(echo);
+}
+
+static void a_run_that_is_not_verified_is_1_among_good_ones(void **state)
+{
+    struct liar *liar = liar_listen(*state);
+    liar->flips = 100;
+    struct program *load = run(*state, 1,
+        LOAD(liar->address, "--connections", "1", "--round-trips", "4",
+            "--repeat", "2"));
+    if (strstr(load->out.text, "NOT verified: 2 of the 2 runs\n") == NULL) {
+        program_fail(load, "does not say which runs were wrong");
+    }
+}
+
+static void csv_is_names_and_a_line_a_run(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 0,
+        LOAD(program_address(echo, 0), "--round-trips", "10", "--repeat", "2",
+            "--csv", "--quiet"));
+    const char *names = output_line(*state, &load->out, 0);
+    const char *first = output_line(*state, &load->out, 1);
+    const char *second = output_line(*state, &load->out, 2);
+    if (output_lines(&load->out) != 3 ||
+        strncmp(names, "run,schema,version,mode,", 24) != 0 ||
+        strncmp(first, "1,teller-load/1," TELLER_VERSION ",echo,", 20) != 0 ||
+        strncmp(second, "2,teller-load/1,", 16) != 0) {
+        program_fail(load, "has not printed names and two lines");
+    }
+    program_stop(echo);
+}
+
+/* ---- comparison ---- */
+
+/* A folder for results; `remove_results` takes it away. */
+struct results {
+    char folder[512];
+    char a[640];
+    char b[640];
+};
+
+static void make_results(struct results *results)
+{
+    uv_fs_t request;
+    char pattern[512];
+    size_t size = sizeof(pattern) - 32;
+    assert_int_equal(uv_os_tmpdir(pattern, &size), 0);
+    (void)snprintf(pattern + size, sizeof(pattern) - size, "/teller-XXXXXX");
+    assert_int_equal(uv_fs_mkdtemp(NULL, &request, pattern, NULL), 0);
+    (void)snprintf(
+        results->folder, sizeof(results->folder), "%s", request.path);
+    uv_fs_req_cleanup(&request);
+    (void)snprintf(results->a, sizeof(results->a), "%s/a.json",
+        results->folder); /* all of them fit */
+    (void)snprintf(
+        results->b, sizeof(results->b), "%s/b.json", results->folder);
+}
+
+static void remove_results(const struct results *results)
+{
+    uv_fs_t request;
+    (void)remove(results->a); /* a test may not have made it */
+    (void)remove(results->b);
+    assert_int_equal(uv_fs_rmdir(NULL, &request, results->folder, NULL), 0);
+    uv_fs_req_cleanup(&request);
+}
+
+static void write_file(const char *path, const char *text, size_t length)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void write_result(struct scene *scene, const char *path,
+    const char *address, const char *connections, const char *repeat)
+{
+    struct program *load = run(scene, 0,
+        LOAD(address, "--round-trips", "5", "--connections", connections,
+            "--repeat", repeat, "--json", "--quiet"));
+    write_file(path, load->out.text, load->out.length);
+}
+
+static void results_are_put_side_by_side(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct results results;
+    make_results(&results);
+    write_result(*state, results.a, program_address(echo, 0), "3", "3");
+    write_result(*state, results.b, program_address(echo, 0), "4", "3");
+    struct program *compare =
+        run(*state, 0, LOAD("compare", results.a, results.b));
+    static const char *const words[] = {"A  ", "a.json: echo, 3 connections, "
+        "3 runs\n", "b.json: echo, 4 connections, 3 runs\n", "B/A\n",
+        "\nrate /s ", "\nbytes /s ", "\np50 ", "\np90 ", "\np99 ", "\np99.9 ",
+        "\nmax ", "\nconnect p99 ", "\nerrors ", "\nclient busy ",
+        "differ in connections: 3 and 4\n", " the spread\n"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strstr(compare->out.text, words[i]) == NULL) {
+            program_fail(compare, "lacks \"%s\"", words[i]);
+        }
+    }
+    const char *json = object_of(*state,
+        run(*state, 0, LOAD("compare", "--json", results.a, results.b)));
+    json_expect(json, "files.1.runs", 3);
+    assert_true(json_number_at(json, "rows.rate.1.ratio") > 0);
+    assert_true(json_number_at(json, "rows.p99_us.0.min") <=
+                json_number_at(json, "rows.p99_us.0.max"));
+    remove_results(&results);
+    program_stop(echo);
+}
+
+static void of_single_runs_it_says_that_the_spread_is_unknown(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct results results;
+    make_results(&results);
+    write_result(*state, results.a, program_address(echo, 0), "3", "1");
+    struct program *compare =
+        run(*state, 0, LOAD("compare", results.a, results.a));
+    if (strstr(compare->out.text, "spread unknown (one run)\n") == NULL ||
+        strstr(compare->out.text, "warning") != NULL) {
+        program_fail(compare, "does not say that the spread is unknown");
+    }
+    remove_results(&results);
+    program_stop(echo);
+}
+
+static void a_damaged_file_is_named(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct results results;
+    make_results(&results);
+    write_result(*state, results.a, program_address(echo, 0), "3", "1");
+    write_file(results.b, "{\"schema\":\"teller-load/1\",\"mode\":\"ec", 36);
+    program_expect_complaint(
+        program_start(*state, LOAD("compare", results.a, results.b)), 1,
+        ARGS("b.json is damaged", "JSON"));
+    write_file(results.b, "{}\0{}", 5);
+    program_expect_complaint(
+        program_start(*state, LOAD("compare", results.a, results.b)), 1,
+        ARGS("b.json is damaged", "zero"));
+    write_file(results.b, "{\"schema\":\"other/1\"}", 20);
+    program_expect_complaint(
+        program_start(*state, LOAD("compare", results.a, results.b)), 1,
+        ARGS("b.json is no result of teller-load"));
+    (void)remove(results.b); /* so that it is not there */
+    program_expect_complaint(
+        program_start(*state, LOAD("compare", results.a, results.b)), 1,
+        ARGS("b.json cannot be read (no such file"));
+    remove_results(&results);
+    program_stop(echo);
+}
+
+static void wrong_usage_of_compare_exits_with_2(void **state)
+{
+    program_expect_complaint(program_start(*state, LOAD("compare")), 2,
+        ARGS("teller-load compare: JSON is missing"));
+    program_expect_complaint(program_start(*state, LOAD("compare", "a.json")),
+        2, ARGS("a.json is the only file", "give one more"));
+    program_expect_complaint(
+        program_start(*state, LOAD("compare", "a.json", "b.json", "--jsn")), 2,
+        ARGS("unknown option --jsn; did you mean --json?"));
+    struct program *help = run(*state, 0, LOAD("compare", "--help"));
+    if (strstr(help->out.text, "usage: teller-load compare JSON...") == NULL) {
+        program_fail(help, "does not help");
+    }
+}
+
+/* ---- what ends a run, and what is in its way ---- */
+
+static void the_first_error_ends_it_if_so_asked(void **state)
+{
+    struct liar *liar = liar_listen(*state);
+    liar->flips = 100;
+    struct program *load = run(*state, 1,
+        LOAD(liar->address, "--connections", "2", "--duration", "3600",
+            "--repeat", "5", "--json", "--abort-on-error"));
+    const char *json = object_of(*state, load);
+    assert_true(json_is_true(json, "aborted"));
+    assert_false(json_is_true(json, "verified"));
+    assert_true(json_number_at(json, "errors.wrong_byte") >= 1);
+    assert_true(json_number_at(json, "seconds") < 60);
+    if (strstr(load->err.text, "run 2 of 5") != NULL) {
+        program_fail(load, "runs again after an error");
+    }
+    load = run(*state, 1,
+        LOAD(liar->address, "--connections", "2", "--duration", "3600",
+            "--abort-on-error"));
+    if (strstr(load->out.text, "aborted at the first error\n") == NULL) {
+        program_fail(load, "does not say why it has ended");
+    }
+}
+
+static void nothing_is_aborted_where_nothing_is_wrong(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 0,
+        LOAD(program_address(echo, 0), "--round-trips", "5", "--json",
+            "--abort-on-error"));
+    assert_false(json_is_true(object_of(*state, load), "aborted"));
+    program_stop(echo);
+}
+
+/* The shell lowers the limit, as far as the program cannot raise it again. */
+static void too_few_descriptors_are_told_with_the_setting(void **state)
+{
+    if (!programs_have_takeover()) {
+        skip_because("there is no such limit here");
+    }
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 1,
+        ARGS("/bin/sh", "-c", "ulimit -n 40 && exec \"$0\" \"$@\"", TELLER_LOAD,
+            program_address(echo, 0), "--connections", "100", "--round-trips",
+            "2", "--json"));
+    const char *json = object_of(*state, load);
+    expect_said(load, "cannot connect (too many open files); raise this "
+                      "process's limit of open files (ulimit -n), or use fewer "
+                      "connections\n");
+    double failed = json_number_at(json, "errors.machine");
+    assert_true(failed > 60 && failed < 100);
+    assert_true(json_number_at(json, "errors.total") == failed);
+    assert_true(json_number_at(json, "connected") == 100 - failed);
+    json_expect(json, "round_trips", 2 * (100 - failed));
+    program_stop(echo);
+}
+
+/* What a machine without a free port says, it says of an address that is not its
+ * own too (one for documentation: nobody has it). */
+static void no_local_address_is_told_with_the_setting(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 1,
+        LOAD(program_address(echo, 0), "--connections", "2", "--round-trips",
+            "2", "--json", "--source", "203.0.113.1"));
+    expect_said(load, "give more addresses to --source, or raise "
+                      "net.ipv4.ip_local_port_range\n");
+    json_expect(object_of(*state, load), "errors.machine", 2);
+    program_stop(echo);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scene_test(a_goal_that_is_met_changes_nothing),
+        scene_test(each_goal_that_is_missed_is_told_with_status_3),
+        scene_test(what_is_not_verified_is_1_whatever_the_goals),
+        scene_test(errors_that_a_goal_allows_are_no_failure),
+        scene_test(a_wrong_goal_is_wrong_usage),
+        scene_test(several_runs_are_told_one_by_one),
+        scene_test(the_table_ends_with_the_range_of_the_runs),
+        scene_test(ctrl_c_ends_the_repetition_with_what_there_is),
+        scene_test(a_run_that_is_not_verified_is_1_among_good_ones),
+        scene_test(csv_is_names_and_a_line_a_run),
+        scene_test(results_are_put_side_by_side),
+        scene_test(of_single_runs_it_says_that_the_spread_is_unknown),
+        scene_test(a_damaged_file_is_named),
+        scene_test(wrong_usage_of_compare_exits_with_2),
+        scene_test(the_first_error_ends_it_if_so_asked),
+        scene_test(nothing_is_aborted_where_nothing_is_wrong),
+        scene_test(too_few_descriptors_are_told_with_the_setting),
+        scene_test(no_local_address_is_told_with_the_setting),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
