@@ -405,7 +405,7 @@ void tlr_load_session_finish(struct tlr_load_session *session)
     session->finishing = true;
     switch (session->state) {
     case TLR_LOAD_DIALING:
-        if (!tlr_load_plan_dials_late(session->context->plan)) {
+        if (!tlr_load_plan_reopens(session->context->plan)) {
             tlr_load_session_close(session);
         }
         break;
