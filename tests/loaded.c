@@ -400,15 +400,19 @@ static void bind_somewhere(uv_loop_t *loop, uv_tcp_t *tcp,
         uv_tcp_getsockname(tcp, (struct sockaddr *)address, &length), 0);
 }
 
+/* Bound, and never listening: so that nobody else can take it either. The end of
+ * the process lets go of it. */
 void loaded_nobody(struct sockaddr_storage *address)
 {
-    uv_loop_t loop;
-    uv_tcp_t tcp;
-    assert_int_equal(uv_loop_init(&loop), 0);
-    bind_somewhere(&loop, &tcp, address);
-    uv_close((uv_handle_t *)&tcp, NULL);
-    (void)uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    enum { MOST = 64 };
+    static uv_loop_t loop;
+    static uv_tcp_t held[MOST];
+    static unsigned count;
+    assert_true(count < MOST);
+    if (count == 0) {
+        assert_int_equal(uv_loop_init(&loop), 0);
+    }
+    bind_somewhere(&loop, &held[count++], address);
 }
 
 /* ---- the run ---- */

@@ -152,6 +152,24 @@ static void a_source_of_elsewhere_is_named(void **state)
     loaded_expect("connection 0: cannot connect (");
 }
 
+/* A port of ours that nobody listens on may be chosen for our side too: what is
+ * sent there comes back, from nobody. */
+static void connected_to_itself_is_refused(void **state)
+{
+    struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
+    struct sockaddr_storage address;
+    (void)state;
+    loaded_nobody(&address);
+    plan.addresses = &address;
+    plan.address_count = 1;
+    plan.sources = &address;
+    plan.source_count = 1;
+    plan.connections = 1;
+    loaded_run(&plan);
+    assert_int_equal(said.total.errors[TLR_LOAD_REFUSED], 1);
+    assert_int_equal(said.total.bytes_sent, 0);
+}
+
 static void the_address_that_works_is_found(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
@@ -361,6 +379,7 @@ int main(void)
         test(each_second_is_an_interval),
         test(sources_are_taken_in_turn),
         test(a_source_of_elsewhere_is_named),
+        test(connected_to_itself_is_refused),
         test(the_address_that_works_is_found),
         test(ipv6_is_as_good),
         test(small_buffers_only_slow_it_down),

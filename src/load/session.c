@@ -262,12 +262,30 @@ static void record_connect(struct tlr_load_session *session, uint64_t now)
     }
 }
 
+/* TCP connects one to itself whose own port is that of nobody's address (on a
+ * machine's own addresses, and by chance): all that is sent comes back. */
+static bool is_self(const uv_tcp_t *tcp)
+{
+    struct sockaddr_storage here = {0};
+    struct sockaddr_storage there = {0};
+    int size = sizeof(here);
+    if (uv_tcp_getsockname(tcp, (struct sockaddr *)&here, &size) != 0) {
+        return false; /* reading tells */
+    }
+    size = sizeof(there);
+    return uv_tcp_getpeername(tcp, (struct sockaddr *)&there, &size) == 0 &&
+           memcmp(&here, &there, sizeof(here)) == 0;
+}
+
 static void on_connected(uv_connect_t *request, int status)
 {
     struct tlr_load_session *session = session_of(request->handle);
     struct tlr_load_context *context = session->context;
     if (session->state != TLR_LOAD_DIALING) {
         return; /* closing: cancelled */
+    }
+    if (status == 0 && is_self(&session->tcp)) {
+        status = UV_ECONNREFUSED;
     }
     if (status == 0 && context->plan->mode != TLR_LOAD_HALF_CLOSE) {
         status = tlr_load_session_read(session);
@@ -406,7 +424,7 @@ void tlr_load_session_finish(struct tlr_load_session *session)
     session->finishing = true;
     switch (session->state) {
     case TLR_LOAD_DIALING:
-        if (!tlr_load_plan_dials_late(session->context->plan)) {
+        if (!tlr_load_plan_reopens(session->context->plan)) {
             tlr_load_session_close(session);
         }
         break;

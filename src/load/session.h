@@ -120,8 +120,8 @@ void tlr_load_session_is_due(struct tlr_load_session *session);
 void tlr_load_session_ask(struct tlr_load_session *session);
 
 /* Sends no more: what is on the way is still awaited and verified. One that is
- * not connected yet just closes, but where connecting is what is measured: then
- * on_ready may still come, and _go is to be called. */
+ * not connected yet just closes, but where the plan reopens: then on_ready may
+ * still come, so that it is counted, as the server does. */
 void tlr_load_session_finish(struct tlr_load_session *session);
 
 /* Closes at once. Bytes still on the way make it a failure. */

@@ -129,9 +129,13 @@ static void on_ready(struct tlr_load_session *session)
 {
     struct tlr_load_worker *worker = worker_of(session);
     connected_or_closed(worker, session);
-    /* After the end comes one that was on the way: of CHURN or HELLO. */
-    if (runs(worker) || worker->phase == TLR_LOAD_PHASE_FINISH) {
+    /* After the end comes one that was on the way: if it has nothing to show by
+     * itself, it only leaves. */
+    if (runs(worker) || (worker->phase == TLR_LOAD_PHASE_FINISH &&
+                            tlr_load_plan_dials_late(worker->crew->plan))) {
         tlr_load_session_go(session);
+    } else if (worker->phase == TLR_LOAD_PHASE_FINISH) {
+        tlr_load_session_abort(session);
     }
     dial_more(worker);
 }
