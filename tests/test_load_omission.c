@@ -18,6 +18,11 @@
 /* Sanitizers and a machine that is busy may delay what is not in a stall. */
 enum { CLOSED_MOST_MS = 20, TRIES = 8 };
 
+/* How many times as much a figure may be off. */
+#if !defined(LENIENCE)
+#define LENIENCE 1
+#endif
+
 static void stall(struct tlr_load_plan *plan)
 {
     const char *full = getenv("TELLER_STALL");
@@ -43,7 +48,7 @@ static bool is_within(
     double found = loaded_ms(plan, percent);
     double due = expected(percent);
     print_message("p%g: %.1f ms, by arithmetic %.1f ms\n", percent, found, due);
-    return fabs(found - due) <= due * tolerance;
+    return fabs(found - due) <= due * tolerance * LENIENCE;
 }
 
 static void a_closed_loop_overlooks_a_stall(void **state)
@@ -136,7 +141,7 @@ static void a_known_delay_is_measured_to_a_millisecond(void **state)
         unsigned tries = 0;
         plan.rate = runs[i].rate;
         plan.session = runs[i].session;
-        while (fabs(median_of_20_ms(&plan) - 20) > 1) {
+        while (fabs(median_of_20_ms(&plan) - 20) > 1 * LENIENCE) {
             tries++;
             assert_int_not_equal(tries, TRIES);
         }
