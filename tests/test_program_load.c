@@ -401,6 +401,10 @@ static void wrong_usage_exits_with_2_and_one_line_that_mends_it(void **state)
         ARGS("--duration wants seconds", "such as"));
     expect_usage(*state, LOAD(a, "--connections", "2", "--loops", "3"),
         ARGS("--threads is more than --connections"));
+    expect_usage(*state, LOAD(a, "--source", "127.0.0.1,here"),
+        ARGS("--source wants", "not \"here\""));
+    expect_usage(*state, LOAD(a, "--source", "::1"),
+        ARGS("--source has no address", a));
     expect_usage(*state, ARGS(TELLER_LOAD), ARGS("ADDRESS is missing"));
     expect_usage(*state, LOAD(a, "more"), ARGS("\"more\"", "leave it out"));
     expect_usage(*state, LOAD("127.0.0.1:http"),

@@ -370,6 +370,19 @@ static bool take_sources(struct tlr_load_settings *settings, const char *text)
     return true;
 }
 
+/* Whether one of --source, if there are any, can connect to one of ADDRESS. */
+static bool sources_fit(const struct tlr_load_plan *plan)
+{
+    for (size_t i = 0; i < plan->source_count; i++) {
+        for (size_t j = 0; j < plan->address_count; j++) {
+            if (plan->sources[i].ss_family == plan->addresses[j].ss_family) {
+                return true;
+            }
+        }
+    }
+    return plan->source_count == 0;
+}
+
 bool tlr_load_settings_read(
     struct tlr_load_settings *settings, int argc, char **argv, int *status)
 {
@@ -406,6 +419,14 @@ bool tlr_load_settings_read(
     *status = look_up(settings);
     settings->plan.addresses = settings->addresses.items;
     settings->plan.address_count = settings->addresses.count;
+    if (*status == TLR_CLI_STATUS_OK && !sources_fit(&settings->plan)) {
+        (void)fprintf(stderr,
+            "teller-load: --source has no address of the kind of \"%s\": IPv4 "
+            "and IPv6 do not connect\n",
+            settings->address);
+        tlr_cli_addresses_free(&settings->addresses);
+        *status = TLR_CLI_STATUS_USAGE;
+    }
     return *status == TLR_CLI_STATUS_OK;
 }
 
