@@ -65,7 +65,8 @@ END
 programs='bin/teller-echo
 bin/teller-load
 share/man/man1/teller-echo.1
-share/man/man1/teller-load.1'
+share/man/man1/teller-load.1
+share/teller/result.schema.json'
 
 # check_tree NAME static|shared [MORE-FILES]: all that is to be there and nothing
 # else, and no file for hosts names a folder of this machine.
