@@ -266,6 +266,7 @@ lib/libteller.a
 lib/pkgconfig/teller.pc
 share/teller/TellerFindLibuv.cmake
 share/teller/copyright
+share/teller/result.schema.json
 share/teller/tellerConfig.cmake
 share/teller/tellerConfigVersion.cmake
 share/teller/tellerTargets-debug.cmake
