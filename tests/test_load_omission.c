@@ -7,7 +7,8 @@
  * S down to nothing, evenly: with f = S/T of all messages in stalls, a share p of
  * them is above S * (1 - p / f).
  *
- * TELLER_STALL=full takes S = 1 s and T = 10 s, for 20 s each.
+ * TELLER_STALL=full takes S = 1 s and T = 10 s, for 20 s each, and allows 2% and a
+ * millisecond: for a machine with nothing else to do.
  */
 #include "loaded.h"
 
@@ -18,20 +19,29 @@
 /* Sanitizers and a machine that is busy may delay what is not in a stall. */
 enum { CLOSED_MOST_MS = 20, TRIES = 8 };
 
-/* How many times as much a figure may be off. */
 #if !defined(LENIENCE)
-#define LENIENCE 1
+#define LENIENCE 3 /* what else a machine does while it runs all tests */
 #endif
+
+static bool is_full(void)
+{
+    const char *full = getenv("TELLER_STALL");
+    return full != NULL && strcmp(full, "full") == 0;
+}
+
+/* How many times as much a figure may be off. */
+static double lenience(void)
+{
+    return is_full() ? 1 : LENIENCE;
+}
 
 static void stall(struct tlr_load_plan *plan)
 {
-    const char *full = getenv("TELLER_STALL");
-    bool is_full = full != NULL && strcmp(full, "full") == 0;
-    lies.stall_ms = is_full ? 1000 : 400;
-    lies.every_ms = is_full ? 10000 : 4000;
+    lies.stall_ms = is_full() ? 1000 : 400;
+    lies.every_ms = is_full() ? 10000 : 4000;
     plan->connections = 10;
     plan->depth = 64;
-    plan->duration_ms = is_full ? 20000 : 4000;
+    plan->duration_ms = is_full() ? 20000 : 4000;
 }
 
 /* What arithmetic gives, in ms. */
@@ -48,7 +58,7 @@ static bool is_within(
     double found = loaded_ms(plan, percent);
     double due = expected(percent);
     print_message("p%g: %.1f ms, by arithmetic %.1f ms\n", percent, found, due);
-    return fabs(found - due) <= due * tolerance * LENIENCE;
+    return fabs(found - due) <= due * tolerance * lenience();
 }
 
 static void a_closed_loop_overlooks_a_stall(void **state)
@@ -141,7 +151,7 @@ static void a_known_delay_is_measured_to_a_millisecond(void **state)
         unsigned tries = 0;
         plan.rate = runs[i].rate;
         plan.session = runs[i].session;
-        while (fabs(median_of_20_ms(&plan) - 20) > 1 * LENIENCE) {
+        while (fabs(median_of_20_ms(&plan) - 20) > lenience()) {
             tries++;
             assert_int_not_equal(tries, TRIES);
         }
