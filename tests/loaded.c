@@ -400,19 +400,24 @@ static void bind_somewhere(uv_loop_t *loop, uv_tcp_t *tcp,
         uv_tcp_getsockname(tcp, (struct sockaddr *)address, &length), 0);
 }
 
-/* Bound, and never listening: so that nobody else can take it either. The end of
- * the process lets go of it. */
+/*
+ * Bound, and never listening. By hand: libuv sets SO_REUSEADDR, and with that the
+ * kernel may give the same port to a listener of another test's, which would then
+ * get our connections. The end of the process lets go of it.
+ */
 void loaded_nobody(struct sockaddr_storage *address)
 {
-    enum { MOST = 64 };
-    static uv_loop_t loop;
-    static uv_tcp_t held[MOST];
-    static unsigned count;
-    assert_true(count < MOST);
-    if (count == 0) {
-        assert_int_equal(uv_loop_init(&loop), 0);
-    }
-    bind_somewhere(&loop, &held[count++], address);
+    socklen_t length = sizeof(struct sockaddr_in);
+    uv_loop_t loop;
+    uv_os_sock_t sock;
+    assert_int_equal(uv_loop_init(&loop), 0); /* starts Winsock */
+    assert_int_equal(uv_loop_close(&loop), 0);
+    memset(address, 0, sizeof(*address));
+    (void)uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)address);
+    sock = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(sock, (struct sockaddr *)address, length), 0);
+    assert_int_equal(
+        getsockname(sock, (struct sockaddr *)address, &length), 0);
 }
 
 /* ---- the run ---- */

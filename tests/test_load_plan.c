@@ -152,6 +152,24 @@ static void a_source_of_elsewhere_is_named(void **state)
     loaded_expect("connection 0: cannot connect (");
 }
 
+/* A port that was free a moment ago. */
+static void find_free(struct sockaddr_storage *address)
+{
+    int length = sizeof(*address);
+    uv_loop_t loop;
+    uv_tcp_t tcp;
+    memset(address, 0, sizeof(*address));
+    (void)uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)address);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(uv_tcp_init(&loop, &tcp), 0);
+    assert_int_equal(uv_tcp_bind(&tcp, (struct sockaddr *)address, 0), 0);
+    assert_int_equal(
+        uv_tcp_getsockname(&tcp, (struct sockaddr *)address, &length), 0);
+    uv_close((uv_handle_t *)&tcp, NULL);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 /* A port of ours that nobody listens on may be chosen for our side too: what is
  * sent there comes back, from nobody. */
 static void connected_to_itself_is_refused(void **state)
@@ -159,17 +177,14 @@ static void connected_to_itself_is_refused(void **state)
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     struct sockaddr_storage address;
     (void)state;
-    loaded_nobody(&address);
+    find_free(&address);
     plan.addresses = &address;
     plan.address_count = 1;
     plan.sources = &address;
     plan.source_count = 1;
     plan.connections = 1;
     loaded_run(&plan);
-    /* Where a port that is bound cannot be bound once more, not even that. */
-    assert_int_equal(said.total.errors[TLR_LOAD_REFUSED] +
-                         said.total.errors[TLR_LOAD_UNCONNECTED],
-        1);
+    assert_int_equal(said.total.errors[TLR_LOAD_REFUSED], 1);
     assert_int_equal(said.total.bytes_sent, 0);
 }
 
