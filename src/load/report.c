@@ -21,8 +21,8 @@ static const struct percentile percentiles[] = {
 
 enum { PERCENTILES = sizeof(percentiles) / sizeof(percentiles[0]) };
 
-/* Rows of the distribution, and the longest bar in them. */
-enum { ROWS = 12, BAR = 40 };
+/* The longest bar of the distribution. */
+enum { BAR = 40 };
 
 double tlr_load_report_rate(uint64_t count, double seconds)
 {
@@ -147,7 +147,7 @@ static void add_row(struct tlr_cli_text *text, uint64_t end, uint64_t count,
         100 * (double)count / (double)of, length, bar);
 }
 
-/* How many there are in each 1-2-5 step; from where 1 in 1000 begins. */
+/* How many there are in each 1-2-5 step. */
 static void add_distribution(
     struct tlr_cli_text *text, const struct tlr_load_histogram *latency)
 {

@@ -99,6 +99,15 @@ enum tlr_load_measure tlr_load_main_measure(const struct tlr_load_plan *plan)
     }
 }
 
+void tlr_load_interval_take(struct tlr_load_interval *interval,
+    const struct tlr_load_histogram *latency)
+{
+    for (unsigned i = 0; i < TLR_LOAD_PERCENTILES; i++) {
+        interval->latency[i] =
+            tlr_load_histogram_percentile(latency, tlr_load_percents[i]);
+    }
+}
+
 static struct tlr_load_interval sum_up(
     const struct tlr_load_run *run, uint64_t now)
 {
@@ -118,10 +127,7 @@ static struct tlr_load_interval sum_up(
         .open = figures->open,
         .busy = tlr_load_figures_busy(figures),
     };
-    for (unsigned i = 0; i < TLR_LOAD_PERCENTILES; i++) {
-        interval.latency[i] =
-            tlr_load_histogram_percentile(latency, tlr_load_percents[i]);
-    }
+    tlr_load_interval_take(&interval, latency);
     return interval;
 }
 
@@ -247,12 +253,10 @@ static void on_time(uv_timer_t *timer)
 static double memory_of_one(const struct tlr_load_run *run)
 {
     size_t now = 0;
-    uint64_t connected = 0;
     if (uv_resident_set_memory(&now) != 0 || now <= run->memory_before) {
         return 0;
     }
-    connected = run->crew.plan->connections;
-    return (double)(now - run->memory_before) / (double)connected;
+    return (double)(now - run->memory_before) / run->crew.plan->connections;
 }
 
 static void go(struct tlr_load_run *run)

@@ -41,6 +41,10 @@ struct tlr_load_interval {
     uint64_t latency[TLR_LOAD_PERCENTILES]; /* ns, of the main measure */
 };
 
+/* Keeps of it what an interval keeps. */
+void tlr_load_interval_take(struct tlr_load_interval *interval,
+    const struct tlr_load_histogram *latency);
+
 struct tlr_load_result {
     const struct tlr_load_plan *plan;
     struct tlr_load_tally total;       /* of the whole run */

@@ -172,10 +172,7 @@ static struct tlr_load_interval end(struct sum *sum, uint64_t first)
     interval->at = tlr_load_seconds_of(first) + interval->from;
     interval->busy =
         sum->elapsed == 0 ? 0 : (double)sum->busy / (double)sum->elapsed;
-    for (unsigned i = 0; i < TLR_LOAD_PERCENTILES; i++) {
-        interval->latency[i] = tlr_load_histogram_percentile(
-            &sum->latency, tlr_load_percents[i]);
-    }
+    tlr_load_interval_take(interval, &sum->latency);
     return *interval;
 }
 

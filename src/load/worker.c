@@ -332,7 +332,7 @@ static void count_all_unsent(struct tlr_load_worker *worker)
 
 /* ---- handing over ---- */
 
-/* Without this the loop would have to be asked whether it was idle. */
+/* Adds what the loop has done since the last time. */
 static void measure_busy(struct tlr_load_worker *worker, uint64_t now)
 {
     struct tlr_load_figures *figures = worker->context.figures;
