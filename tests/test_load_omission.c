@@ -94,7 +94,7 @@ static void begin_one_by_one(void)
     loaded_turn_to(ONE_BY_ONE);
     struct tlr_load_plan plan = stalled_plan(is_full() ? 8000 : 3000);
     plan.rate = 500;
-    plan.connections = 100;
+    plan.connections = 20; /* ten messages of each in a stall */
     loaded_begin(&plan);
 }
 
