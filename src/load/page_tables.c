@@ -190,21 +190,6 @@ static void add_latency_row(struct tlr_cli_text *text, const char *label,
 static void add_latency(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    static const struct {
-        const char *label;
-        const char *name;
-        double row;
-    } rows[] = {
-        {"min", "min", MIN},
-        {"mean", "mean", MEAN},
-        {"p50", "p50", 50},
-        {"p75", "p75", 75},
-        {"p90", "p90", 90},
-        {"p99", "p99", 99},
-        {"p99.9", "p99_9", 99.9},
-        {"p99.99", "p99_99", 99.99},
-        {"max", "max", 100},
-    };
     struct column columns[COLUMNS];
     unsigned count = find_columns(result, columns);
     if (count == 0) {
@@ -218,10 +203,14 @@ static void add_latency(
             columns[i].title, marked ? " *" : "");
     }
     tlr_cli_text_add(text, "</tr>\n");
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        add_latency_row(text, rows[i].label, rows[i].name, rows[i].row,
-            columns, count);
+    add_latency_row(text, "min", "min", MIN, columns, count);
+    add_latency_row(text, "mean", "mean", MEAN, columns, count);
+    for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
+        const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
+        add_latency_row(
+            text, one->label, one->name, one->percent, columns, count);
     }
+    add_latency_row(text, "max", "max", 100, columns, count);
     add_label(text, "samples");
     for (unsigned i = 0; i < count; i++) {
         uint64_t samples = columns[i].latency->count;

@@ -6,21 +6,6 @@
 
 #include "advice.h"
 
-struct percentile {
-    const char *label;
-    double percent;
-};
-
-static const struct percentile percentiles[] = {
-    {"p50", 50},
-    {"p90", 90},
-    {"p99", 99},
-    {"p99.9", 99.9},
-    {"p99.99", 99.99},
-};
-
-enum { PERCENTILES = sizeof(percentiles) / sizeof(percentiles[0]) };
-
 /* The longest bar of the distribution. */
 enum { BAR = 40 };
 
@@ -98,10 +83,12 @@ static void add_latency(struct tlr_cli_text *text, const char *what,
     tlr_cli_text_add(text, "%s\n", what);
     add_time(text, "min", latency->min, mark);
     add_time(text, "mean", (uint64_t)tlr_load_histogram_mean(latency), mark);
-    for (unsigned i = 0; i < PERCENTILES; i++) {
-        add_time(text, percentiles[i].label,
-            tlr_load_histogram_percentile(latency, percentiles[i].percent),
-            mark);
+    for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
+        const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
+        if (one->brief) {
+            add_time(text, one->label,
+                tlr_load_histogram_percentile(latency, one->percent), mark);
+        }
     }
     add_time(text, "max", latency->max, mark);
 }
