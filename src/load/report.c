@@ -129,9 +129,9 @@ static void add_row(struct tlr_cli_text *text, uint64_t end, uint64_t count,
     const char *unit;
     int length = (int)((double)count / (double)most * BAR + 0.5);
     scale(end, &value, &decimals, &unit);
-    tlr_cli_text_add(text, "  up to %6.*f %-2s %7.3f%% %.*s\n",
+    tlr_cli_text_add(text, "  up to %6.*f %-2s %7.3f%%%s%.*s\n",
         value < 10 && value != (double)(int)value ? 1 : 0, value, unit,
-        100 * (double)count / (double)of, length, bar);
+        100 * (double)count / (double)of, length == 0 ? "" : " ", length, bar);
 }
 
 /* How many there are in each 1-2-5 step. */
