@@ -506,6 +506,7 @@ static void on_done(void *data, const struct tlr_load_result *result)
     trial->said.good = tlr_load_result_is_good(result);
     trial->said.stopped_early = result->stopped_early;
     trial->said.aborted = result->aborted;
+    trial->said.unmeasured = result->unmeasured;
     *trial->said.figures = *result->figures;
     close_server(trial);
 }

@@ -84,6 +84,7 @@ struct said {
     bool good;
     bool stopped_early;
     bool aborted;
+    bool unmeasured;
     uint64_t interval_trips; /* sums over all intervals */
     uint64_t interval_errors;
     uint64_t open_most;

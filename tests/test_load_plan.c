@@ -36,6 +36,7 @@ static void the_warm_up_is_in_no_figure(void **state)
     plan.session = 5;
     loaded_run(&plan);
     assert_true(said->good);
+    assert_false(said->unmeasured);
     trips = &said->figures->latency[TLR_LOAD_ROUND_TRIP];
     assert_true(trips->count > 0 && trips->max < 150 * 1000 * 1000);
     assert_true(trips->count == said->figures->round_trips);
@@ -53,6 +54,7 @@ static void the_warm_up_is_in_no_figure(void **state)
 static void expect_unmeasured(void)
 {
     assert_true(said->good);
+    assert_true(said->unmeasured);
     assert_true(said->total.bytes_verified > 0);
     assert_true(said->figures->round_trips == 0);
     assert_true(said->figures->bytes_sent == 0);

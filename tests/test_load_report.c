@@ -69,12 +69,49 @@ static void the_percentiles_are_labelled(void **state)
                                     "  max                     15.00 ms\n"));
 }
 
+/* What is measured is nothing; all that there was was before. */
+static void make_unmeasured(void)
+{
+    tlr_load_figures_init(&figures);
+    plan.warmup_ms = 2500;
+    plan.round_trips = 10;
+    result.unmeasured = true;
+}
+
+static void a_run_within_its_warm_up_is_told(void **state)
+{
+    (void)state;
+    make_unmeasured();
+    assert_non_null(strstr(table(),
+        "\nnote: nothing was measured: the run ended within its warm-up of "
+        "2.5 s; make --warmup shorter, or give more --round-trips\n"));
+}
+
+static void stopped_in_the_warm_up_there_is_nothing_to_change(void **state)
+{
+    (void)state;
+    make_unmeasured();
+    result.stopped_early = true;
+    assert_non_null(strstr(table(), "within its warm-up of 2.5 s\n"));
+}
+
+static void nobody_in_the_warm_up_is_told_by_the_errors_alone(void **state)
+{
+    (void)state;
+    make_unmeasured();
+    result.total.connected = result.total.whole = 0;
+    assert_null(strstr(table(), "warm-up"));
+}
+
 int main(void)
 {
 #define test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest tests[] = {
         test(no_line_ends_with_a_blank),
         test(the_percentiles_are_labelled),
+        test(a_run_within_its_warm_up_is_told),
+        test(stopped_in_the_warm_up_there_is_nothing_to_change),
+        test(nobody_in_the_warm_up_is_told_by_the_errors_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

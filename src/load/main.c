@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include "advice.h"
 #include "cli/check.h"
 #include "cli/limits.h"
 #include "cli/options.h"
@@ -98,6 +99,21 @@ static void print_result(struct program *program)
         tlr_load_series_table(series, &text);
     }
     print(program, &text);
+}
+
+/* For a reader of numbers alone, who would take these for measured. */
+static void warn_if_unmeasured(
+    const struct program *program, const struct tlr_load_result *result)
+{
+    const struct tlr_load_settings *settings = &program->settings;
+    struct tlr_cli_text text = {0};
+    if (!settings->quiet && (settings->json || settings->csv)) {
+        tlr_load_advice_unmeasured(result, &text);
+    }
+    if (text.length > 0) {
+        (void)fprintf(stderr, "teller-load: %s", tlr_cli_text_get(&text));
+    }
+    tlr_cli_text_free(&text);
 }
 
 static void print_remedy(const struct tlr_load_result *result)
@@ -224,6 +240,7 @@ static void on_done(void *data, const struct tlr_load_result *result)
         program->status = TLR_CLI_STATUS_FAILURE;
     }
     print_remedy(result);
+    warn_if_unmeasured(program, result);
     if (program->settings.csv) {
         print_line(program, result);
     }
