@@ -528,6 +528,52 @@ static void asked_twice_each_mode_ends_at_once(void **state)
     }
 }
 
+/* What was on the way is given up, and counts. */
+static void expect_given_up(unsigned connections)
+{
+    assert_true(said->stopped_early);
+    assert_int_equal(said->total.errors[TLR_LOAD_OTHER], connections);
+    assert_int_equal(tlr_load_tally_failed(&said->total), connections);
+    loaded_expect(": given up ");
+    assert_true(said->took < 10);
+}
+
+static void asked_twice_each_mode_counts_what_was_on_the_way(void **state)
+{
+    (void)state;
+    EACH_MODE(i) {
+        struct tlr_load_plan plan = plan_of(modes[i]);
+        plan.duration_ms = 60000;
+        plan.timeout_ms = 20000;
+        lies->hello = NULL;
+        lies->silent_from = 1;
+        lies->never_ends = true;
+        stops->from = plan.connections;
+        stops->after[0] = 300;
+        stops->after[1] = 900;
+        loaded_begin(&plan);
+    }
+    loaded_wait();
+    EACH_MODE(i) {
+        expect_given_up(3);
+    }
+}
+
+/* Some of them not even connected, where a full row takes no more. */
+static void asked_twice_it_counts_connections_that_nobody_took(void **state)
+{
+    struct tlr_load_plan plan = loaded_plan(TLR_LOAD_CHURN);
+    (void)state;
+    plan.connections = 12;
+    plan.duration_ms = 60000;
+    plan.timeout_ms = 20000;
+    lies->takes_none = true;
+    stops->after[0] = 300;
+    stops->after[1] = 900;
+    loaded_run(&plan);
+    expect_given_up(12);
+}
+
 static void asked_to_stop_the_open_loop_ends_well(void **state)
 {
     static const enum tlr_load_mode open[] = {
@@ -600,6 +646,8 @@ int main(void)
         test(asked_to_stop_each_mode_ends_well),
         test(asked_to_stop_in_the_ramp_each_mode_ends_well),
         test(asked_twice_each_mode_ends_at_once),
+        test(asked_twice_each_mode_counts_what_was_on_the_way),
+        test(asked_twice_it_counts_connections_that_nobody_took),
         test(asked_to_stop_the_open_loop_ends_well),
         test(asked_to_stop_a_liar_ends_within_the_timeout),
         test(the_first_error_ends_it_if_asked),
