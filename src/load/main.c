@@ -173,15 +173,11 @@ static void open_files(struct program *program)
     tlr_cli_text_free(&complaint);
 }
 
-/* Of the median, if there is one. */
 static void close_files(struct program *program)
 {
-    const struct tlr_load_series *series = &program->series;
     struct tlr_cli_text complaint = {0};
-    if (tlr_load_outfiles_close(&program->files,
-            series->count == 0 ? NULL
-                               : series->runs[tlr_load_series_median(series)],
-            &complaint) != 0) {
+    if (tlr_load_outfiles_close(
+            &program->files, &program->series, &complaint) != 0) {
         complain(program, &complaint);
     }
     tlr_cli_text_free(&complaint);

@@ -5,6 +5,7 @@
 
 #include "cli/text.h"
 #include "run.h"
+#include "series.h"
 
 /* The content of <style>, in pieces: C compilers need not take longer strings.
  * The last one is NULL. */
@@ -14,9 +15,9 @@ extern const char *const tlr_load_page_style[];
 void tlr_load_page_tiles(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
-/* All others, and what was asked for; with the next one among them. */
+/* All others, and what was asked for: of the median. With the next two. */
 void tlr_load_page_tables(
-    const struct tlr_load_result *result, struct tlr_cli_text *text);
+    const struct tlr_load_series *series, struct tlr_cli_text *text);
 
 /* Throughput and latency over time, and the latency's percentiles. */
 void tlr_load_page_charts(
@@ -25,6 +26,10 @@ void tlr_load_page_charts(
 /* The table of what is known of each latency; nothing if there is none. */
 void tlr_load_page_latency(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+/* A row for each run; nothing if there is one. */
+void tlr_load_page_runs(
+    const struct tlr_load_series *series, struct tlr_cli_text *text);
 
 /* ---- page_rows.c: what tables are made of ---- */
 

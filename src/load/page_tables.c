@@ -258,10 +258,13 @@ static void add_settings(
 }
 
 void tlr_load_page_tables(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
+    const struct tlr_load_series *series, struct tlr_cli_text *text)
 {
+    const struct tlr_load_result *result =
+        series->runs[tlr_load_series_median(series)];
     tlr_cli_text_add(text, "<div class=\"tables\">\n");
     tlr_load_page_latency(result, text);
+    tlr_load_page_runs(series, text);
     add_result(result, text);
     add_settings(result->plan, text);
     tlr_cli_text_add(text, "</div>\n");
