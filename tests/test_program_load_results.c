@@ -116,6 +116,33 @@ static void a_wrong_goal_is_wrong_usage(void **state)
         2, ARGS("--require knows no \"errrors\"", "did you mean errors?"));
 }
 
+/* ---- a warm-up that is too long ---- */
+
+#define WITHIN "nothing was measured: the run ended within its warm-up of 3600 s"
+
+static void a_run_within_its_warm_up_says_so(void **state)
+{
+    struct program *echo = start_echo(*state);
+    const char *address = program_address(echo, 0);
+    struct program *load = run(*state, 0,
+        LOAD(address, "--warmup", "3600", "--round-trips", "5"));
+    if (strstr(load->out.text, "\nnote: " WITHIN) == NULL) {
+        program_fail(load, "does not say that nothing was measured");
+    }
+    load = run(*state, 0,
+        LOAD(address, "--warmup", "3600", "--round-trips", "5", "--json"));
+    expect_said(load, "teller-load: note: " WITHIN);
+    json_expect(object_of(*state, load), "round_trips", 0);
+    load = run(*state, 3,
+        LOAD(address, "--warmup", "3600", "--round-trips", "5", "--quiet",
+            "--require", "p99<1000s"));
+    expect_said(load, "required p99<1000s, but it was not measured\n");
+    if (output_lines(&load->err) != 1) {
+        program_fail(load, "is not quiet");
+    }
+    program_stop(echo);
+}
+
 /* ---- repetition and CSV ---- */
 
 static void several_runs_are_told_one_by_one(void **state)
@@ -436,6 +463,7 @@ int main(void)
         scene_test(what_is_not_verified_is_1_whatever_the_goals),
         scene_test(errors_that_a_goal_allows_are_no_failure),
         scene_test(a_wrong_goal_is_wrong_usage),
+        scene_test(a_run_within_its_warm_up_says_so),
         scene_test(several_runs_are_told_one_by_one),
         scene_test(the_table_ends_with_the_range_of_the_runs),
         scene_test(ctrl_c_ends_the_repetition_with_what_there_is),

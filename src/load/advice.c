@@ -68,9 +68,29 @@ static void look_at_machine(
     }
 }
 
+/* Where nobody was connected the errors say why. */
+void tlr_load_advice_unmeasured(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    const struct tlr_load_plan *plan = result->plan;
+    if (!result->unmeasured || plan->warmup_ms == 0 ||
+        result->total.connected == 0) {
+        return;
+    }
+    tlr_cli_text_add(text,
+        "note: nothing was measured: the run ended within its warm-up of %g s",
+        (double)plan->warmup_ms / 1000);
+    if (plan->round_trips != 0 && !result->stopped_early && !result->aborted) {
+        tlr_cli_text_add(
+            text, "; make --warmup shorter, or give more --round-trips");
+    }
+    tlr_cli_text_add(text, "\n");
+}
+
 void tlr_load_advice(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
+    tlr_load_advice_unmeasured(result, text);
     look_at_client(result, text);
     look_at_schedule(result, text);
     look_at_machine(result, text);

@@ -13,8 +13,12 @@
  * its p99 is more than a tenth of the latency's median. */
 bool tlr_load_advice_is_late(const struct tlr_load_result *result);
 
-/* Appends a line each, or nothing. */
+/* Append a line each, or nothing. */
 void tlr_load_advice(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+/* The one of them that says why all figures are 0. */
+void tlr_load_advice_unmeasured(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
 #endif

@@ -4,6 +4,16 @@
 #include <stddef.h>
 #include <string.h>
 
+const struct tlr_load_percentile
+    tlr_load_named_percentiles[TLR_LOAD_NAMED_PERCENTILES] = {
+        {50, "p50", "p50", true},
+        {75, "p75", "p75", false},
+        {90, "p90", "p90", true},
+        {99, "p99", "p99", true},
+        {99.9, "p99.9", "p99_9", true},
+        {99.99, "p99.99", "p99_99", true},
+};
+
 const char *tlr_load_measure_name(enum tlr_load_measure measure)
 {
     static const char *const names[TLR_LOAD_MEASURES] = {

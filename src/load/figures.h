@@ -6,6 +6,7 @@
 #ifndef TLR_LOAD_FIGURES_H
 #define TLR_LOAD_FIGURES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "histogram.h"
@@ -22,6 +23,19 @@ enum tlr_load_measure {
 
 /* "round_trip", "connect", "first_byte", "lateness". */
 const char *tlr_load_measure_name(enum tlr_load_measure measure);
+
+/* The percentiles that results have a name for. */
+struct tlr_load_percentile {
+    double percent;
+    const char *label; /* "p99.9": for people */
+    const char *name;  /* "p99_9": for machines */
+    bool brief;        /* also where few are told */
+};
+
+enum { TLR_LOAD_NAMED_PERCENTILES = 6 };
+
+extern const struct tlr_load_percentile
+    tlr_load_named_percentiles[TLR_LOAD_NAMED_PERCENTILES];
 
 struct tlr_load_figures {
     uint64_t round_trips;    /* messages that are back, whole and right */

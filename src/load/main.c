@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include "advice.h"
 #include "cli/check.h"
 #include "cli/limits.h"
 #include "cli/options.h"
@@ -100,6 +101,21 @@ static void print_result(struct program *program)
     print(program, &text);
 }
 
+/* For a reader of numbers alone, who would take these for measured. */
+static void warn_if_unmeasured(
+    const struct program *program, const struct tlr_load_result *result)
+{
+    const struct tlr_load_settings *settings = &program->settings;
+    struct tlr_cli_text text = {0};
+    if (!settings->quiet && (settings->json || settings->csv)) {
+        tlr_load_advice_unmeasured(result, &text);
+    }
+    if (text.length > 0) {
+        (void)fprintf(stderr, "teller-load: %s", tlr_cli_text_get(&text));
+    }
+    tlr_cli_text_free(&text);
+}
+
 static void print_remedy(const struct tlr_load_result *result)
 {
     uint64_t failed = tlr_load_tally_failed(&result->total);
@@ -157,15 +173,11 @@ static void open_files(struct program *program)
     tlr_cli_text_free(&complaint);
 }
 
-/* Of the median, if there is one. */
 static void close_files(struct program *program)
 {
-    const struct tlr_load_series *series = &program->series;
     struct tlr_cli_text complaint = {0};
-    if (tlr_load_outfiles_close(&program->files,
-            series->count == 0 ? NULL
-                               : series->runs[tlr_load_series_median(series)],
-            &complaint) != 0) {
+    if (tlr_load_outfiles_close(
+            &program->files, &program->series, &complaint) != 0) {
         complain(program, &complaint);
     }
     tlr_cli_text_free(&complaint);
@@ -224,6 +236,7 @@ static void on_done(void *data, const struct tlr_load_result *result)
         program->status = TLR_CLI_STATUS_FAILURE;
     }
     print_remedy(result);
+    warn_if_unmeasured(program, result);
     if (program->settings.csv) {
         print_line(program, result);
     }

@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 #include "merged.h"
+#include "option_rows.h"
 #include "percentiles.h"
 #include "report.h"
 #include "result_json.h"
@@ -39,15 +40,9 @@ static bool read_settings(
             .repeats = true},
     };
     const struct tlr_cli_option options[] = {
-        {.name = "--json", .help = "print the result as one JSON object",
-            .apply = tlr_cli_apply_flag, .target = &settings->json},
-        {.name = "--histogram", .argument = "FILE",
-            .help = "write the percentiles of the latency (HdrHistogram's "
-                    "text, in milliseconds)",
-            .apply = tlr_cli_apply_string, .target = &settings->histogram},
-        {.name = "--quiet",
-            .help = "print errors only (and what --json asks for)",
-            .apply = tlr_cli_apply_flag, .target = &settings->quiet},
+        TLR_LOAD_OPTION_JSON(&settings->json),
+        TLR_LOAD_OPTION_HISTOGRAM(&settings->histogram),
+        TLR_LOAD_OPTION_QUIET(&settings->quiet),
     };
     const struct tlr_cli_program program = {
         .name = "teller-load merge",

@@ -70,9 +70,12 @@ static int write_histogram(const char *path,
 }
 
 int tlr_load_outfiles_close(struct tlr_load_outfiles *files,
-    const struct tlr_load_result *result, struct tlr_cli_text *complaint)
+    const struct tlr_load_series *series, struct tlr_cli_text *complaint)
 {
     const struct tlr_load_settings *settings = files->settings;
+    const struct tlr_load_result *result =
+        series->count == 0 ? NULL
+                           : series->runs[tlr_load_series_median(series)];
     struct tlr_cli_text of_log = {0};
     struct tlr_cli_text of_histogram = {0};
     struct tlr_cli_text of_report = {0};
@@ -86,7 +89,7 @@ int tlr_load_outfiles_close(struct tlr_load_outfiles *files,
             write_histogram(settings->histogram, result, &of_histogram);
     }
     if (result != NULL && settings->report != NULL) {
-        errors[2] = tlr_load_page_write(settings->report, result, &of_report);
+        errors[2] = tlr_load_page_write(settings->report, series, &of_report);
     }
     add(complaint, &of_log);
     add(complaint, &of_histogram);

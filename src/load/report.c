@@ -6,21 +6,6 @@
 
 #include "advice.h"
 
-struct percentile {
-    const char *label;
-    double percent;
-};
-
-static const struct percentile percentiles[] = {
-    {"p50", 50},
-    {"p90", 90},
-    {"p99", 99},
-    {"p99.9", 99.9},
-    {"p99.99", 99.99},
-};
-
-enum { PERCENTILES = sizeof(percentiles) / sizeof(percentiles[0]) };
-
 /* The longest bar of the distribution. */
 enum { BAR = 40 };
 
@@ -98,10 +83,12 @@ static void add_latency(struct tlr_cli_text *text, const char *what,
     tlr_cli_text_add(text, "%s\n", what);
     add_time(text, "min", latency->min, mark);
     add_time(text, "mean", (uint64_t)tlr_load_histogram_mean(latency), mark);
-    for (unsigned i = 0; i < PERCENTILES; i++) {
-        add_time(text, percentiles[i].label,
-            tlr_load_histogram_percentile(latency, percentiles[i].percent),
-            mark);
+    for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
+        const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
+        if (one->brief) {
+            add_time(text, one->label,
+                tlr_load_histogram_percentile(latency, one->percent), mark);
+        }
     }
     add_time(text, "max", latency->max, mark);
 }
@@ -142,9 +129,9 @@ static void add_row(struct tlr_cli_text *text, uint64_t end, uint64_t count,
     const char *unit;
     int length = (int)((double)count / (double)most * BAR + 0.5);
     scale(end, &value, &decimals, &unit);
-    tlr_cli_text_add(text, "  up to %6.*f %-2s %7.3f%% %.*s\n",
+    tlr_cli_text_add(text, "  up to %6.*f %-2s %7.3f%%%s%.*s\n",
         value < 10 && value != (double)(int)value ? 1 : 0, value, unit,
-        100 * (double)count / (double)of, length, bar);
+        100 * (double)count / (double)of, length == 0 ? "" : " ", length, bar);
 }
 
 /* How many there are in each 1-2-5 step. */

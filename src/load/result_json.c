@@ -6,22 +6,6 @@
 #include "cli/json.h"
 #include "report.h"
 
-struct percentile {
-    const char *name;
-    double percent;
-};
-
-static const struct percentile percentiles[] = {
-    {"p50", 50},
-    {"p75", 75},
-    {"p90", 90},
-    {"p99", 99},
-    {"p99_9", 99.9},
-    {"p99_99", 99.99},
-};
-
-enum { PERCENTILES = sizeof(percentiles) / sizeof(percentiles[0]) };
-
 static double us(uint64_t nanoseconds)
 {
     return (double)nanoseconds / 1000;
@@ -36,11 +20,10 @@ static void add_latency(struct tlr_cli_json *json, const char *name,
         json, "min", latency->count == 0 ? 0 : us(latency->min), 3);
     tlr_cli_json_double(
         json, "mean", tlr_load_histogram_mean(latency) / 1000, 3);
-    for (unsigned i = 0; i < PERCENTILES; i++) {
-        tlr_cli_json_double(json, percentiles[i].name,
-            us(tlr_load_histogram_percentile(
-                latency, percentiles[i].percent)),
-            3);
+    for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
+        const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
+        tlr_cli_json_double(json, one->name,
+            us(tlr_load_histogram_percentile(latency, one->percent)), 3);
     }
     tlr_cli_json_double(json, "max", us(latency->max), 3);
     tlr_cli_json_close(json);

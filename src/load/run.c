@@ -196,7 +196,8 @@ static void leave(struct tlr_load_run *run)
             &result->figures->latency[TLR_LOAD_CONNECTING], &worker->opening);
     }
     if (run->measured_at == 0) {
-        run->measured_at = uv_hrtime(); /* it has never begun */
+        result->unmeasured = true;
+        run->measured_at = uv_hrtime();
         run->interval_at = run->measured_at;
     }
     end_interval(run);

@@ -56,6 +56,7 @@ struct tlr_load_result {
     double memory;      /* bytes of this process per connection; 0: unknown */
     bool stopped_early; /* tlr_load_run_stop was called */
     bool aborted;       /* by an error, as the plan says */
+    bool unmeasured;    /* it ended before its time was taken */
     bool foreign;       /* partly measured by a program that verifies nothing:
                            merged.h */
 };

@@ -441,6 +441,26 @@ void tlr_load_session_finish(struct tlr_load_session *session)
     }
 }
 
+/* What it is waiting for, where a connection and no byte is what is asked for;
+ * NULL: that is not so. */
+static const char *awaited(const struct tlr_load_session *session)
+{
+    const struct tlr_load_plan *plan = session->context->plan;
+    if (!tlr_load_plan_dials_late(plan)) {
+        return NULL;
+    }
+    switch (session->state) {
+    case TLR_LOAD_DIALING:
+        return "it was connected";
+    case TLR_LOAD_RUNNING:
+        return "its first byte came";
+    case TLR_LOAD_ENDING:
+        return "the server had ended its side";
+    default:
+        return NULL;
+    }
+}
+
 void tlr_load_session_abort(struct tlr_load_session *session)
 {
     session->finishing = true;
@@ -450,6 +470,9 @@ void tlr_load_session_abort(struct tlr_load_session *session)
         tlr_load_session_fail(session, TLR_LOAD_OTHER,
             ": given up when %" PRIu64 " bytes were still missing",
             session->sent - session->received);
+    } else if (awaited(session) != NULL) {
+        tlr_load_session_fail(session, TLR_LOAD_OTHER, ": given up before %s",
+            awaited(session));
     } else if (session->state == TLR_LOAD_EXAMINING) {
         tlr_load_examine_end(session);
     } else if (session->state == TLR_LOAD_DIALING ||

@@ -124,7 +124,8 @@ void tlr_load_session_ask(struct tlr_load_session *session);
  * still come, so that it is counted, as the server does. */
 void tlr_load_session_finish(struct tlr_load_session *session);
 
-/* Closes at once. Bytes still on the way make it a failure. */
+/* Closes at once. What is still on the way (bytes; with CHURN and HELLO the
+ * connection) makes it a failure. */
 void tlr_load_session_abort(struct tlr_load_session *session);
 
 /* Looks for a timeout, and what a slow one may go on with; to be called a few

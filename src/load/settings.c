@@ -5,6 +5,7 @@
 
 #include "cli/check.h"
 #include "cli/options.h"
+#include "option_rows.h"
 #include "pattern.h"
 
 /* The values as the option table writes them. */
@@ -191,22 +192,17 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
             .help = "run so many times; the result is the median of them (1)",
             .apply = tlr_cli_apply_number, .target = &to->repeat,
             .min = 1, .max = 1000},
-        {.name = "--json", .help = "print the result as one JSON object",
-            .apply = tlr_cli_apply_flag, .target = &to->json},
+        TLR_LOAD_OPTION_JSON(&to->json),
         {.name = "--csv", .help = "print it as CSV: names, and a line a run",
             .apply = tlr_cli_apply_flag, .target = &to->csv},
         {.name = "--report", .argument = "FILE",
             .help = "write it as a page with charts (HTML)",
             .apply = tlr_cli_apply_string, .target = &to->report},
-        {.name = "--histogram", .argument = "FILE",
-            .help = "write the percentiles of the latency (HdrHistogram's text)",
-            .apply = tlr_cli_apply_string, .target = &to->histogram},
+        TLR_LOAD_OPTION_HISTOGRAM(&to->histogram),
         {.name = "--log", .argument = "FILE",
             .help = "write the latency of each second (HdrHistogram's log)",
             .apply = tlr_cli_apply_string, .target = &to->log},
-        {.name = "--quiet",
-            .help = "print errors only (and what --json or --csv ask for)",
-            .apply = tlr_cli_apply_flag, .target = &to->quiet},
+        TLR_LOAD_OPTION_QUIET(&to->quiet),
     };
     const struct tlr_cli_program program = {
         .name = "teller-load",
