@@ -51,12 +51,14 @@ static void make_result(enum tlr_load_mode mode, size_t seconds)
         intervals[i] = (struct tlr_load_interval){.from = (double)i,
             .seconds = 1,
             .round_trips = peak ? 4000 : 1000 + i % 7,
+            .in_time.round_trips = peak ? 4000 : 1000 + i % 7,
             .latency = {50000, 60000, 70000, 80000, 90000,
                 peak ? 20000000 : 100000}};
         figures.round_trips += intervals[i].round_trips;
         tlr_load_histogram_add(
             &figures.latency[TLR_LOAD_ROUND_TRIP], 50000 + i * 10);
     }
+    tlr_load_figures_were_in_time(&figures);
     result = (struct tlr_load_result){.plan = &plan,
         .figures = &figures,
         .intervals = intervals,
@@ -155,8 +157,8 @@ static void failures_and_notes_are_told(void **state)
     make_result(TLR_LOAD_ECHO, 5);
     result.total.errors[TLR_LOAD_RESET] = 2;
     result.aborted = true;
-    figures.busy_ns = 99;
-    figures.elapsed_ns = 100;
+    figures.busy_ns = UINT64_C(990000000);
+    figures.elapsed_ns = UINT64_C(1000000000);
     assert_true(is_balanced(page()));
     assert_non_null(strstr(text.data,
         "<p class=\"verdict bad\">aborted at the first error</p>"));

@@ -116,31 +116,51 @@ static void a_wrong_goal_is_wrong_usage(void **state)
         2, ARGS("--require knows no \"errrors\"", "did you mean errors?"));
 }
 
-/* ---- a warm-up that is too long ---- */
+/* ---- stopped in the warm-up ---- */
 
 #define WITHIN "nothing was measured: the run ended within its warm-up of 3600 s"
 
+static bool has_received(const void *arg)
+{
+    const struct liar *liar = arg;
+    return liar->received > 0;
+}
+
+/* It is asked to stop when it has sent something. */
+static struct program *run_within(struct scene *scene, int status,
+    struct liar *liar, const char *const *args)
+{
+    liar->received = 0;
+    struct program *load = program_start(scene, args);
+    assert_true(run_until(scene, has_received, liar));
+    program_ask(load, ASK_CTRL_C);
+    int got = program_wait(load);
+    if (got != status) {
+        program_fail(load, "has ended with %d, not with %d", got, status);
+    }
+    return load;
+}
+
 static void a_run_within_its_warm_up_says_so(void **state)
 {
-    struct program *echo = start_echo(*state);
-    const char *address = program_address(echo, 0);
-    struct program *load = run(*state, 0,
-        LOAD(address, "--warmup", "3600", "--round-trips", "5"));
+    struct liar *liar = liar_listen(*state);
+    struct program *load = run_within(*state, 0, liar,
+        LOAD(liar->address, "--warmup", "3600", "--connections", "2"));
     if (strstr(load->out.text, "\nnote: " WITHIN) == NULL) {
         program_fail(load, "does not say that nothing was measured");
     }
-    load = run(*state, 0,
-        LOAD(address, "--warmup", "3600", "--round-trips", "5", "--json"));
+    load = run_within(*state, 0, liar,
+        LOAD(liar->address, "--warmup", "3600", "--connections", "2",
+            "--json"));
     expect_said(load, "teller-load: note: " WITHIN);
     json_expect(object_of(*state, load), "round_trips", 0);
-    load = run(*state, 3,
-        LOAD(address, "--warmup", "3600", "--round-trips", "5", "--quiet",
-            "--require", "p99<1000s"));
+    load = run_within(*state, 3, liar,
+        LOAD(liar->address, "--warmup", "3600", "--connections", "2",
+            "--quiet", "--require", "p99<1000s"));
     expect_said(load, "required p99<1000s, but it was not measured\n");
     if (output_lines(&load->err) != 1) {
         program_fail(load, "is not quiet");
     }
-    program_stop(echo);
 }
 
 /* ---- repetition and CSV ---- */

@@ -3,10 +3,14 @@
 
 #include <inttypes.h>
 
+#include "rates.h"
 #include "report.h"
 
 /* Of the asked rate: less is not reached. */
 #define NEARLY 0.99
+
+/* Of what a loop did in a shorter time nothing follows. */
+#define SHORTEST_NS UINT64_C(100000000)
 
 bool tlr_load_advice_is_late(const struct tlr_load_result *result)
 {
@@ -23,7 +27,8 @@ static void look_at_client(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     double busy = tlr_load_figures_busy(result->figures);
-    if (busy > TLR_LOAD_BUSY_MOST) {
+    if (busy > TLR_LOAD_BUSY_MOST &&
+        result->figures->elapsed_ns > SHORTEST_NS * result->plan->loops) {
         tlr_cli_text_add(text,
             "note: the client was the limit: its loops were busy for %.0f%% of "
             "the time; give it more --threads, or another machine\n",
@@ -35,10 +40,11 @@ static void look_at_schedule(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     const struct tlr_load_plan *plan = result->plan;
-    uint64_t done = tlr_load_plan_dials_late(plan)
-                        ? result->figures->sessions
-                        : result->figures->round_trips;
-    double rate = tlr_load_report_rate(done, result->seconds);
+    /* Of all that was sent in time, whenever it came back. */
+    double rate = tlr_load_rate(tlr_load_plan_dials_late(plan)
+                                    ? result->figures->sessions
+                                    : result->figures->round_trips,
+        result->seconds);
     if (plan->rate == 0) {
         return;
     }
@@ -80,10 +86,6 @@ void tlr_load_advice_unmeasured(
     tlr_cli_text_add(text,
         "note: nothing was measured: the run ended within its warm-up of %g s",
         (double)plan->warmup_ms / 1000);
-    if (plan->round_trips != 0 && !result->stopped_early && !result->aborted) {
-        tlr_cli_text_add(
-            text, "; make --warmup shorter, or give more --round-trips");
-    }
     tlr_cli_text_add(text, "\n");
 }
 

@@ -126,10 +126,20 @@ static bool take_plan(struct tlr_load_plan *plan,
            add_to_32(&plan->loops, is->loops);
 }
 
+static bool take_done(
+    struct tlr_load_done *done, const struct tlr_load_done *its)
+{
+    return add_to(&done->round_trips, its->round_trips) &&
+           add_to(&done->sessions, its->sessions) &&
+           add_to(&done->bytes_sent, its->bytes_sent) &&
+           add_to(&done->bytes_received, its->bytes_received);
+}
+
 static bool take_figures(struct tlr_load_figures *figures,
     const struct tlr_load_result_note_numbers *is)
 {
-    return add_to(&figures->round_trips, is->round_trips) &&
+    return take_done(&figures->in_time, &is->in_time) &&
+           add_to(&figures->round_trips, is->round_trips) &&
            add_to(&figures->sessions, is->sessions) &&
            add_to(&figures->bytes_sent, is->bytes_sent) &&
            add_to(&figures->bytes_received, is->bytes_received) &&
@@ -221,7 +231,10 @@ static int take_foreign(
     struct tlr_load_merged *merged, const struct tlr_load_log_line *line)
 {
     struct tlr_load_interval_note note = {
-        .seconds = line->seconds, .round_trips = line->histogram->count};
+        .seconds = line->seconds,
+        .round_trips = line->histogram->count,
+        .in_time.round_trips = line->histogram->count,
+    };
     uint64_t end = line->seconds > UINT64_MAX - line->at
                        ? UINT64_MAX
                        : line->at + line->seconds;
@@ -230,7 +243,9 @@ static int take_foreign(
     }
     merged->first = line->at < merged->first ? line->at : merged->first;
     merged->last = larger(merged->last, end);
-    return add_to(&merged->figures.round_trips, line->histogram->count)
+    return add_to(&merged->figures.round_trips, line->histogram->count) &&
+                   add_to(&merged->figures.in_time.round_trips,
+                       line->histogram->count)
                ? tlr_load_seconds_note(
                      &merged->seconds, merged->logs, line->at, &note)
                : UV_ERANGE;

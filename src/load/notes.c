@@ -14,6 +14,15 @@ enum { NAME = 32, NUMBER = 24 };
 /* What is done with each name and its number. */
 typedef void (*number_cb)(void *data, const char *name, uint64_t *number);
 
+static void each_in_time(
+    struct tlr_load_done *done, number_cb number, void *data)
+{
+    number(data, "round_trips_in_time", &done->round_trips);
+    number(data, "sessions_in_time", &done->sessions);
+    number(data, "bytes_sent_in_time", &done->bytes_sent);
+    number(data, "bytes_received_in_time", &done->bytes_received);
+}
+
 static void each_of_interval(struct tlr_load_interval_note *note,
     number_cb number, void *data)
 {
@@ -25,6 +34,7 @@ static void each_of_interval(struct tlr_load_interval_note *note,
     number(data, "bytes_received", &note->bytes_received);
     number(data, "errors", &note->errors);
     number(data, "open", &note->open);
+    each_in_time(&note->in_time, number, data);
     number(data, "busy", &note->busy);
     number(data, "elapsed", &note->elapsed);
 }
@@ -77,6 +87,7 @@ static void each_of_result(struct tlr_load_result_note_numbers *is,
     number(data, "bytes_received", &is->bytes_received);
     number(data, "bytes_verified", &is->bytes_verified);
     number(data, "errors", &is->errors);
+    each_in_time(&is->in_time, number, data);
     number(data, "busy", &is->busy);
     number(data, "elapsed", &is->elapsed);
     number(data, "connected", &is->connected);
@@ -115,6 +126,7 @@ void tlr_load_interval_note_add(struct tlr_cli_text *text,
         .bytes_received = interval->bytes_received,
         .errors = interval->errors,
         .open = interval->open,
+        .in_time = interval->in_time,
         .busy = figures->busy_ns,
         .elapsed = figures->elapsed_ns,
     };
@@ -134,6 +146,7 @@ static void take_figures(struct tlr_load_result_note_numbers *is,
     is->bytes_received = figures->bytes_received;
     is->bytes_verified = figures->bytes_verified;
     is->errors = figures->errors;
+    is->in_time = figures->in_time;
     is->busy = figures->busy_ns;
     is->elapsed = figures->elapsed_ns;
     for (unsigned i = 0; i < TLR_LOAD_MEASURES; i++) {

@@ -37,6 +37,7 @@ struct tlr_load_interval_note {
     uint64_t bytes_received;
     uint64_t errors;
     uint64_t open;
+    struct tlr_load_done in_time; /* of that, while more was to be sent */
     uint64_t busy;    /* of all loops together */
     uint64_t elapsed; /* likewise */
 };
@@ -65,6 +66,7 @@ struct tlr_load_result_note {
         uint64_t bytes_received;
         uint64_t bytes_verified;
         uint64_t errors;
+        struct tlr_load_done in_time;
         uint64_t busy;
         uint64_t elapsed;
         uint64_t latency[TLR_LOAD_MEASURES][3]; /* values, min, max */

@@ -5,6 +5,7 @@
 
 #include "advice.h"
 #include "chart.h"
+#include "rates.h"
 #include "report.h"
 
 /* What a shorter last interval has says nothing. */
@@ -24,36 +25,26 @@ struct over_time {
     bool latency;
 };
 
-/* Until its end, or until the last byte came: a rate is not of what follows. */
-static double seconds_of(const struct tlr_load_result *result,
-    const struct tlr_load_interval *interval)
-{
-    double left = result->seconds - interval->from;
-    return left > 0 && left < interval->seconds ? left : interval->seconds;
-}
-
 static size_t count_of(const struct tlr_load_result *result)
 {
     size_t count = result->interval_count;
     bool is_short =
         count > 1 &&
-        seconds_of(result, &result->intervals[count - 1]) < SHORTEST;
+        tlr_load_interval_seconds(result, &result->intervals[count - 1]) <
+            SHORTEST;
     return is_short ? count - 1 : count;
 }
 
 static double rate_of(const struct tlr_load_result *result,
     const struct tlr_load_interval *interval, unsigned line)
 {
-    double seconds = seconds_of(result, interval);
-    if (result->plan->mode == TLR_LOAD_STREAM) {
-        uint64_t bytes =
-            line == 0 ? interval->bytes_received : interval->bytes_sent;
-        return tlr_load_report_rate(bytes, seconds) / (1 << 20);
+    struct tlr_load_rates rates =
+        tlr_load_rates_of_interval(result, interval);
+    double rate = tlr_load_rates_main(&rates, result->plan);
+    if (result->plan->mode != TLR_LOAD_STREAM) {
+        return rate;
     }
-    return tlr_load_report_rate(tlr_load_plan_dials_late(result->plan)
-                                    ? interval->sessions
-                                    : interval->round_trips,
-        seconds);
+    return (line == 0 ? rate : rates.bytes_sent) / (1 << 20);
 }
 
 static bool failed_in_time(const void *data, size_t index)
@@ -76,7 +67,7 @@ static bool point_in_time(
         share = 1;
     }
     const struct tlr_load_interval *interval = &over->result->intervals[at];
-    *x = interval->from + share * seconds_of(over->result, interval);
+    *x = interval->from + share * tlr_load_interval_seconds(over->result, interval);
     *y = over->latency ? (double)interval->latency[shown[line]]
                        : rate_of(over->result, interval, line);
     return !over->latency || *y > 0; /* 0: there was none */
@@ -113,7 +104,7 @@ static struct tlr_load_chart chart_over_time(const struct over_time *over)
     if (result->interval_count > 0) {
         const struct tlr_load_interval *last =
             &result->intervals[result->interval_count - 1];
-        end = fmax(end, last->from + seconds_of(result, last));
+        end = fmax(end, last->from + tlr_load_interval_seconds(result, last));
     }
     tlr_load_axis_seconds(&chart.x, end);
     return chart;

@@ -5,6 +5,7 @@
 
 #include "cli/address.h"
 #include "html.h"
+#include "rates.h"
 #include "report.h"
 
 /* ---- rows ---- */
@@ -105,23 +106,23 @@ static void add_throughput(
 {
     const struct tlr_load_figures *figures = result->figures;
     const struct tlr_load_plan *plan = result->plan;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     if (tlr_load_plan_reopens(plan)) {
         add_count(text, "sessions", "sessions", figures->sessions);
         add_rate(text, "sessions per second", "sessions_per_second",
-            tlr_load_report_rate(figures->sessions, seconds));
+            rates.sessions);
     }
     if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM) {
         add_count(text, "round trips", "round_trips", figures->round_trips);
         add_rate(text, "round trips per second", "round_trips_per_second",
-            tlr_load_report_rate(figures->round_trips, seconds));
+            rates.round_trips);
     }
     add_bytes(text, "bytes sent", "bytes_sent", figures->bytes_sent);
     add_bytes(text, "bytes back", "bytes_received", figures->bytes_received);
     add_byte_rate(text, "sent per second", "bytes_sent_per_second",
-        tlr_load_report_rate(figures->bytes_sent, seconds));
+        rates.bytes_sent);
     add_byte_rate(text, "back per second", "bytes_per_second",
-        tlr_load_report_rate(figures->bytes_received, seconds));
+        rates.bytes_received);
 }
 
 static void add_errors(

@@ -3,6 +3,7 @@
 
 #include "advice.h"
 #include "html.h"
+#include "rates.h"
 #include "report.h"
 
 static void open_tile(struct tlr_cli_text *text, const char *label)
@@ -18,20 +19,16 @@ static void close_tile(struct tlr_cli_text *text)
 static void add_throughput_tile(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    const struct tlr_load_figures *figures = result->figures;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     if (result->plan->mode == TLR_LOAD_STREAM) {
         open_tile(text, "bytes back/s");
-        tlr_load_html_bytes(
-            text, tlr_load_report_rate(figures->bytes_received, seconds));
+        tlr_load_html_bytes(text, rates.bytes_received);
     } else if (tlr_load_plan_dials_late(result->plan)) {
         open_tile(text, "sessions/s");
-        tlr_load_html_rate(
-            text, tlr_load_report_rate(figures->sessions, seconds));
+        tlr_load_html_rate(text, rates.sessions);
     } else {
         open_tile(text, "round trips/s");
-        tlr_load_html_rate(
-            text, tlr_load_report_rate(figures->round_trips, seconds));
+        tlr_load_html_rate(text, rates.round_trips);
     }
     close_tile(text);
 }

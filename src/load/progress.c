@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "rates.h"
 #include "report.h"
 
 /* Seconds between two lines where there is no terminal. */
@@ -49,12 +50,12 @@ void tlr_load_progress_text(const struct tlr_load_progress *progress,
     struct tlr_cli_text *text)
 {
     const struct tlr_load_plan *plan = progress->plan;
-    double bytes = tlr_load_report_rate(progress->bytes, seconds);
+    double bytes = tlr_load_rate(progress->bytes, seconds);
     add_left(progress, interval->from + interval->seconds, text);
     tlr_cli_text_add(text, ", %" PRIu64 " open", interval->open);
     if (plan->mode != TLR_LOAD_STREAM && plan->mode != TLR_LOAD_IDLE) {
         tlr_cli_text_add(text, ", %.0f %s",
-            tlr_load_report_rate(progress->trips, seconds), what(plan));
+            tlr_load_rate(progress->trips, seconds), what(plan));
     }
     if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_IDLE) {
         tlr_cli_text_add(text, ", %.1f MiB/s", bytes / (1024 * 1024));

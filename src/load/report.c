@@ -5,14 +5,10 @@
 #include <string.h>
 
 #include "advice.h"
+#include "rates.h"
 
 /* The longest bar of the distribution. */
 enum { BAR = 40 };
-
-double tlr_load_report_rate(uint64_t count, double seconds)
-{
-    return seconds > 0 ? (double)count / seconds : 0;
-}
 
 static void add_count(
     struct tlr_cli_text *text, const char *label, uint64_t count)
@@ -265,25 +261,25 @@ static void add_throughput(
 {
     const struct tlr_load_figures *figures = result->figures;
     const struct tlr_load_plan *plan = result->plan;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     if (tlr_load_plan_reopens(plan)) {
         add_count(text, "sessions", figures->sessions);
         tlr_cli_text_add(text, "%-16s %14.0f /s\n", "sessions/s",
-            tlr_load_report_rate(figures->sessions, seconds));
+            rates.sessions);
     }
     if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM) {
         add_count(text, "round trips", figures->round_trips);
         tlr_cli_text_add(text, "%-16s %14.0f /s\n", "round trips/s",
-            tlr_load_report_rate(figures->round_trips, seconds));
+            rates.round_trips);
     }
     if (plan->mode == TLR_LOAD_STREAM) {
         add_bytes(text, "bytes/s out",
-            tlr_load_report_rate(figures->bytes_sent, seconds), "/s");
+            rates.bytes_sent, "/s");
         add_bytes(text, "bytes/s back",
-            tlr_load_report_rate(figures->bytes_received, seconds), "/s");
+            rates.bytes_received, "/s");
     } else if (plan->mode != TLR_LOAD_CHURN) {
         add_bytes(text, "bytes/s",
-            tlr_load_report_rate(figures->bytes_received, seconds), "/s");
+            rates.bytes_received, "/s");
     }
 }
 

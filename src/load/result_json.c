@@ -4,6 +4,7 @@
 #include "advice.h"
 #include "cli/address.h"
 #include "cli/json.h"
+#include "rates.h"
 #include "report.h"
 
 static double us(uint64_t nanoseconds)
@@ -63,23 +64,19 @@ static void add_throughput(
     struct tlr_cli_json *json, const struct tlr_load_result *result)
 {
     const struct tlr_load_figures *figures = result->figures;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     tlr_cli_json_double(json, "began", result->began, 3);
-    tlr_cli_json_double(json, "seconds", seconds, 6);
+    tlr_cli_json_double(json, "seconds", result->seconds, 6);
     tlr_cli_json_u64(json, "connected", result->total.connected);
     tlr_cli_json_u64(json, "sessions", figures->sessions);
-    tlr_cli_json_double(json, "sessions_per_second",
-        tlr_load_report_rate(figures->sessions, seconds), 1);
+    tlr_cli_json_double(json, "sessions_per_second", rates.sessions, 1);
     tlr_cli_json_u64(json, "round_trips", figures->round_trips);
-    tlr_cli_json_double(json, "round_trips_per_second",
-        tlr_load_report_rate(figures->round_trips, seconds), 1);
+    tlr_cli_json_double(json, "round_trips_per_second", rates.round_trips, 1);
     tlr_cli_json_u64(json, "bytes_sent", figures->bytes_sent);
     tlr_cli_json_u64(json, "bytes_received", figures->bytes_received);
     tlr_cli_json_u64(json, "bytes_verified", figures->bytes_verified);
-    tlr_cli_json_double(json, "bytes_sent_per_second",
-        tlr_load_report_rate(figures->bytes_sent, seconds), 1);
-    tlr_cli_json_double(json, "bytes_per_second",
-        tlr_load_report_rate(figures->bytes_received, seconds), 1);
+    tlr_cli_json_double(json, "bytes_sent_per_second", rates.bytes_sent, 1);
+    tlr_cli_json_double(json, "bytes_per_second", rates.bytes_received, 1);
     tlr_cli_json_u64(json, "unsent", result->total.unsent);
 }
 
@@ -145,15 +142,12 @@ static void add_run(
     struct tlr_cli_json *json, const struct tlr_load_result *result)
 {
     const struct tlr_load_figures *figures = result->figures;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     tlr_cli_json_open(json, NULL, '{');
-    tlr_cli_json_double(json, "seconds", seconds, 6);
-    tlr_cli_json_double(json, "sessions_per_second",
-        tlr_load_report_rate(figures->sessions, seconds), 1);
-    tlr_cli_json_double(json, "round_trips_per_second",
-        tlr_load_report_rate(figures->round_trips, seconds), 1);
-    tlr_cli_json_double(json, "bytes_per_second",
-        tlr_load_report_rate(figures->bytes_received, seconds), 1);
+    tlr_cli_json_double(json, "seconds", result->seconds, 6);
+    tlr_cli_json_double(json, "sessions_per_second", rates.sessions, 1);
+    tlr_cli_json_double(json, "round_trips_per_second", rates.round_trips, 1);
+    tlr_cli_json_double(json, "bytes_per_second", rates.bytes_received, 1);
     add_latency(json, "latency_us",
         &figures->latency[tlr_load_main_measure(result->plan)]);
     add_latency(json, "connect_us", &figures->latency[TLR_LOAD_CONNECTING]);

@@ -29,6 +29,7 @@ struct tlr_load_run {
     uint64_t go_at;       /* uv_hrtime(); 0: not yet */
     uint64_t measured_at; /* likewise */
     uint64_t interval_at; /* uv_hrtime(): the end of the last one */
+    uint64_t finished_at; /* uv_hrtime(): nothing more is sent; 0: not yet */
     size_t memory_before; /* bytes of this process */
     const struct tlr_load_callbacks *callbacks;
     void *data;
@@ -37,10 +38,38 @@ struct tlr_load_run {
     struct tlr_load_worker *workers;
 };
 
+static double wall_clock(void)
+{
+    uv_timeval64_t now = {0};
+    (void)uv_gettimeofday(&now); /* then it is 1970 */
+    return (double)now.tv_sec + (double)now.tv_usec / 1e6;
+}
+
+static void begin_to_measure(struct tlr_load_run *run)
+{
+    run->measured_at = uv_hrtime();
+    run->interval_at = run->measured_at;
+    run->result.began = wall_clock();
+}
+
+/* For one that ends before its time was taken, that begins and ends there. */
+static void note_end(struct tlr_load_run *run)
+{
+    if (run->measured_at == 0) {
+        run->result.unmeasured = true;
+        begin_to_measure(run);
+    }
+    run->finished_at = uv_hrtime();
+    (void)uv_timer_stop(&run->time); /* always 0 */
+}
+
 static void set_phase(struct tlr_load_run *run, enum tlr_load_phase phase)
 {
     if ((int)phase <= atomic_load(&run->crew.phase)) {
         return;
+    }
+    if (phase >= TLR_LOAD_PHASE_FINISH && run->finished_at == 0) {
+        note_end(run);
     }
     atomic_store(&run->crew.phase, phase);
     for (uint32_t i = 0; i < run->started; i++) {
@@ -125,6 +154,7 @@ static struct tlr_load_interval sum_up(
         .bytes_received = figures->bytes_received,
         .errors = figures->errors,
         .open = figures->open,
+        .in_time = figures->in_time,
         .busy = tlr_load_figures_busy(figures),
     };
     tlr_load_interval_take(&interval, latency);
@@ -182,6 +212,18 @@ static void take_seconds(struct tlr_load_run *run)
 
 /* ---- its course ---- */
 
+/* Without a duration the last byte is the end of it, and not a connection that
+ * was awaited in vain. */
+static double time_of(const struct tlr_load_run *run)
+{
+    uint64_t last = run->result.total.last_byte_at;
+    uint64_t end = run->finished_at;
+    if (run->crew.plan->duration_ms == 0 && last < end) {
+        end = last;
+    }
+    return end > run->measured_at ? (double)(end - run->measured_at) / 1e9 : 0;
+}
+
 static void leave(struct tlr_load_run *run)
 {
     struct tlr_load_result *result = &run->result;
@@ -195,19 +237,12 @@ static void leave(struct tlr_load_run *run)
         tlr_load_histogram_merge(
             &result->figures->latency[TLR_LOAD_CONNECTING], &worker->opening);
     }
-    if (run->measured_at == 0) {
-        result->unmeasured = true;
-        run->measured_at = uv_hrtime();
-        run->interval_at = run->measured_at;
-    }
+    run->interval.open = 0;
     end_interval(run);
     for (uint32_t i = 0; i < run->started; i++) {
         tlr_load_worker_close(&run->workers[i]);
     }
-    if (result->total.last_byte_at > run->measured_at) {
-        result->seconds =
-            (double)(result->total.last_byte_at - run->measured_at) / 1e9;
-    }
+    result->seconds = time_of(run);
     uv_close((uv_handle_t *)&run->wake, on_handle_closed);
     uv_close((uv_handle_t *)&run->time, on_handle_closed);
 }
@@ -221,19 +256,10 @@ static void set_time(struct tlr_load_run *run, uint64_t milliseconds)
     TLR_CLI_CHECK(err == 0); /* it has a callback and is not closing */
 }
 
-static double wall_clock(void)
-{
-    uv_timeval64_t now = {0};
-    (void)uv_gettimeofday(&now); /* then it is 1970 */
-    return (double)now.tv_sec + (double)now.tv_usec / 1e6;
-}
-
 static void measure(struct tlr_load_run *run)
 {
     uint64_t duration = run->crew.plan->duration_ms;
-    run->measured_at = uv_hrtime();
-    run->interval_at = run->measured_at;
-    run->result.began = wall_clock();
+    begin_to_measure(run);
     if (duration != 0) {
         set_time(run, duration);
     }
@@ -409,7 +435,7 @@ int tlr_load_run_start(struct tlr_load_run **out, uv_loop_t *loop,
 void tlr_load_run_stop(struct tlr_load_run *run)
 {
     int phase = atomic_load(&run->crew.phase);
-    bool again = run->result.stopped_early;
+    bool again = phase >= TLR_LOAD_PHASE_FINISH;
     run->result.stopped_early = true;
     if (phase < TLR_LOAD_PHASE_LEAVE) {
         set_phase(run,

@@ -150,6 +150,7 @@ static void add_note(struct sum *sum, uint64_t at,
     interval->bytes_received += note->bytes_received;
     interval->errors += note->errors;
     interval->open += last ? note->open : 0;
+    tlr_load_done_add(&interval->in_time, &note->in_time);
     sum->busy += note->busy;
     sum->elapsed += note->elapsed;
 }

@@ -14,10 +14,11 @@
 #include <string.h>
 
 #include "cli/check.h"
+#include "open_loop.h"
 
 /* More at once would overrun the backlog of a server that is just starting; and
- * the servers of IDLE are asked so many at once. */
-enum { AT_ONCE = 64 };
+ * the servers of IDLE are asked so many at once, or that share of all. */
+enum { AT_ONCE = 64, ASKED_SHARE = 16 };
 
 /* Looks for timeouts this often, and at a part of the slots each time: all of
  * them within so many ticks. */
@@ -26,7 +27,7 @@ enum { TICK_MS = 50, ROUND = 20 };
 #define SECOND UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
-static struct tlr_load_session *session_at(
+struct tlr_load_session *tlr_load_worker_session_at(
     struct tlr_load_worker *worker, uint32_t i)
 {
     return (struct tlr_load_session *)(worker->sessions + i * worker->stride);
@@ -50,7 +51,7 @@ static void add_and_notify(
     notify(worker);
 }
 
-static bool runs(const struct tlr_load_worker *worker)
+bool tlr_load_worker_runs(const struct tlr_load_worker *worker)
 {
     return worker->phase == TLR_LOAD_PHASE_WARM ||
            worker->phase == TLR_LOAD_PHASE_MEASURE;
@@ -58,9 +59,9 @@ static bool runs(const struct tlr_load_worker *worker)
 
 /* ---- dialling ---- */
 
-static void dial(struct tlr_load_worker *worker, uint32_t slot)
+void tlr_load_worker_dial(struct tlr_load_worker *worker, uint32_t slot)
 {
-    struct tlr_load_session *session = session_at(worker, slot);
+    struct tlr_load_session *session = tlr_load_worker_session_at(worker, slot);
     worker->dialing++;
     tlr_load_session_dial(session);
 }
@@ -84,12 +85,12 @@ static void dial_more(struct tlr_load_worker *worker)
     const struct tlr_load_plan *plan = worker->crew->plan;
     bool late = tlr_load_plan_dials_late(plan);
     uint32_t most = ramped(worker);
-    if (late ? !runs(worker) || plan->rate > 0
+    if (late ? !tlr_load_worker_runs(worker) || plan->rate > 0
              : worker->phase != TLR_LOAD_PHASE_CONNECT) {
         return;
     }
     while (worker->dialing < AT_ONCE && worker->next < most) {
-        dial(worker, worker->next++);
+        tlr_load_worker_dial(worker, worker->next++);
     }
 }
 
@@ -131,7 +132,7 @@ static void on_ready(struct tlr_load_session *session)
     connected_or_closed(worker, session);
     /* After the end comes one that was on the way: if it has nothing to show by
      * itself, it only leaves. */
-    if (runs(worker) || (worker->phase == TLR_LOAD_PHASE_FINISH &&
+    if (tlr_load_worker_runs(worker) || (worker->phase == TLR_LOAD_PHASE_FINISH &&
                             tlr_load_plan_dials_late(worker->crew->plan))) {
         tlr_load_session_go(session);
     } else if (worker->phase == TLR_LOAD_PHASE_FINISH) {
@@ -162,11 +163,12 @@ static void step_or_be_over(struct tlr_load_worker *worker,
     }
 }
 
-/* IDLE, at the end: the next ones are asked. */
+/* IDLE, at the end: the next ones are asked. Where one has not answered, all are:
+ * they wait no longer than their timeout together. */
 static void ask_more(struct tlr_load_worker *worker)
 {
-    while (worker->asked < AT_ONCE && worker->next < worker->count) {
-        struct tlr_load_session *session = session_at(worker, worker->next++);
+    while (worker->asked < worker->ask_most && worker->next < worker->count) {
+        struct tlr_load_session *session = tlr_load_worker_session_at(worker, worker->next++);
         if (session->state == TLR_LOAD_RUNNING) {
             worker->asked++;
             tlr_load_session_ask(session);
@@ -189,18 +191,20 @@ static void dial_again(
     if (session->failed) {
         worker->waiting++;
     } else if (is_due(session)) {
-        dial(worker, session->slot);
+        tlr_load_worker_dial(worker, session->slot);
     }
 }
 
-/* Whether the slot gets another connection. Without a duration one that cannot
- * be made is the last one, or it would be tried for ever. */
+/* Whether the slot gets another connection: before the go, when it comes. Without
+ * a duration one that cannot be made is the last one, or it would be tried for
+ * ever. */
 static bool is_reopened(const struct tlr_load_worker *worker,
     const struct tlr_load_session *session)
 {
     const struct tlr_load_plan *plan = worker->crew->plan;
     bool in_vain = session->failed && session->dialled;
-    return runs(worker) && tlr_load_plan_reopens(plan) &&
+    return worker->phase < TLR_LOAD_PHASE_FINISH &&
+           tlr_load_plan_reopens(plan) &&
            !tlr_load_session_is_done(session) &&
            !(in_vain && plan->duration_ms == 0);
 }
@@ -218,115 +222,25 @@ static void on_closed(struct tlr_load_session *session)
     if (worker->phase == TLR_LOAD_PHASE_FINISH && worker->asked > 0 &&
         session->begun > 0) {
         worker->asked--;
+        worker->ask_most =
+            session->failed ? worker->count : worker->ask_most;
         ask_more(worker);
     }
     dial_more(worker);
 }
 
-/* ---- the open loop ---- */
-
-static void run_schedule(struct tlr_load_worker *worker)
-{
-    struct tlr_load_context *context = &worker->context;
-    bool late = tlr_load_plan_dials_late(worker->crew->plan);
-    uint64_t now = uv_hrtime();
-    uint32_t slot;
-    uint64_t due;
-    if (!runs(worker)) {
-        return;
-    }
-    while (tlr_load_schedule_next(&context->schedule, now, &slot, &due)) {
-        struct tlr_load_session *session = session_at(worker, slot);
-        if (due >= context->figures_from) {
-            tlr_load_histogram_add(
-                &context->figures->latency[TLR_LOAD_LATENESS], now - due);
-        }
-        tlr_load_session_is_due(session);
-        if (late && !session->failed && !session->over &&
-            (session->state == TLR_LOAD_NEW ||
-                session->state == TLR_LOAD_CLOSED)) {
-            dial(worker, slot);
-        }
-    }
-}
+/* ---- the pulse ---- */
 
 static void on_pulse(uv_timer_t *timer)
 {
     struct tlr_load_worker *worker = timer->data;
     if (worker->crew->plan->rate > 0) {
-        run_schedule(worker);
+        tlr_load_open_loop_go_on(worker);
     }
     if (worker->next < worker->count && worker->asked == 0) {
         dial_more(worker);
-    }
-}
-
-static void on_check(uv_check_t *check)
-{
-    run_schedule(check->data);
-}
-
-static void start_schedule(struct tlr_load_worker *worker)
-{
-    const struct tlr_load_plan *plan = worker->crew->plan;
-    if (plan->rate == 0) {
-        return;
-    }
-    tlr_load_schedule_init(&worker->context.schedule, plan->rate,
-        plan->connections, worker->count, worker->index, plan->loops,
-        uv_hrtime());
-    int err = uv_check_start(&worker->check, on_check);
-    TLR_CLI_CHECK(err == 0); /* it has a callback */
-}
-
-/* From when it was due. */
-static struct tlr_load_histogram *latency_of_due(
-    const struct tlr_load_worker *worker)
-{
-    bool late = tlr_load_plan_dials_late(worker->crew->plan);
-    return &worker->context.figures
-                ->latency[late ? TLR_LOAD_CONNECTING : TLR_LOAD_ROUND_TRIP];
-}
-
-/* The figures are handed over: what is asked for at the end is kept. */
-static void note_least(struct tlr_load_worker *worker)
-{
-    uint64_t least = latency_of_due(worker)->min;
-    worker->least = least < worker->least ? least : worker->least;
-}
-
-/* What was due and is not sent has waited for so long at least: which tells
- * something from `least` on, the shortest time that was measured. A connection
- * that is being made counts for itself. */
-static void count_unsent(struct tlr_load_worker *worker,
-    struct tlr_load_session *session, uint64_t least)
-{
-    struct tlr_load_context *context = &worker->context;
-    const struct tlr_load_plan *plan = context->plan;
-    bool late = tlr_load_plan_dials_late(plan);
-    struct tlr_load_histogram *latency = latency_of_due(worker);
-    uint64_t now = uv_hrtime();
-    uint64_t message = session->begun + (late && session->dialled);
-    uint64_t end = session->due;
-    if (plan->round_trips != 0 && end > plan->round_trips) {
-        end = plan->round_trips; /* it was not asked for more */
-    }
-    for (; message < end; message++) {
-        uint64_t due = tlr_load_schedule_due(
-            &context->schedule, session->slot, message);
-        context->tally->unsent++;
-        if (due >= context->figures_from && now - due >= least) {
-            tlr_load_histogram_add(latency, now - due);
-        }
-    }
-}
-
-static void count_all_unsent(struct tlr_load_worker *worker)
-{
-    note_least(worker);
-    uint64_t least = worker->least == UINT64_MAX ? 0 : worker->least;
-    for (uint32_t i = 0; i < worker->count; i++) {
-        count_unsent(worker, session_at(worker, i), least);
+    } else if (worker->crew->plan->rate == 0) {
+        (void)uv_timer_stop(timer); /* the ramp is over; always 0 */
     }
 }
 
@@ -342,7 +256,6 @@ static void measure_busy(struct tlr_load_worker *worker, uint64_t now)
     figures->elapsed_ns += elapsed;
     figures->busy_ns += idled < elapsed ? elapsed - idled : 0;
     worker->idle_ns = idle;
-    worker->published = now;
 }
 
 static void publish(struct tlr_load_worker *worker, uint64_t now)
@@ -350,8 +263,12 @@ static void publish(struct tlr_load_worker *worker, uint64_t now)
     if (atomic_load(&worker->full)) {
         return; /* the run is late: this second becomes longer */
     }
-    measure_busy(worker, now);
-    note_least(worker);
+    if (worker->phase < TLR_LOAD_PHASE_FINISH) {
+        measure_busy(worker, now);
+        tlr_load_figures_were_in_time(worker->context.figures);
+    }
+    worker->published = now;
+    tlr_load_open_loop_note_least(worker);
     worker->context.figures->open = worker->context.open;
     worker->current ^= 1;
     worker->context.figures = &worker->figures[worker->current];
@@ -386,13 +303,13 @@ static void dial_failed_ones(struct tlr_load_worker *worker)
     uint32_t waiting = worker->waiting;
     worker->waiting = 0;
     for (uint32_t i = 0; waiting > 0 && i < worker->count; i++) {
-        struct tlr_load_session *session = session_at(worker, i);
+        struct tlr_load_session *session = tlr_load_worker_session_at(worker, i);
         if (session->state == TLR_LOAD_CLOSED && session->failed &&
             !session->over) {
             waiting--;
             session->failed = false;
             if (is_due(session)) {
-                dial(worker, i);
+                tlr_load_worker_dial(worker, i);
             }
         }
     }
@@ -424,7 +341,7 @@ static void tick_sessions(struct tlr_load_worker *worker, uint64_t now)
     }
     while (part-- > 0) {
         tlr_load_session_tick(
-            session_at(worker, worker->tick_at), now, worker->lost_ns);
+            tlr_load_worker_session_at(worker, worker->tick_at), now, worker->lost_ns);
         worker->tick_at = (worker->tick_at + 1) % worker->count;
     }
 }
@@ -435,7 +352,7 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = uv_hrtime();
     note_lost_time(worker, now);
     tick_sessions(worker, now);
-    if (runs(worker) && worker->waiting > 0) {
+    if (tlr_load_worker_runs(worker) && worker->waiting > 0) {
         dial_failed_ones(worker);
     }
     if (worker->phase >= TLR_LOAD_PHASE_MEASURE &&
@@ -450,19 +367,24 @@ static void each_that_is_not_over(
     struct tlr_load_worker *worker, tlr_load_session_cb step)
 {
     for (uint32_t i = 0; i < worker->count; i++) {
-        step_or_be_over(worker, session_at(worker, i), step);
+        step_or_be_over(worker, tlr_load_worker_session_at(worker, i), step);
     }
+}
+
+/* The first connects are in the result, though they are no part of any second. */
+static void keep_opening(struct tlr_load_worker *worker)
+{
+    struct tlr_load_histogram *connecting =
+        &worker->context.figures->latency[TLR_LOAD_CONNECTING];
+    tlr_load_histogram_merge(&worker->opening, connecting);
+    tlr_load_histogram_clear(connecting);
 }
 
 static void begin_to_send(struct tlr_load_worker *worker)
 {
-    struct tlr_load_context *context = &worker->context;
-    tlr_load_histogram_merge(&worker->opening,
-        &context->figures->latency[TLR_LOAD_CONNECTING]);
-    tlr_load_histogram_clear(&context->figures->latency[TLR_LOAD_CONNECTING]);
-    start_schedule(worker);
+    tlr_load_open_loop_start(worker);
     for (uint32_t i = 0; i < worker->count; i++) {
-        struct tlr_load_session *session = session_at(worker, i);
+        struct tlr_load_session *session = tlr_load_worker_session_at(worker, i);
         if (session->state == TLR_LOAD_READY) {
             tlr_load_session_go(session);
         }
@@ -478,15 +400,29 @@ static void begin_to_measure(struct tlr_load_worker *worker)
     if (worker->crew->plan->warmup_ms != 0) {
         tlr_load_figures_clear(worker->context.figures);
         worker->context.figures_from = now;
+        for (uint32_t i = 0; i < worker->count; i++) {
+            tlr_load_session_measure(tlr_load_worker_session_at(worker, i));
+        }
     }
+}
+
+/* What is done from now on is the drain's. */
+static void end_measuring(struct tlr_load_worker *worker)
+{
+    uint64_t now = uv_hrtime();
+    worker->context.finished = now;
+    measure_busy(worker, now);
+    tlr_load_figures_were_in_time(worker->context.figures);
 }
 
 static void finish(struct tlr_load_worker *worker)
 {
     if (worker->crew->plan->rate > 0) {
-        count_all_unsent(worker);
+        tlr_load_open_loop_end(worker);
     }
     if (worker->crew->plan->mode == TLR_LOAD_IDLE) {
+        uint32_t share = worker->count / ASKED_SHARE;
+        worker->ask_most = share > AT_ONCE ? share : AT_ONCE;
         worker->next = 0;
         ask_more(worker);
     } else {
@@ -512,11 +448,17 @@ static void on_wake(uv_async_t *async)
         return;
     }
     worker->phase = phase;
+    if (before == TLR_LOAD_PHASE_CONNECT) {
+        keep_opening(worker);
+    }
     if (phase < TLR_LOAD_PHASE_FINISH && before == TLR_LOAD_PHASE_CONNECT) {
         begin_to_send(worker);
     }
     if (phase >= TLR_LOAD_PHASE_MEASURE && before < TLR_LOAD_PHASE_MEASURE) {
         begin_to_measure(worker); /* even if there is nothing left to */
+    }
+    if (phase >= TLR_LOAD_PHASE_FINISH && before < TLR_LOAD_PHASE_FINISH) {
+        end_measuring(worker);
     }
     switch (phase) {
     case TLR_LOAD_PHASE_WARM:
@@ -526,12 +468,13 @@ static void on_wake(uv_async_t *async)
         finish(worker);
         break;
     case TLR_LOAD_PHASE_ABORT:
+        worker->context.forgives = worker->crew->plan->abort_on_error &&
+                                   atomic_load(&worker->crew->failed);
         each_that_is_not_over(worker, tlr_load_session_abort);
         break;
     default:
         /* None is, but where the start has failed for another worker. */
         each_that_is_not_over(worker, tlr_load_session_abort);
-        measure_busy(worker, uv_hrtime());
         close_handles(worker);
         break;
     }
@@ -644,9 +587,9 @@ static void run_thread(void *arg)
     worker->started = uv_hrtime();
     worker->ticked = worker->started;
     for (uint32_t i = 0; i < worker->count; i++) {
-        tlr_load_session_init(session_at(worker, i), &worker->context,
+        tlr_load_session_init(tlr_load_worker_session_at(worker, i), &worker->context,
             worker->index + i * plan->loops, i);
-        session_at(worker, i)->settled = tlr_load_plan_dials_late(plan);
+        tlr_load_worker_session_at(worker, i)->settled = tlr_load_plan_dials_late(plan);
     }
     if (tlr_load_plan_dials_late(plan)) {
         worker->unsettled = 0;

@@ -64,9 +64,10 @@ struct tlr_load_worker {
     uint32_t waiting;   /* slots that are to be dialled at the next tick */
     uint32_t asked;     /* IDLE: that have not answered yet */
     uint32_t tick_at;   /* the slot where the next tick begins */
+    uint32_t ask_most;  /* IDLE: so many at once */
     uint64_t started;   /* uv_hrtime() */
-    uint64_t least;     /* ns, of what was due, in what is handed over */
     uint64_t ticked;    /* likewise, the last time */
+    uint64_t least;     /* ns, of what was due, in what is handed over */
     uint64_t lost_ns;   /* without a turn of the loop, lately */
     uint64_t lost_at;   /* uv_hrtime() */
     uint64_t published; /* uv_hrtime(): figures up to here are handed over */
