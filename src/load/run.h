@@ -36,7 +36,8 @@ struct tlr_load_interval {
     uint64_t bytes_sent;
     uint64_t bytes_received;
     uint64_t errors;
-    uint64_t open; /* connections, at its end */
+    uint64_t open; /* connections, at its end; of the last one when the run was
+                      to end, and before they were closed */
     double busy;   /* share of their time that the loops were, 0 to 1 */
     uint64_t latency[TLR_LOAD_PERCENTILES]; /* ns, of the main measure */
 };

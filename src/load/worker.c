@@ -483,6 +483,7 @@ static void begin_to_measure(struct tlr_load_worker *worker)
 
 static void finish(struct tlr_load_worker *worker)
 {
+    worker->context.figures->open = worker->context.open;
     if (worker->crew->plan->rate > 0) {
         count_all_unsent(worker);
     }
