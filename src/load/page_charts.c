@@ -147,7 +147,7 @@ static void add_open(
     chart.failed = failed_in_time;
     chart.name = "open";
     chart.title = "Open connections";
-    chart.unit = "connections";
+    chart.unit = "at the end of each second";
     chart.line_count = 1;
     (void)range_of(&chart, &least, &most); /* 0, if there is none */
     tlr_load_axis_count(&chart.y, most);
