@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files that make up a session (session.c, traffic.c, examine.c) call of
- * each other. */
+/* What the files that make up a session (session.c, dial.c, traffic.c, examine.c)
+ * call of each other. */
 #ifndef TLR_LOAD_PARTS_H
 #define TLR_LOAD_PARTS_H
 
 #include "session.h"
 
-/* ---- session.c: connecting, closing, failing ---- */
+/* ---- session.c: reading, closing, failing ---- */
 
 void tlr_load_session_enter(
     struct tlr_load_session *session, enum tlr_load_state state);
