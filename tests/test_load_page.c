@@ -52,6 +52,7 @@ static void make_result(enum tlr_load_mode mode, size_t seconds)
             .seconds = 1,
             .round_trips = peak ? 4000 : 1000 + i % 7,
             .in_time.round_trips = peak ? 4000 : 1000 + i % 7,
+            .open = i + 1,
             .latency = {50000, 60000, 70000, 80000, 90000,
                 peak ? 20000000 : 100000}};
         figures.round_trips += intervals[i].round_trips;
@@ -156,6 +157,7 @@ static void failures_and_notes_are_told(void **state)
     (void)state;
     make_result(TLR_LOAD_ECHO, 5);
     result.total.errors[TLR_LOAD_RESET] = 2;
+    result.total.whole = 1;
     result.aborted = true;
     figures.busy_ns = UINT64_C(990000000);
     figures.elapsed_ns = UINT64_C(1000000000);
@@ -370,6 +372,20 @@ static void what_comes_from_outside_is_escaped(void **state)
     assert_int_equal(
         count(text.data, "&#60;script&#62;&#34;&#38;&#39;?"), 2);
     assert_non_null(strstr(text.data, ">&#60;b&#62;</text>"));
+}
+
+static void what_is_held_is_drawn_as_open_connections(void **state)
+{
+    (void)state;
+    make_result(TLR_LOAD_IDLE, 4);
+    assert_true(is_balanced(page()));
+    assert_int_equal(count(text.data, "<figure id=\"open\">"), 1);
+    assert_int_equal(count(text.data, "<figure id=\"throughput\">"), 0);
+    /* 1 to 4, at the end of each second. */
+    assert_int_equal(count(text.data,
+                         "d=\"M0.0 750.0L250.0 750.0L500.0 500.0L750.0 250.0"
+                         "L1000.0 0.0\"/>"),
+        1);
 }
 
 /* ---- axes ---- */
@@ -597,6 +613,7 @@ int main(void)
         TEST(the_median_has_room_for_its_label_below_it),
         TEST(a_gap_is_not_drawn_over_and_a_lone_point_is_a_dot),
         TEST(what_comes_from_outside_is_escaped),
+        TEST(what_is_held_is_drawn_as_open_connections),
         TEST(ticks_are_round_numbers_with_units),
         TEST(axes_of_any_range_have_few_ticks_and_hold_it),
         TEST(places_go_from_0_to_1_and_not_beyond),

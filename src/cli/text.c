@@ -51,6 +51,11 @@ const char *tlr_cli_text_get(const struct tlr_cli_text *text)
     return text->data == NULL ? "" : text->data;
 }
 
+const char *tlr_cli_text_line(const struct tlr_cli_text *text)
+{
+    return text->failed ? "out of memory" : tlr_cli_text_get(text);
+}
+
 int tlr_cli_text_print(const struct tlr_cli_text *text, FILE *stream)
 {
     if (text->failed) {

@@ -41,7 +41,7 @@ static int say(const char *what, int err)
 /* One line, and the status that fits. */
 static int complain(struct tlr_cli_text *complaint, int err)
 {
-    (void)fprintf(stderr, "teller-echo: %s\n", tlr_cli_text_get(complaint));
+    (void)fprintf(stderr, "teller-echo: %s\n", tlr_cli_text_line(complaint));
     tlr_cli_text_free(complaint);
     return err == UV_EINVAL || err == UV_ENOTSUP || err == UV_ENOTSOCK
                ? TLR_CLI_STATUS_USAGE

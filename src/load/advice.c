@@ -12,15 +12,38 @@
 /* Of what a loop did in a shorter time nothing follows. */
 #define SHORTEST_NS UINT64_C(100000000)
 
-bool tlr_load_advice_is_late(const struct tlr_load_result *result)
+static double figure_of(
+    const struct tlr_load_histogram *histogram, double percent)
+{
+    if (percent == TLR_LOAD_ADVICE_MEAN) {
+        return tlr_load_histogram_mean(histogram);
+    }
+    return percent == 0
+               ? (double)histogram->min
+               : (double)tlr_load_histogram_percentile(histogram, percent);
+}
+
+bool tlr_load_advice_is_late_at(
+    const struct tlr_load_result *result, double percent)
 {
     const struct tlr_load_histogram *latency =
         &result->figures->latency[tlr_load_main_measure(result->plan)];
     const struct tlr_load_histogram *lateness =
         &result->figures->latency[TLR_LOAD_LATENESS];
-    return lateness->count > 0 &&
-           tlr_load_histogram_percentile(lateness, 99) * 10 >
-               tlr_load_histogram_percentile(latency, 50);
+    return lateness->count > 0 && latency->count > 0 &&
+           figure_of(lateness, percent) * 2 > figure_of(latency, percent);
+}
+
+bool tlr_load_advice_is_late(const struct tlr_load_result *result)
+{
+    return tlr_load_advice_is_late_at(result, 50) ||
+           tlr_load_advice_is_late_at(result, 99);
+}
+
+const char *tlr_load_advice_mark(
+    const struct tlr_load_result *result, double percent)
+{
+    return tlr_load_advice_is_late_at(result, percent) ? " *" : "";
 }
 
 static void look_at_client(
@@ -49,8 +72,8 @@ static void look_at_schedule(
         return;
     }
     if (tlr_load_advice_is_late(result)) {
-        tlr_cli_text_add(text, "note: the latency is marked with *: the "
-                               "schedule's own lateness dominates it\n");
+        tlr_cli_text_add(text, "note: latencies with * are more than half the "
+                               "schedule's own lateness\n");
     }
     if (result->total.unsent > 0) {
         tlr_cli_text_add(text,
@@ -61,6 +84,17 @@ static void look_at_schedule(
                plan->duration_ms != 0) {
         tlr_cli_text_add(text, "note: %.0f/s of %.0f/s were reached\n", rate,
             plan->rate);
+    }
+}
+
+static void look_at_end(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    if (result->gave_out > 0) {
+        tlr_cli_text_add(text,
+            "note: no connection was left after %.3f s: the rates are of the "
+            "%g s that were asked for\n",
+            result->gave_out, result->seconds);
     }
 }
 
@@ -94,6 +128,7 @@ void tlr_load_advice(
 {
     tlr_load_advice_unmeasured(result, text);
     look_at_client(result, text);
+    look_at_end(result, text);
     look_at_schedule(result, text);
     look_at_machine(result, text);
 }

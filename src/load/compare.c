@@ -82,7 +82,7 @@ static bool read_result(struct tlr_load_compared *compared, const char *name)
     }
     if (!good) {
         (void)fprintf(stderr, "teller-load: %s %s\n", name,
-            tlr_cli_text_get(&complaint));
+            tlr_cli_text_line(&complaint));
     }
     free(bytes);
     tlr_cli_text_free(&complaint);
@@ -211,7 +211,7 @@ static void add_table(
     for (const char *line = tlr_cli_text_get(&warnings); *line != '\0';) {
         int length = (int)strcspn(line, "\n");
         tlr_cli_text_add(text, "warning: %.*s\n", length, line);
-        line += length + 1;
+        line += length + (line[length] == '\n'); /* or it is cut off */
     }
     text->failed = text->failed || warnings.failed;
     tlr_cli_text_free(&warnings);
@@ -263,10 +263,11 @@ static void add_json_warnings(
     tlr_cli_json_open(json, "warnings", '[');
     add_warnings(&lines, comparison);
     for (char *line = lines.data; line != NULL && *line != '\0';) {
-        size_t length = strcspn(line, "\n"); /* each line has its end */
+        size_t length = strcspn(line, "\n");
+        bool whole = line[length] == '\n'; /* or it is cut off */
         line[length] = '\0';
         tlr_cli_json_string(json, NULL, line);
-        line += length + 1;
+        line += length + whole;
     }
     json->text->failed = json->text->failed || lines.failed;
     tlr_cli_text_free(&lines);
@@ -368,7 +369,11 @@ int tlr_load_compare_main(int argc, char **argv)
     } else {
         add_table(&text, &comparison);
     }
-    if (tlr_cli_text_print(&text, stdout) != 0) {
+    int err = tlr_cli_text_print(&text, stdout);
+    if (err != 0) {
+        (void)fprintf(stderr,
+            "teller-load compare: cannot print the comparison: %s\n",
+            uv_strerror(err));
         status = TLR_CLI_STATUS_FAILURE;
     }
     tlr_cli_text_free(&text);

@@ -55,7 +55,7 @@ struct tlr_load_figures {
     uint64_t bytes_received; /* all that came, right or wrong */
     uint64_t bytes_verified; /* those of them that were right */
     uint64_t errors;         /* connections that failed */
-    uint64_t open;           /* connections, at the end; of an interval only */
+    uint64_t open;           /* connections; of an interval only: run.h */
     struct tlr_load_done in_time; /* of the above, while more was to be sent */
     uint64_t busy_ns;        /* that the loops were not waiting */
     uint64_t elapsed_ns;     /* of all of the loops together */

@@ -65,11 +65,19 @@ static void on_interval(void *data, const struct tlr_load_interval *interval,
 
 /* ---- what is told ---- */
 
+static void cannot(struct program *program, const char *what, int err)
+{
+    (void)fprintf(
+        stderr, "teller-load: cannot %s: %s\n", what, uv_strerror(err));
+    program->status = TLR_CLI_STATUS_FAILURE;
+}
+
 /* Prints to standard output, and releases. */
 static void print(struct program *program, struct tlr_cli_text *text)
 {
-    if (tlr_cli_text_print(text, stdout) != 0) {
-        program->status = TLR_CLI_STATUS_FAILURE;
+    int err = tlr_cli_text_print(text, stdout);
+    if (err != 0) {
+        cannot(program, "print the result", err);
     }
     tlr_cli_text_free(text);
 }
@@ -157,7 +165,7 @@ static void announce(const struct tlr_load_settings *settings)
 static void complain(struct program *program, struct tlr_cli_text *complaint)
 {
     (void)fprintf(
-        stderr, "teller-load: %s\n", tlr_cli_text_get(complaint));
+        stderr, "teller-load: %s\n", tlr_cli_text_line(complaint));
     program->status = TLR_CLI_STATUS_FAILURE;
 }
 
@@ -194,7 +202,7 @@ static void check_requirements(struct program *program)
         struct tlr_cli_text line = {0};
         if (!tlr_load_require_holds(&all->items[i], result, &line)) {
             (void)fprintf(
-                stderr, "teller-load: %s\n", tlr_cli_text_get(&line));
+                stderr, "teller-load: %s\n", tlr_cli_text_line(&line));
             if (program->status == TLR_CLI_STATUS_OK) {
                 program->status = TLR_LOAD_STATUS_MISSED;
             }
@@ -204,13 +212,6 @@ static void check_requirements(struct program *program)
 }
 
 /* ---- its course ---- */
-
-static void cannot(struct program *program, const char *what, int err)
-{
-    (void)fprintf(
-        stderr, "teller-load: cannot %s: %s\n", what, uv_strerror(err));
-    program->status = TLR_CLI_STATUS_FAILURE;
-}
 
 /* A run that was broken off counts only where there is no other. */
 static void keep(struct program *program, const struct tlr_load_result *result)

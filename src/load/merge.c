@@ -60,7 +60,7 @@ static bool read_settings(
 /* Prints what has been said, each line after the program's name. */
 static void say(const struct tlr_cli_text *text)
 {
-    const char *line = tlr_cli_text_get(text);
+    const char *line = tlr_cli_text_line(text);
     while (*line != '\0') {
         int length = 0;
         while (line[length] != '\0' && line[length] != '\n') {
@@ -83,6 +83,9 @@ static int print_result(
     int err = tlr_cli_text_print(&text, stdout);
     tlr_cli_text_free(&text);
     if (err != 0) {
+        (void)fprintf(stderr,
+            "teller-load merge: cannot print the result: %s\n",
+            uv_strerror(err));
         return TLR_CLI_STATUS_FAILURE;
     }
     return tlr_load_result_is_good(result) ? TLR_CLI_STATUS_OK

@@ -53,10 +53,10 @@ void tlr_load_outfiles_interval(struct tlr_load_outfiles *files,
 /* Adds a complaint to those before it, and releases it. */
 static void add(struct tlr_cli_text *complaint, struct tlr_cli_text *one)
 {
-    if (tlr_cli_text_get(one)[0] != '\0') {
+    if (tlr_cli_text_line(one)[0] != '\0') {
         tlr_cli_text_add(complaint, "%s%s",
             tlr_cli_text_get(complaint)[0] == '\0' ? "" : "; ",
-            tlr_cli_text_get(one));
+            tlr_cli_text_line(one));
     }
     tlr_cli_text_free(one);
 }

@@ -9,6 +9,7 @@ struct column {
     const char *name; /* in the JSON result */
     const char *title;
     const struct tlr_load_histogram *latency;
+    const struct tlr_load_result *result; /* of the main one; or NULL */
 };
 
 enum { COLUMNS = 4 };
@@ -17,17 +18,17 @@ static unsigned find_columns(
     const struct tlr_load_result *result, struct column columns[COLUMNS])
 {
     static const struct column all[TLR_LOAD_MEASURES] = {
-        [TLR_LOAD_ROUND_TRIP] = {"latency_us", "round trip", NULL},
-        [TLR_LOAD_CONNECTING] = {"connect_us", "connect", NULL},
-        [TLR_LOAD_FIRST_BYTE] = {"first_byte_us", "first byte", NULL},
-        [TLR_LOAD_LATENESS] = {"lateness_us", "lateness", NULL},
+        [TLR_LOAD_ROUND_TRIP] = {"latency_us", "round trip", NULL, NULL},
+        [TLR_LOAD_CONNECTING] = {"connect_us", "connect", NULL, NULL},
+        [TLR_LOAD_FIRST_BYTE] = {"first_byte_us", "first byte", NULL, NULL},
+        [TLR_LOAD_LATENESS] = {"lateness_us", "lateness", NULL, NULL},
     };
     const struct tlr_load_histogram *latency = result->figures->latency;
     enum tlr_load_measure measure = tlr_load_main_measure(result->plan);
     unsigned count = 0;
     if (latency[measure].count > 0) {
         columns[count++] = (struct column){
-            "latency_us", all[measure].title, &latency[measure]};
+            "latency_us", all[measure].title, &latency[measure], result};
     }
     for (unsigned i = TLR_LOAD_CONNECTING; i < TLR_LOAD_MEASURES; i++) {
         if (i != (unsigned)measure && latency[i].count > 0) {
@@ -52,6 +53,17 @@ static double value_of(const struct tlr_load_histogram *latency, double row)
     return (double)tlr_load_histogram_percentile(latency, row);
 }
 
+/* A figure of the first column may have a mark. */
+static const char *mark_of(const struct column *column, double row)
+{
+    double percent = row == MIN    ? 0
+                     : row == MEAN ? TLR_LOAD_ADVICE_MEAN
+                                   : row;
+    return column->result == NULL
+               ? ""
+               : tlr_load_advice_mark(column->result, percent);
+}
+
 static void add_latency_row(struct tlr_cli_text *text, const char *label,
     const char *name, double row, const struct column *columns, unsigned count)
 {
@@ -62,7 +74,7 @@ static void add_latency_row(struct tlr_cli_text *text, const char *label,
             "<td data-name=\"%s.%s\" data-value=\"%.3f\">", columns[i].name,
             name, value / 1000);
         tlr_load_html_time(text, (uint64_t)value);
-        tlr_cli_text_add(text, "</td>");
+        tlr_cli_text_add(text, "%s</td>", mark_of(&columns[i], row));
     }
     tlr_cli_text_add(text, "</tr>\n");
 }
@@ -78,9 +90,8 @@ void tlr_load_page_latency(
     tlr_load_page_open_table(text, "Latency", count > 1);
     tlr_cli_text_add(text, "<tr><td></td>");
     for (unsigned i = 0; i < count; i++) {
-        bool marked = i == 0 && tlr_load_advice_is_late(result);
-        tlr_cli_text_add(text, "<th scope=\"col\">%s%s</th>",
-            columns[i].title, marked ? " *" : "");
+        tlr_cli_text_add(
+            text, "<th scope=\"col\">%s</th>", columns[i].title);
     }
     tlr_cli_text_add(text, "</tr>\n");
     add_latency_row(text, "min", "min", MIN, columns, count);

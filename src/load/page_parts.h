@@ -19,7 +19,8 @@ void tlr_load_page_tiles(
 void tlr_load_page_tables(
     const struct tlr_load_series *series, struct tlr_cli_text *text);
 
-/* Throughput and latency over time, and the latency's percentiles. */
+/* Throughput (IDLE: open connections) and latency over time, and the latency's
+ * percentiles. */
 void tlr_load_page_charts(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 

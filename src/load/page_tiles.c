@@ -33,11 +33,15 @@ static void add_throughput_tile(
     close_tile(text);
 }
 
-static void add_time_tile(
-    struct tlr_cli_text *text, const char *label, uint64_t nanoseconds)
+static void add_latency_tile(const struct tlr_load_result *result,
+    const char *label, double percent, struct tlr_cli_text *text)
 {
     open_tile(text, label);
-    tlr_load_html_time(text, nanoseconds);
+    tlr_load_html_time(text,
+        tlr_load_histogram_percentile(
+            &result->figures->latency[tlr_load_main_measure(result->plan)],
+            percent));
+    tlr_cli_text_add(text, "%s", tlr_load_advice_mark(result, percent));
     close_tile(text);
 }
 
@@ -49,13 +53,9 @@ void tlr_load_page_tiles(
     tlr_cli_text_add(text, "<dl class=\"tiles\">\n");
     add_throughput_tile(result, text);
     if (latency->count > 0) {
-        bool late = tlr_load_advice_is_late(result);
-        add_time_tile(text, late ? "latency p50 *" : "latency p50",
-            tlr_load_histogram_percentile(latency, 50));
-        add_time_tile(text, late ? "latency p99 *" : "latency p99",
-            tlr_load_histogram_percentile(latency, 99));
-        add_time_tile(
-            text, late ? "latency max *" : "latency max", latency->max);
+        add_latency_tile(result, "latency p50", 50, text);
+        add_latency_tile(result, "latency p99", 99, text);
+        add_latency_tile(result, "latency max", 100, text);
     }
     open_tile(text, "connections");
     tlr_load_html_count(text, result->total.connected);

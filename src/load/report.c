@@ -70,23 +70,39 @@ static void add_time(struct tlr_cli_text *text, const char *label,
 
 /* ---- latency ---- */
 
-static void add_latency(struct tlr_cli_text *text, const char *what,
-    const struct tlr_load_histogram *latency, const char *mark)
+static const char *name_of(enum tlr_load_measure measure)
 {
+    switch (measure) {
+    case TLR_LOAD_CONNECTING:
+        return "latency of a connect";
+    case TLR_LOAD_FIRST_BYTE:
+        return "latency of the first byte";
+    default:
+        return "latency of a round trip";
+    }
+}
+
+static void add_latency(struct tlr_cli_text *text,
+    const struct tlr_load_result *result, enum tlr_load_measure measure)
+{
+    const struct tlr_load_histogram *latency =
+        &result->figures->latency[measure];
     if (latency->count == 0) {
         return;
     }
-    tlr_cli_text_add(text, "%s\n", what);
-    add_time(text, "min", latency->min, mark);
-    add_time(text, "mean", (uint64_t)tlr_load_histogram_mean(latency), mark);
+    tlr_cli_text_add(text, "%s\n", name_of(measure));
+    add_time(text, "min", latency->min, tlr_load_advice_mark(result, 0));
+    add_time(text, "mean", (uint64_t)tlr_load_histogram_mean(latency),
+        tlr_load_advice_mark(result, TLR_LOAD_ADVICE_MEAN));
     for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
         const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
         if (one->brief) {
             add_time(text, one->label,
-                tlr_load_histogram_percentile(latency, one->percent), mark);
+                tlr_load_histogram_percentile(latency, one->percent),
+                tlr_load_advice_mark(result, one->percent));
         }
     }
-    add_time(text, "max", latency->max, mark);
+    add_time(text, "max", latency->max, tlr_load_advice_mark(result, 100));
 }
 
 /* "connect      512.0 us p50, 1.20 ms p99, 3.00 ms max". */
@@ -162,25 +178,12 @@ static void add_distribution(
     }
 }
 
-static const char *name_of(enum tlr_load_measure measure)
-{
-    switch (measure) {
-    case TLR_LOAD_CONNECTING:
-        return "latency of a connect";
-    case TLR_LOAD_FIRST_BYTE:
-        return "latency of the first byte";
-    default:
-        return "latency of a round trip";
-    }
-}
-
 static void add_latencies(
     struct tlr_cli_text *text, const struct tlr_load_result *result)
 {
     const struct tlr_load_histogram *latency = result->figures->latency;
     enum tlr_load_measure measure = tlr_load_main_measure(result->plan);
-    add_latency(text, name_of(measure), &latency[measure],
-        tlr_load_advice_is_late(result) ? " *" : "");
+    add_latency(text, result, measure);
     add_distribution(text, &latency[measure]);
     if (measure != TLR_LOAD_CONNECTING) {
         add_short_latency(text, "connect", &latency[TLR_LOAD_CONNECTING]);
@@ -227,6 +230,14 @@ static void add_good_verdict(
     }
 }
 
+/* Connections that were made or could not be. Of one that failed nobody knows
+ * which it was, but that it was not whole. */
+static uint64_t attempts(const struct tlr_load_tally *total)
+{
+    uint64_t ended = total->whole + tlr_load_tally_failed(total);
+    return ended > total->connected ? ended : total->connected;
+}
+
 void tlr_load_report_verdict(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
@@ -245,15 +256,16 @@ void tlr_load_report_verdict(
         add_good_verdict(text, result);
         return;
     }
+    uint64_t failed = tlr_load_tally_failed(total);
+    if (failed == 0) {
+        tlr_cli_text_add(text, "NOT verified: no connection was made\n");
+        return;
+    }
     tlr_cli_text_add(text,
         "NOT verified: %" PRIu64 " of %" PRIu64
         " connections failed; %" PRIu64 " bytes sent, %" PRIu64
         " came back right\n",
-        tlr_load_tally_failed(total),
-        total->connected > result->plan->connections
-            ? total->connected
-            : result->plan->connections,
-        total->bytes_sent, total->bytes_verified);
+        failed, attempts(total), total->bytes_sent, total->bytes_verified);
 }
 
 static void add_throughput(

@@ -224,9 +224,23 @@ static double time_of(const struct tlr_load_run *run)
     return end > run->measured_at ? (double)(end - run->measured_at) / 1e9 : 0;
 }
 
+/* All connections have failed before the time was over: it goes on without them,
+ * or a server would keep its rate by dying. */
+static void give_out(struct tlr_load_run *run)
+{
+    struct tlr_load_result *result = &run->result;
+    result->gave_out = result->seconds;
+    result->seconds = (double)run->crew.plan->duration_ms / 1e3;
+    for (uint32_t i = 0; i < run->started; i++) {
+        result->total.unsent += tlr_load_worker_rest(&run->workers[i]);
+    }
+}
+
 static void leave(struct tlr_load_run *run)
 {
     struct tlr_load_result *result = &run->result;
+    bool in_time = run->finished_at == 0 && run->measured_at != 0;
+    uint64_t open = 0;
     set_phase(run, TLR_LOAD_PHASE_LEAVE);
     join_all(run);
     pass_problems_on(run);
@@ -234,15 +248,20 @@ static void leave(struct tlr_load_run *run)
         struct tlr_load_worker *worker = &run->workers[i];
         tlr_load_tally_merge(&result->total, &worker->tally);
         tlr_load_worker_take_rest(worker, &run->interval);
+        open += worker->open_at_end;
         tlr_load_histogram_merge(
             &result->figures->latency[TLR_LOAD_CONNECTING], &worker->opening);
     }
-    run->interval.open = 0;
+    run->interval.open = open;
     end_interval(run);
+    result->seconds = time_of(run);
+    if (in_time && run->crew.plan->duration_ms != 0 &&
+        result->total.connected > 0) {
+        give_out(run);
+    }
     for (uint32_t i = 0; i < run->started; i++) {
         tlr_load_worker_close(&run->workers[i]);
     }
-    result->seconds = time_of(run);
     uv_close((uv_handle_t *)&run->wake, on_handle_closed);
     uv_close((uv_handle_t *)&run->time, on_handle_closed);
 }
@@ -445,5 +464,6 @@ void tlr_load_run_stop(struct tlr_load_run *run)
 
 bool tlr_load_result_is_good(const struct tlr_load_result *result)
 {
-    return tlr_load_tally_failed(&result->total) == 0;
+    return tlr_load_tally_failed(&result->total) == 0 &&
+           (result->total.connected > 0 || result->foreign);
 }

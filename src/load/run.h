@@ -37,7 +37,8 @@ struct tlr_load_interval {
     uint64_t bytes_sent;
     uint64_t bytes_received;
     uint64_t errors;
-    uint64_t open; /* connections, at its end */
+    uint64_t open; /* connections, at its end; of the last one when the run was
+                      to end, and before they were closed */
     struct tlr_load_done in_time; /* of that, before that time */
     double busy;   /* share of their time that the loops were, 0 to 1 */
     uint64_t latency[TLR_LOAD_PERCENTILES]; /* ns, of the main measure */
@@ -57,6 +58,8 @@ struct tlr_load_result {
     double began;       /* seconds since 1970: begin of what is measured */
     double seconds;     /* from there on something was sent; without a duration
                            until the last byte came */
+    double gave_out;    /* seconds, after which no connection was left though
+                           there was time: `seconds` is all of it; 0: not so */
     double memory;      /* bytes of this process per connection; 0: unknown */
     bool stopped_early; /* tlr_load_run_stop was called */
     bool aborted;       /* by an error, as the plan says */
@@ -95,7 +98,8 @@ int tlr_load_run_start(struct tlr_load_run **run, uv_loop_t *loop,
  * the run does already, gives it up. `done` follows in both cases. */
 void tlr_load_run_stop(struct tlr_load_run *run);
 
-/* Every byte was right, and every connection ended as it should. */
+/* There was a connection, every byte was right, and every connection ended as it
+ * should. */
 bool tlr_load_result_is_good(const struct tlr_load_result *result);
 
 #endif

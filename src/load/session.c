@@ -217,7 +217,10 @@ void tlr_load_session_measure(struct tlr_load_session *session)
 {
     uint64_t trips = session->context->plan->round_trips;
     if (trips != 0) {
-        session->goal = session->begun + trips;
+        /* What was due before is not of those. */
+        uint64_t from = session->due > session->begun ? session->due
+                                                      : session->begun;
+        session->goal = from + trips;
         tlr_load_traffic_set_goal(session);
     }
 }
@@ -355,6 +358,9 @@ static uint64_t waiting_since(const struct tlr_load_session *session)
                    ? session->stamps[session->back % plan->depth]
                    : UINT64_MAX;
     }
+    if (plan->mode == TLR_LOAD_SLOW && !session->reading) {
+        return UINT64_MAX; /* it is we who are slow */
+    }
     return owed || plan->mode == TLR_LOAD_HELLO ? counts_since(session)
                                                 : UINT64_MAX;
 }
@@ -370,6 +376,7 @@ static void go_on_slowly(struct tlr_load_session *session)
     }
     if (session->state == TLR_LOAD_RUNNING && !session->reading &&
         plan->mode == TLR_LOAD_SLOW && tlr_load_traffic_room(session) > 0) {
+        tlr_load_session_touch(session);
         int err = tlr_load_session_read(session);
         if (err != 0) {
             ended(session, err);

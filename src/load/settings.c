@@ -284,7 +284,7 @@ static int look_up(struct tlr_load_settings *settings)
     }
     if (err != 0) {
         (void)fprintf(
-            stderr, "teller-load: %s\n", tlr_cli_text_get(&complaint));
+            stderr, "teller-load: %s\n", tlr_cli_text_line(&complaint));
         tlr_cli_addresses_free(&settings->addresses);
         status = err == UV_EINVAL ? TLR_CLI_STATUS_USAGE
                                   : TLR_CLI_STATUS_FAILURE;

@@ -336,11 +336,13 @@ size_t tlr_load_traffic_room(struct tlr_load_session *session)
     return (size_t)least(allowance(&session->read_to, rate), TLR_LOAD_CHUNK);
 }
 
+/* What a slow one reads at the end, when it hurries, has no such latency. */
 static void record(struct tlr_load_session *session,
     enum tlr_load_measure measure, uint64_t begun_at, uint64_t now)
 {
     struct tlr_load_context *context = session->context;
-    if (begun_at >= context->figures_from) {
+    bool paced = context->plan->read_rate == 0 || context->finished == 0;
+    if (begun_at >= context->figures_from && paced) {
         tlr_load_histogram_add(
             &context->figures->latency[measure], now - begun_at);
         context->figures->round_trips += measure == TLR_LOAD_ROUND_TRIP;

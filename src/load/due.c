@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whenever the loop has turned, and each millisecond, what is due by now is handed
- * to its slots, which send it when they can. If it is more than this thread can do
+ * The open loop. Whenever the loop has turned, and each millisecond, what is due by now is handed to its slots, which send it when they can. If it is more than this thread can do
  * in a turn, the rest comes later, and the schedule's lateness tells.
  */
-#include "open_loop.h"
-
 #include "cli/check.h"
+#include "worker_parts.h"
 
 enum { ISSUED_AT_ONCE = 10000, UNSENT_SHOWN = 10000 };
 
+#define NS_PER_MS UINT64_C(1000000)
 #define BEHIND_NS UINT64_C(100000000)
 
-void tlr_load_open_loop_go_on(struct tlr_load_worker *worker)
+void tlr_load_due_run(struct tlr_load_worker *worker)
 {
     struct tlr_load_context *context = &worker->context;
     bool late = tlr_load_plan_dials_late(worker->crew->plan);
@@ -20,13 +19,15 @@ void tlr_load_open_loop_go_on(struct tlr_load_worker *worker)
     uint32_t slot;
     uint64_t due;
     unsigned left = ISSUED_AT_ONCE;
+    uint64_t by = worker->ends != 0 && now >= worker->ends ? worker->ends - 1
+                                                           : now;
     if (!tlr_load_worker_runs(worker)) {
         return;
     }
     while (left-- > 0 &&
-           tlr_load_schedule_next(&context->schedule, now, &slot, &due)) {
+           tlr_load_schedule_next(&context->schedule, by, &slot, &due)) {
         struct tlr_load_session *session =
-            tlr_load_worker_session_at(worker, slot);
+            tlr_load_worker_session(worker, slot);
         if (due >= context->figures_from) {
             tlr_load_histogram_add(
                 &context->figures->latency[TLR_LOAD_LATENESS], now - due);
@@ -35,25 +36,29 @@ void tlr_load_open_loop_go_on(struct tlr_load_worker *worker)
         if (late && !session->failed && !session->over &&
             (session->state == TLR_LOAD_NEW ||
                 session->state == TLR_LOAD_CLOSED)) {
-            tlr_load_worker_dial(worker, slot);
+            tlr_load_slots_dial(worker, slot);
         }
     }
 }
 
 static void on_check(uv_check_t *check)
 {
-    tlr_load_open_loop_go_on(check->data);
+    tlr_load_due_run(check->data);
 }
 
-void tlr_load_open_loop_start(struct tlr_load_worker *worker)
+void tlr_load_due_start(struct tlr_load_worker *worker)
 {
     const struct tlr_load_plan *plan = worker->crew->plan;
     if (plan->rate == 0) {
         return;
     }
+    uint64_t now = uv_hrtime();
     tlr_load_schedule_init(&worker->context.schedule, plan->rate,
-        plan->connections, worker->count, worker->index, plan->loops,
-        uv_hrtime());
+        plan->connections, worker->count, worker->index, plan->loops, now);
+    if (plan->duration_ms != 0) {
+        worker->ends =
+            now + (plan->warmup_ms + plan->duration_ms) * NS_PER_MS;
+    }
     int err = uv_check_start(&worker->check, on_check);
     TLR_CLI_CHECK(err == 0); /* it has a callback */
 }
@@ -67,8 +72,7 @@ static struct tlr_load_histogram *latency_of_due(
                 ->latency[late ? TLR_LOAD_CONNECTING : TLR_LOAD_ROUND_TRIP];
 }
 
-/* The figures are handed over: what is asked for at the end is kept. */
-void tlr_load_open_loop_note_least(struct tlr_load_worker *worker)
+void tlr_load_due_note_least(struct tlr_load_worker *worker)
 {
     uint64_t least = latency_of_due(worker)->min;
     worker->least = least < worker->least ? least : worker->least;
@@ -126,13 +130,27 @@ static bool is_behind(const struct tlr_load_worker *worker)
     return worker->context.finished > next + BEHIND_NS;
 }
 
-void tlr_load_open_loop_end(struct tlr_load_worker *worker)
+void tlr_load_due_count_unsent(struct tlr_load_worker *worker)
 {
-    tlr_load_open_loop_note_least(worker);
+    tlr_load_due_note_least(worker);
     uint64_t least = worker->least == UINT64_MAX ? 0 : worker->least;
     bool behind = is_behind(worker);
     for (uint32_t i = 0; i < worker->count; i++) {
-        count_unsent(worker, tlr_load_worker_session_at(worker, i),
+        count_unsent(worker, tlr_load_worker_session(worker, i),
             behind, least);
     }
+}
+
+uint64_t tlr_load_worker_rest(const struct tlr_load_worker *worker)
+{
+    const struct tlr_load_schedule *schedule = &worker->context.schedule;
+    uint64_t rest = 0;
+    for (uint32_t i = 0; worker->ends != 0 && i < worker->count; i++) {
+        const struct tlr_load_session *session =
+            tlr_load_worker_session(worker, i);
+        uint64_t due = tlr_load_schedule_due_by(schedule, i, worker->ends - 1);
+        due = due < session->goal ? due : session->goal;
+        rest += due > session->begun ? due - session->begun : 0;
+    }
+    return rest;
 }
