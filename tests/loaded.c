@@ -65,6 +65,7 @@ struct trial {
     struct parcel **last;
     struct tlr_load_run *run;
     uint64_t begun;
+    uint64_t trickled; /* uv_hrtime(): when all that waits has */
 };
 
 static struct trial trials[LOADED_TRIALS];
@@ -225,6 +226,15 @@ static void look_at_parcels(struct trial *trial)
     }
 }
 
+/* When the last of these bytes trickles. */
+static uint64_t trickled(struct trial *trial, size_t size)
+{
+    uint64_t now = uv_hrtime();
+    uint64_t takes = size * NS_PER_MS / trial->lies.trickle;
+    trial->trickled = takes + (trial->trickled > now ? trial->trickled : now);
+    return trial->trickled;
+}
+
 static uint64_t due_time(const struct trial *trial)
 {
     uint64_t now = uv_hrtime();
@@ -253,7 +263,9 @@ static struct parcel *post(
     }
     parcel->victim = victim;
     parcel->size = size;
-    parcel->due = due_time(victim->trial);
+    parcel->due = victim->trial->lies.trickle == 0
+                      ? due_time(victim->trial)
+                      : trickled(victim->trial, size);
     parcel->next = NULL;
     *victim->trial->last = parcel;
     victim->trial->last = &parcel->next;
@@ -507,6 +519,7 @@ static void on_done(void *data, const struct tlr_load_result *result)
     trial->said.stopped_early = result->stopped_early;
     trial->said.aborted = result->aborted;
     trial->said.unmeasured = result->unmeasured;
+    trial->said.gave_out = result->gave_out;
     *trial->said.figures = *result->figures;
     close_server(trial);
 }

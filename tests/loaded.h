@@ -45,6 +45,8 @@ struct lies {
     const char *hello;    /* says so at once */
     unsigned delay_ms;    /* to answer */
     unsigned delay_until; /* ms from the first connection on; 0: always */
+    unsigned trickle;     /* answers so many bytes a millisecond; of one
+                             connection only */
     bool takes_none;      /* connections stay in the listener's row, if at all */
     bool on_ipv6;         /* listens at ::1; where there is none, skips */
     unsigned stall_ms;    /* answers nothing for so long, in the middle of ... */
@@ -85,6 +87,7 @@ struct said {
     bool stopped_early;
     bool aborted;
     bool unmeasured;
+    double gave_out;
     uint64_t interval_trips; /* sums over all intervals */
     uint64_t interval_errors;
     uint64_t open_most;

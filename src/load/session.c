@@ -215,12 +215,16 @@ void tlr_load_session_go(struct tlr_load_session *session)
 
 void tlr_load_session_measure(struct tlr_load_session *session)
 {
-    uint64_t trips = session->context->plan->round_trips;
-    if (trips != 0) {
-        /* What was due before is not of those. */
-        uint64_t from = session->due > session->begun ? session->due
-                                                      : session->begun;
-        session->goal = from + trips;
+    const struct tlr_load_context *context = session->context;
+    const struct tlr_load_plan *plan = context->plan;
+    uint64_t from = session->begun;
+    if (plan->rate > 0) { /* what was due before is not of those */
+        uint64_t due = tlr_load_schedule_due_by(&context->schedule,
+            session->slot, context->figures_from - 1);
+        from = due > from ? due : from;
+    }
+    if (plan->round_trips != 0) {
+        session->goal = from + plan->round_trips;
         tlr_load_traffic_set_goal(session);
     }
 }
