@@ -455,7 +455,7 @@ static void an_address_that_refuses_leaves_it_to_the_next(void **state)
 
 /* ---- asked to stop ---- */
 
-static const unsigned moments[] = {1, 3, 6, 10, 30, 200};
+static const unsigned moments[] = {1, 3, 6, 10, 30, 100};
 
 enum { MOMENTS = sizeof(moments) / sizeof(moments[0]) };
 
