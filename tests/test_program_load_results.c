@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json_reader.h"
+#include "load/squeeze.h"
 #include "peers.h"
 #include "programs.h"
 
@@ -356,6 +357,51 @@ static void wrong_usage_of_compare_exits_with_2(void **state)
     }
 }
 
+/* ---- files, and standard output ---- */
+
+/* What it writes to standard output goes where nothing fits. */
+static void expect_full(struct scene *scene, const char *const *args)
+{
+    const char *shell[16] = {
+        "/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full"};
+    size_t count = 3;
+    for (; *args != NULL; args++) {
+        assert_in_range(count, 0, 14);
+        shell[count++] = *args;
+    }
+    program_expect_complaint(program_start(scene, shell), 1,
+        ARGS("teller-load", ": cannot write to standard output: no space left"));
+}
+
+static void output_that_cannot_be_written_is_told(void **state)
+{
+    uv_fs_t request;
+    int err = uv_fs_access(NULL, &request, "/dev/full", 2, NULL);
+    uv_fs_req_cleanup(&request);
+    if (err != 0) {
+        skip_because("there is no /dev/full here");
+    }
+    struct program *echo = start_echo(*state);
+    struct results results;
+    const char *address = program_address(echo, 0);
+    make_results(&results);
+    expect_full(*state,
+        LOAD(address, "--round-trips", "5", "--quiet", "--json"));
+    expect_full(*state,
+        LOAD(address, "--round-trips", "5", "--quiet", "--csv", "--repeat",
+            "3"));
+    expect_full(*state, LOAD("compare", "--help"));
+    write_result(*state, results.a, address, "3", "1");
+    expect_full(*state, LOAD("compare", results.a, results.a));
+    if (tlr_load_squeeze_is_here()) {
+        (void)run(*state, 0,
+            LOAD(address, "--round-trips", "5", "--quiet", "--log", results.b));
+        expect_full(*state, LOAD("merge", results.b));
+    }
+    remove_results(&results);
+    program_stop(echo);
+}
+
 /* ---- what ends a run, and what is in its way ---- */
 
 static void the_first_error_ends_it_if_so_asked(void **state)
@@ -445,6 +491,7 @@ int main(void)
         scene_test(of_single_runs_it_says_that_the_spread_is_unknown),
         scene_test(a_damaged_file_is_named),
         scene_test(wrong_usage_of_compare_exits_with_2),
+        scene_test(output_that_cannot_be_written_is_told),
         scene_test(the_first_error_ends_it_if_so_asked),
         scene_test(nothing_is_aborted_where_nothing_is_wrong),
         scene_test(too_few_descriptors_are_told_with_the_setting),

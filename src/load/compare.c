@@ -306,7 +306,8 @@ static const char notes[] =
     "around the median. A difference is larger than the spread if no run of the\n"
     "one file reaches any of the other.\n"
     "\n"
-    "Exit status: 0 done, 1 a file is unreadable or damaged, 2 wrong usage.";
+    "Exit status: 0 done, 1 a file is unreadable or damaged or the comparison cannot be\n"
+    "written, 2 wrong usage.";
 
 static bool parse(int argc, char **argv, struct tlr_cli_list *list, bool *json,
     int *status)
@@ -368,7 +369,7 @@ int tlr_load_compare_main(int argc, char **argv)
     } else {
         add_table(&text, &comparison);
     }
-    if (tlr_cli_text_print(&text, stdout) != 0) {
+    if (tlr_cli_text_output(&text, "teller-load compare") != 0) {
         status = TLR_CLI_STATUS_FAILURE;
     }
     tlr_cli_text_free(&text);

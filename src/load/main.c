@@ -34,6 +34,7 @@ struct program {
     struct tlr_load_outfiles files;
     uint64_t runs; /* begun */
     bool stopped;  /* by a signal: no run follows */
+    bool unwritten; /* standard output has failed */
     int status;
 };
 
@@ -64,10 +65,12 @@ static void on_interval(void *data, const struct tlr_load_interval *interval,
 
 /* ---- what is told ---- */
 
-/* Prints to standard output, and releases. */
+/* Prints to standard output, and releases. What cannot be written is told once. */
 static void print(struct program *program, struct tlr_cli_text *text)
 {
-    if (tlr_cli_text_print(text, stdout) != 0) {
+    if (!program->unwritten &&
+        tlr_cli_text_output(text, "teller-load") != 0) {
+        program->unwritten = true;
         program->status = TLR_CLI_STATUS_FAILURE;
     }
     tlr_cli_text_free(text);
@@ -295,7 +298,7 @@ int main(int argc, char **argv)
         return tlr_load_compare_main(argc - 1, argv + 1);
     }
     if (argc > 1 && strcmp(argv[1], "merge") == 0) {
-        return tlr_load_merge_main(argc, argv);
+        return tlr_load_merge_main(argc - 1, argv + 1);
     }
     if (!tlr_load_settings_read(
             &program.settings, argc, argv, &program.status)) {

@@ -28,7 +28,8 @@ static const char notes[] =
     "together by the machines' clocks. Logs of other programs are taken as round\n"
     "trips in nanoseconds: there the bytes, the errors and the rest are unknown.\n"
     "\n"
-    "Exit status: 0 no errors, 1 a log is damaged or has errors, 2 wrong usage.";
+    "Exit status: 0 no errors, 1 a log is damaged or has errors or something cannot be\n"
+    "written, 2 wrong usage.";
 
 static bool read_settings(
     struct settings *settings, int argc, char **argv, int *status)
@@ -85,7 +86,7 @@ static int print_result(
     } else if (!settings->quiet) {
         tlr_load_report_table(result, &text);
     }
-    int err = tlr_cli_text_print(&text, stdout);
+    int err = tlr_cli_text_output(&text, "teller-load merge");
     tlr_cli_text_free(&text);
     if (err != 0) {
         return TLR_CLI_STATUS_FAILURE;
@@ -147,7 +148,7 @@ int tlr_load_merge_main(int argc, char **argv)
     settings.logs.items = calloc((size_t)argc, sizeof(*settings.logs.items));
     if (settings.logs.items == NULL || tlr_load_merged_create(&merged) != 0) {
         (void)fprintf(stderr, "teller-load merge: out of memory\n");
-    } else if (read_settings(&settings, argc - 1, argv + 1, &status)) {
+    } else if (read_settings(&settings, argc, argv, &status)) {
         status = merge(&settings, merged);
     }
     if (merged != NULL) {

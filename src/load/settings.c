@@ -62,7 +62,8 @@ static const char notes[] =
     "Ctrl-C ends the run and prints the result, a second one gives up what is\n"
     "still on the way.\n"
     "Exit status: 0 every byte verified, 1 a byte wrong or missing or another\n"
-    "error, 2 wrong usage, 3 verified (or allowed) but a requirement missed.";
+    "error (a result that cannot be written is one), 2 wrong usage, 3 verified (or\n"
+    "allowed) but a requirement missed.";
 
 static const char *const modes[] = {
     "echo", "stream", "connect", "idle", "half-close", "slow", "hello", NULL};
