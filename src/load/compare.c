@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uv.h>
-
 #include "cli/json.h"
 #include "cli/options.h"
 #include "comparison.h"
+#include "files.h"
 #include "report.h"
 
 /* The columns are called A to P. A file is some KiB and 300 bytes a second. */
@@ -30,16 +29,13 @@ static int read_open(uv_file file, char **bytes, size_t *length)
     int got = 1;
     *length = 0;
     while (got > 0) {
-        uv_fs_t request;
         char *more = realloc(all, *length + BLOCK + 1);
         if (more == NULL || *length > FILE_MOST) {
             free(more == NULL ? all : more);
             return more == NULL ? UV_ENOMEM : UV_EFBIG;
         }
         all = more;
-        uv_buf_t room = uv_buf_init(all + *length, BLOCK);
-        got = uv_fs_read(NULL, &request, file, &room, 1, -1, NULL);
-        uv_fs_req_cleanup(&request);
+        got = tlr_load_file_read(file, all + *length, BLOCK);
         *length += got > 0 ? (size_t)got : 0;
     }
     if (got < 0) {
@@ -53,15 +49,12 @@ static int read_open(uv_file file, char **bytes, size_t *length)
 
 static int read_file(const char *name, char **bytes, size_t *length)
 {
-    uv_fs_t request;
-    int file = uv_fs_open(NULL, &request, name, UV_FS_O_RDONLY, 0, NULL);
-    uv_fs_req_cleanup(&request);
+    uv_file file = tlr_load_file_open(name);
     if (file < 0) {
         return file;
     }
     int err = read_open(file, bytes, length);
-    (void)uv_fs_close(NULL, &request, file, NULL); /* it was only read */
-    uv_fs_req_cleanup(&request);
+    (void)tlr_load_file_close(file); /* it was only read */
     return err;
 }
 

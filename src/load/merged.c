@@ -6,9 +6,7 @@
  */
 #include "merged.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +14,8 @@
 #include "files.h"
 #include "log_reader.h"
 #include "seconds.h"
+
+enum { BLOCK = 64 * 1024 };
 
 struct tlr_load_merged {
     struct tlr_load_plan plan;
@@ -33,6 +33,10 @@ struct tlr_load_merged {
     uint64_t first; /* of another program's: when it begins and ends */
     uint64_t last;
     uint64_t odd_tags; /* lines with a tag that is none of ours */
+    uv_file file;
+    char block[BLOCK]; /* what was read of it, up to `filled` */
+    size_t filled;
+    size_t at; /* the next character */
     char line[TLR_LOAD_LOG_LINE];
 };
 
@@ -290,25 +294,42 @@ static int take_line(struct tlr_load_merged *merged, bool ours,
     return err;
 }
 
+/* The next character of the file. *more: there was one. */
+static int get_character(struct tlr_load_merged *merged, char *next, bool *more)
+{
+    if (merged->at == merged->filled) {
+        int got = tlr_load_file_read(merged->file, merged->block, BLOCK);
+        merged->filled = got > 0 ? (size_t)got : 0;
+        merged->at = 0;
+        if (got <= 0) {
+            *more = false;
+            return got;
+        }
+    }
+    *next = merged->block[merged->at++];
+    *more = true;
+    return 0;
+}
+
 /* The next line, without its end, into merged->line. *more: there was one.
  * Returns 0, UV_EMSGSIZE: it is too long; or what reading has failed with. */
-static int get_line(
-    struct tlr_load_merged *merged, FILE *file, size_t *length, bool *more)
+static int get_line(struct tlr_load_merged *merged, size_t *length, bool *more)
 {
-    errno = 0;
-    int next = getc(file);
+    char next = '\0';
+    int err = get_character(merged, &next, more);
+    bool goes_on = *more;
     *length = 0;
-    *more = next != EOF;
-    for (; next != EOF && next != '\n'; next = getc(file)) {
+    while (err == 0 && goes_on && next != '\n') {
         if (*length == sizeof(merged->line)) {
             return UV_EMSGSIZE;
         }
-        merged->line[(*length)++] = (char)next;
+        merged->line[(*length)++] = next;
+        err = get_character(merged, &next, &goes_on);
     }
-    return ferror(file) ? tlr_load_file_error() : 0;
+    return err;
 }
 
-static int read_lines(struct tlr_load_merged *merged, FILE *file,
+static int read_lines(struct tlr_load_merged *merged,
     struct tlr_load_log_reader *reader, uint64_t *number,
     struct tlr_cli_text *complaint)
 {
@@ -317,7 +338,7 @@ static int read_lines(struct tlr_load_merged *merged, FILE *file,
     bool more;
     for (;;) {
         (*number)++;
-        int err = get_line(merged, file, &length, &more);
+        int err = get_line(merged, &length, &more);
         if (err == UV_EMSGSIZE) {
             tlr_cli_text_add(complaint, "longer than any line of a log");
             return UV_EINVAL;
@@ -386,6 +407,8 @@ static void start_log(struct tlr_load_merged *merged)
     merged->odd_tags = 0;
     merged->first = UINT64_MAX;
     merged->last = 0;
+    merged->filled = 0;
+    merged->at = 0;
     for (unsigned i = 0; i < TLR_LOAD_MEASURES; i++) {
         tlr_load_histogram_init(&merged->now[i]);
     }
@@ -397,15 +420,14 @@ int tlr_load_merged_add(struct tlr_load_merged *merged, const char *path,
     struct tlr_load_log_reader *reader = NULL;
     struct tlr_cli_text wrong = {0};
     uint64_t number = 0;
-    errno = 0;
-    FILE *file = fopen(path, "rb");
-    int err = file == NULL ? tlr_load_file_error() : 0;
     start_log(merged);
+    merged->file = tlr_load_file_open(path);
+    int err = merged->file < 0 ? merged->file : 0;
     if (err == 0) {
         err = tlr_load_log_reader_create(&reader);
     }
     if (err == 0) {
-        err = read_lines(merged, file, reader, &number, &wrong);
+        err = read_lines(merged, reader, &number, &wrong);
     }
     if (err == 0) {
         bool ours = tlr_load_log_reader_is_ours(reader);
@@ -421,8 +443,8 @@ int tlr_load_merged_add(struct tlr_load_merged *merged, const char *path,
     }
     tlr_cli_text_free(&wrong);
     tlr_load_log_reader_destroy(reader);
-    if (file != NULL) {
-        (void)fclose(file); /* it was only read */
+    if (merged->file >= 0) {
+        (void)tlr_load_file_close(merged->file); /* it was only read */
     }
     return err;
 }
