@@ -262,6 +262,13 @@ static void write_file(const char *path, const char *text, size_t length)
     assert_int_equal(fclose(file), 0);
 }
 
+static void rename_to(const char *from, const char *to)
+{
+    uv_fs_t request;
+    assert_int_equal(uv_fs_rename(NULL, &request, from, to, NULL), 0);
+    uv_fs_req_cleanup(&request);
+}
+
 static void write_result(struct scene *scene, const char *path,
     const char *address, const char *connections, const char *repeat)
 {
@@ -358,6 +365,78 @@ static void wrong_usage_of_compare_exits_with_2(void **state)
 }
 
 /* ---- files, and standard output ---- */
+
+/* German and Chinese: no code page of Windows but UTF-8 has both. */
+#define FOREIGN "gr\xc3\xbcn-\xe6\xb5\x8b"
+
+/* Whether that name, and no other one that it was taken for, is in the folder. */
+static void expect_file(const char *folder, const char *name)
+{
+    uv_fs_t request;
+    uv_dirent_t entry;
+    bool found = false;
+    assert_true(uv_fs_scandir(NULL, &request, folder, 0, NULL) >= 0);
+    while (uv_fs_scandir_next(&request, &entry) == 0) {
+        found = found || strcmp(entry.name, name) == 0;
+    }
+    uv_fs_req_cleanup(&request);
+    if (!found) {
+        fail_msg("no %s", name);
+    }
+}
+
+static void remove_file(const char *folder, const char *name)
+{
+    uv_fs_t request;
+    char path[1024];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name); /* it fits */
+    (void)uv_fs_unlink(NULL, &request, path, NULL); /* may not be there */
+    uv_fs_req_cleanup(&request);
+}
+
+static void names_of_files_may_have_any_characters(void **state)
+{
+    static const char *const names[] = {FOREIGN ".txt", FOREIGN ".html",
+        FOREIGN ".log", FOREIGN ".merged.txt", FOREIGN ".json"};
+    enum { NAMES = sizeof(names) / sizeof(names[0]) };
+    struct program *echo = start_echo(*state);
+    struct results results;
+    char paths[NAMES][640];
+    make_results(&results);
+    for (size_t i = 0; i < NAMES; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "%s/%s", results.folder,
+            names[i]); /* it fits */
+    }
+    (void)run(*state, 0,
+        LOAD(program_address(echo, 0), "--round-trips", "5", "--quiet",
+            "--histogram", paths[0], "--report", paths[1], "--json"));
+    expect_file(results.folder, names[0]);
+    expect_file(results.folder, names[1]);
+    if (tlr_load_squeeze_is_here()) {
+        (void)run(*state, 0,
+            LOAD(program_address(echo, 0), "--round-trips", "5", "--quiet",
+                "--log", paths[2]));
+        expect_file(results.folder, names[2]);
+        (void)run(*state, 0,
+            LOAD("merge", paths[2], "--quiet", "--histogram", paths[3]));
+        expect_file(results.folder, names[3]);
+    }
+    write_result(*state, results.a, program_address(echo, 0), "3", "1");
+    program_expect_complaint(
+        program_start(*state, LOAD("compare", results.a, paths[4])), 1,
+        ARGS("/" FOREIGN ".json cannot be read (no such file"));
+    rename_to(results.a, paths[4]);
+    const char *json = object_of(*state,
+        run(*state, 0, LOAD("compare", paths[4], paths[4], "--json")));
+    if (strstr(json, "/" FOREIGN ".json\"") == NULL) {
+        fail_msg("another name in %s", json);
+    }
+    for (size_t i = 0; i < NAMES; i++) {
+        remove_file(results.folder, names[i]);
+    }
+    remove_results(&results);
+    program_stop(echo);
+}
 
 /* What it writes to standard output goes where nothing fits. */
 static void expect_full(struct scene *scene, const char *const *args)
@@ -491,6 +570,7 @@ int main(void)
         scene_test(of_single_runs_it_says_that_the_spread_is_unknown),
         scene_test(a_damaged_file_is_named),
         scene_test(wrong_usage_of_compare_exits_with_2),
+        scene_test(names_of_files_may_have_any_characters),
         scene_test(output_that_cannot_be_written_is_told),
         scene_test(the_first_error_ends_it_if_so_asked),
         scene_test(nothing_is_aborted_where_nothing_is_wrong),

@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include "cli/arguments.h"
 #include "cli/check.h"
 #include "cli/limits.h"
 #include "cli/options.h"
@@ -294,6 +295,11 @@ int main(int argc, char **argv)
     struct program program = {.status = TLR_CLI_STATUS_OK};
     uv_loop_t loop;
     tlr_cli_ignore_sigpipe();
+    argv = tlr_cli_arguments(&argc, argv);
+    if (argv == NULL) {
+        cannot(&program, "start", UV_ENOMEM);
+        return program.status;
+    }
     if (argc > 1 && strcmp(argv[1], "compare") == 0) {
         return tlr_load_compare_main(argc - 1, argv + 1);
     }
