@@ -30,6 +30,7 @@ struct tlr_load_merged {
     struct tlr_load_histogram now[TLR_LOAD_MEASURES];
     bool in_interval; /* what comes is of this one: */
     uint64_t interval_at;
+    uint64_t interval_seconds; /* nanoseconds */
     uint64_t first; /* of another program's: when it begins and ends */
     uint64_t last;
     uint64_t odd_tags; /* lines with a tag that is none of ours */
@@ -255,7 +256,8 @@ static int take_histogram(struct tlr_load_merged *merged, bool ours,
     int err = ours ? 0 : take_foreign(merged, line);
     if (err == 0 && (!ours || merged->in_interval)) {
         err = tlr_load_seconds_histogram(&merged->seconds, merged->logs,
-            ours ? merged->interval_at : line->at, line);
+            ours ? merged->interval_at : line->at,
+            ours ? merged->interval_seconds : line->seconds, line);
     }
     return err;
 }
@@ -265,6 +267,7 @@ static int take_interval(
 {
     merged->in_interval = true;
     merged->interval_at = line->at;
+    merged->interval_seconds = line->seconds;
     return tlr_load_seconds_note(
         &merged->seconds, merged->logs, line->at, &line->interval);
 }
