@@ -323,6 +323,44 @@ static void of_single_runs_it_says_that_the_spread_is_unknown(void **state)
     program_stop(echo);
 }
 
+static void each_setting_that_differs_is_warned_of(void **state)
+{
+    static const char *const names[] = {"connections", "size", "depth",
+        "threads", "rate", "session", "warmup", "ramp", "duration",
+        "round-trips", "timeout", "pieces", "read-rate", "write-rate", "sndbuf",
+        "rcvbuf", "nodelay", "sources"};
+    struct program *echo = start_echo(*state);
+    const char *address = program_address(echo, 0);
+    struct results results;
+    make_results(&results);
+    struct program *load = run(*state, 0,
+        LOAD(address, "--mode", "slow", "--round-trips", "3", "--read-rate",
+            "1M", "--json", "--quiet"));
+    write_file(results.a, load->out.text, load->out.length);
+    load = run(*state, 0,
+        LOAD(address, "--mode", "slow", "--round-trips", "4", "--write-rate",
+            "1M", "--json", "--quiet", "--connections", "4", "--size",
+            "64=99,128=1", "--depth", "2", "--threads", "2", "--rate", "10000",
+            "--session", "2", "--warmup", "0.001", "--ramp", "0.001",
+            "--duration", "15", "--timeout", "15", "--pieces", "32", "--sndbuf",
+            "64k", "--rcvbuf", "64k", "--no-nodelay", "--source", "127.0.0.1"));
+    write_file(results.b, load->out.text, load->out.length);
+    struct program *compare =
+        run(*state, 0, LOAD("compare", results.a, results.b));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char words[64];
+        (void)snprintf(words, sizeof(words), " differ in %s: ", names[i]);
+        if (strstr(compare->out.text, words) == NULL) {
+            program_fail(compare, "does not say \"%s\"", words);
+        }
+    }
+    if (strstr(compare->out.text, "size: 64 and 64=99,128=1\n") == NULL) {
+        program_fail(compare, "does not say which sizes");
+    }
+    remove_results(&results);
+    program_stop(echo);
+}
+
 static void a_damaged_file_is_named(void **state)
 {
     struct program *echo = start_echo(*state);
@@ -568,6 +606,7 @@ int main(void)
         scene_test(csv_is_names_and_a_line_a_run),
         scene_test(results_are_put_side_by_side),
         scene_test(of_single_runs_it_says_that_the_spread_is_unknown),
+        scene_test(each_setting_that_differs_is_warned_of),
         scene_test(a_damaged_file_is_named),
         scene_test(wrong_usage_of_compare_exits_with_2),
         scene_test(names_of_files_may_have_any_characters),

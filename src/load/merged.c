@@ -19,6 +19,7 @@ enum { BLOCK = 64 * 1024 };
 
 struct tlr_load_merged {
     struct tlr_load_plan plan;
+    struct tlr_load_sizes sizes;
     struct sockaddr_storage address;
     struct tlr_load_result result;
     struct tlr_load_figures figures;
@@ -123,12 +124,44 @@ static bool take_plan(struct tlr_load_plan *plan,
     plan->ramp_ms = larger(plan->ramp_ms, is->ramp / 1000000);
     plan->warmup_ms = larger(plan->warmup_ms, is->warmup / 1000000);
     plan->duration_ms = larger(plan->duration_ms, is->duration / 1000000);
-    if (is->depth > UINT32_MAX) {
+    plan->round_trips = larger(plan->round_trips, is->messages);
+    plan->timeout_ms = larger(plan->timeout_ms, is->timeout / 1000000);
+    plan->pieces = larger(plan->pieces, is->pieces);
+    plan->read_rate = larger(plan->read_rate, is->read_rate);
+    plan->write_rate = larger(plan->write_rate, is->write_rate);
+    plan->source_count = (size_t)larger(plan->source_count, is->sources);
+    plan->delay |= is->nodelay == 0;
+    if (is->depth > UINT32_MAX || is->send_buffer > UINT32_MAX ||
+        is->receive_buffer > UINT32_MAX || is->sources > UINT32_MAX) {
         return false;
     }
+    plan->send_buffer = (unsigned)larger(plan->send_buffer, is->send_buffer);
+    plan->receive_buffer =
+        (unsigned)larger(plan->receive_buffer, is->receive_buffer);
     plan->depth = (uint32_t)larger(plan->depth, is->depth);
     return add_to_32(&plan->connections, is->connections) &&
            add_to_32(&plan->loops, is->loops);
+}
+
+/* Where they differ, none. */
+static bool take_sizes(
+    struct tlr_load_merged *merged, const struct tlr_load_result_note *note)
+{
+    struct tlr_load_sizes sizes;
+    char text[TLR_LOAD_SIZES_TEXT];
+    if (tlr_load_sizes_parse(note->sizes, &sizes) != 0) {
+        return false;
+    }
+    if (!merged->moded) {
+        merged->sizes = sizes;
+    } else if (strcmp(tlr_load_sizes_format(&merged->sizes, text),
+                   note->sizes) != 0) {
+        merged->sizes.count = 0;
+    }
+    bool alike = merged->sizes.count == 1 &&
+                 merged->sizes.rows[0].low == merged->sizes.rows[0].high;
+    merged->plan.sizes = alike ? NULL : &merged->sizes;
+    return true;
 }
 
 static bool take_figures(struct tlr_load_figures *figures,
@@ -196,6 +229,10 @@ static int take_result(struct tlr_load_merged *merged,
             "kind",
             tlr_load_mode_name(note->mode),
             tlr_load_mode_name(merged->plan.mode));
+        return UV_EINVAL;
+    }
+    if (!take_sizes(merged, note)) {
+        tlr_cli_text_add(complaint, "sizes that cannot be");
         return UV_EINVAL;
     }
     if (!merged->moded) {
