@@ -117,6 +117,34 @@ static void a_wrong_goal_is_wrong_usage(void **state)
         2, ARGS("--require knows no \"errrors\"", "did you mean errors?"));
 }
 
+/* Whose run is over before it is. */
+static void a_warm_up_leaves_out_what_the_manual_says(void **state)
+{
+    struct program *echo = start_echo(*state);
+    const char *json = object_of(*state,
+        run(*state, 0,
+            LOAD(program_address(echo, 0), "--connections", "4",
+                "--round-trips", "5", "--session", "1", "--warmup", "1000",
+                "--json", "--quiet")));
+    static const char *const out[] = {"round_trips", "sessions", "bytes_sent",
+        "bytes_received", "bytes_verified", "latency_us.count",
+        "first_byte_us.count", "errors.total", "unsent"};
+    for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++) {
+        json_expect(json, out[i], 0);
+    }
+    json_expect(json, "connected", 20);
+    json_expect(json, "connect_us.count", 4);
+    struct liar *liar = liar_listen(*state);
+    liar->flips = 100;
+    json = object_of(*state,
+        run(*state, 1,
+            LOAD(liar->address, "--connections", "3", "--round-trips", "4",
+                "--warmup", "1000", "--json", "--quiet")));
+    json_expect(json, "errors.wrong_byte", 3);
+    assert_false(json_is_true(json, "verified"));
+    program_stop(echo);
+}
+
 /* ---- repetition and CSV ---- */
 
 static void several_runs_are_told_one_by_one(void **state)
@@ -599,6 +627,7 @@ int main(void)
         scene_test(what_is_not_verified_is_1_whatever_the_goals),
         scene_test(errors_that_a_goal_allows_are_no_failure),
         scene_test(a_wrong_goal_is_wrong_usage),
+        scene_test(a_warm_up_leaves_out_what_the_manual_says),
         scene_test(several_runs_are_told_one_by_one),
         scene_test(the_table_ends_with_the_range_of_the_runs),
         scene_test(ctrl_c_ends_the_repetition_with_what_there_is),

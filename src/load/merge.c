@@ -24,9 +24,10 @@ static const char summary[] =
     "percentile is exact to three digits.";
 
 static const char notes[] =
-    "Rates are of the sums, over the longest of the times; seconds are put\n"
-    "together by the machines' clocks. Logs of other programs are taken as round\n"
-    "trips in nanoseconds: there the bytes, the errors and the rest are unknown.\n"
+    "Rates are of the sums, over the longest of the times. What each log counted is\n"
+    "shared out among seconds since the earliest, by the machines' clocks. Logs of\n"
+    "other programs are taken as round trips in nanoseconds: there the bytes, the\n"
+    "errors and the rest are unknown.\n"
     "\n"
     "Exit status: 0 no errors, 1 a log is damaged or has errors or something cannot be\n"
     "written, 2 wrong usage.";

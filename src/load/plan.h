@@ -43,7 +43,7 @@ struct tlr_load_plan {
     uint64_t session;     /* of them until it is opened anew; 0: never */
     double rate;          /* messages due a second, in all; 0: closed loop */
     uint64_t ramp_ms;     /* for opening all of the connections */
-    uint64_t warmup_ms;   /* left out of the figures */
+    uint64_t warmup_ms;   /* left out of figures.h, but not of tally.h */
     uint64_t duration_ms; /* behind that; 0: until the round trips are done */
     uint64_t timeout_ms;  /* of a connect, of a round trip */
     uint64_t read_rate;   /* SLOW: bytes a second and connection; 0: no limit */

@@ -117,7 +117,8 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
             .apply = tlr_cli_apply_number, .target = &values->round_trips,
             .min = 1, .max = UINT64_C(1) << 47},
         {.name = "--warmup", .argument = "SECONDS",
-            .help = "so long before that, left out of all figures (0)",
+            .help = "send so long before what is measured; connections, the first "
+                    "connects, errors and unsent messages count all the same (0)",
             .apply = tlr_cli_apply_seconds, .target = &values->warmup_ms,
             .min = 0, .max = LONGEST_MS},
         {.name = "--ramp", .argument = "SECONDS",
