@@ -504,6 +504,22 @@ static void names_of_files_may_have_any_characters(void **state)
     program_stop(echo);
 }
 
+static void what_would_overwrite_another_is_wrong_usage(void **state)
+{
+    static const char *const files[] = {"--report", "--histogram", "--log"};
+    for (size_t i = 0; i < 3; i++) {
+        program_expect_complaint(
+            program_start(*state,
+                LOAD("127.0.0.1:1", files[i], "same.file", files[(i + 1) % 3],
+                    "same.file")),
+            2, ARGS("give each a file of its own"));
+    }
+    program_expect_complaint(
+        program_start(*state,
+            LOAD("127.0.0.1:1", "--threads", "2", "--loops", "3")),
+        2, ARGS("--threads and --loops are the same; give one of them"));
+}
+
 /* What it writes to standard output goes where nothing fits. */
 static void expect_full(struct scene *scene, const char *const *args)
 {
@@ -639,6 +655,7 @@ int main(void)
         scene_test(a_damaged_file_is_named),
         scene_test(wrong_usage_of_compare_exits_with_2),
         scene_test(names_of_files_may_have_any_characters),
+        scene_test(what_would_overwrite_another_is_wrong_usage),
         scene_test(output_that_cannot_be_written_is_told),
         scene_test(the_first_error_ends_it_if_so_asked),
         scene_test(nothing_is_aborted_where_nothing_is_wrong),

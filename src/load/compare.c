@@ -300,8 +300,8 @@ static const char notes[] =
     "around the median. A difference is larger than the spread if no run of the\n"
     "one file reaches any of the other.\n"
     "\n"
-    "Exit status: 0 done, 1 a file is unreadable or damaged or the comparison cannot be\n"
-    "written, 2 wrong usage.";
+    "Exit status: 0 done, 1 a file is unreadable or damaged or the comparison\n"
+    "cannot be written, 2 wrong usage.";
 
 static bool parse(int argc, char **argv, struct tlr_cli_list *list, bool *json,
     int *status)

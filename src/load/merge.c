@@ -29,8 +29,8 @@ static const char notes[] =
     "other programs are taken as round trips in nanoseconds: there the bytes, the\n"
     "errors and the rest are unknown.\n"
     "\n"
-    "Exit status: 0 no errors, 1 a log is damaged or has errors or something cannot be\n"
-    "written, 2 wrong usage.";
+    "Exit status: 0 no errors, 1 a log is damaged or has errors or something\n"
+    "cannot be written, 2 wrong usage.";
 
 static bool read_settings(
     struct settings *settings, int argc, char **argv, int *status)

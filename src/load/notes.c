@@ -204,8 +204,8 @@ void tlr_load_result_note_add(
     take_plan(&is, plan);
     take_figures(&is, result->figures);
     take_total(&is, &result->total);
-    tlr_cli_text_add(text, "%smode=%s address=%s sizes=%s", TLR_LOAD_NOTE_RESULT,
-        tlr_load_mode_name(plan->mode),
+    tlr_cli_text_add(text, "%smode=%s address=%s sizes=%s",
+        TLR_LOAD_NOTE_RESULT, tlr_load_mode_name(plan->mode),
         tlr_cli_format_address(
             (const struct sockaddr *)plan->addresses, address),
         tlr_load_plan_sizes(plan, sizes));
