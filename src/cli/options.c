@@ -206,9 +206,10 @@ bool tlr_cli_begin(const struct tlr_cli_program *program, int argc,
     struct tlr_cli_text message = {0};
     enum tlr_cli_outcome outcome =
         tlr_cli_parse(program, argc, argv, &message);
-    FILE *stream = outcome == TLR_CLI_WRONG ? stderr : stdout;
-    int err = tlr_cli_text_print(&message, stream);
-    if (err == UV_ENOMEM) {
+    int err = outcome == TLR_CLI_WRONG
+                  ? tlr_cli_text_print(&message, stderr)
+                  : tlr_cli_text_output(&message, program->name);
+    if (outcome == TLR_CLI_WRONG && err == UV_ENOMEM) {
         (void)fprintf(stderr, "%s: out of memory\n", program->name);
     }
     tlr_cli_text_free(&message);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/arguments.h"
 #include "cli/limits.h"
 #include "cli/privileges.h"
 #include "cli/signals.h"
@@ -324,14 +325,15 @@ static bool read_environment(struct program *program, int *status)
 
 int main(int argc, char **argv)
 {
+    char **args = tlr_cli_arguments(&argc, argv);
     struct program *program = calloc(1, sizeof(*program));
     const char **items = calloc((size_t)argc + 1, sizeof(*items));
     int status = TLR_CLI_STATUS_FAILURE;
     int err = UV_ENOMEM;
 
     tlr_cli_ignore_sigpipe();
-    if (program != NULL && items != NULL) {
-        if (!tlr_echo_options_read(&program->options, items, argc, argv,
+    if (args != NULL && program != NULL && items != NULL) {
+        if (!tlr_echo_options_read(&program->options, items, argc, args,
                                    &status) ||
             !read_environment(program, &status)) {
             goto out;

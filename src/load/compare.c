@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uv.h>
-
 #include "cli/json.h"
 #include "cli/options.h"
 #include "comparison.h"
+#include "files.h"
 #include "report.h"
 
 /* The columns are called A to P. A file is some KiB and 300 bytes a second. */
@@ -30,16 +29,13 @@ static int read_open(uv_file file, char **bytes, size_t *length)
     int got = 1;
     *length = 0;
     while (got > 0) {
-        uv_fs_t request;
         char *more = realloc(all, *length + BLOCK + 1);
         if (more == NULL || *length > FILE_MOST) {
             free(more == NULL ? all : more);
             return more == NULL ? UV_ENOMEM : UV_EFBIG;
         }
         all = more;
-        uv_buf_t room = uv_buf_init(all + *length, BLOCK);
-        got = uv_fs_read(NULL, &request, file, &room, 1, -1, NULL);
-        uv_fs_req_cleanup(&request);
+        got = tlr_load_file_read(file, all + *length, BLOCK);
         *length += got > 0 ? (size_t)got : 0;
     }
     if (got < 0) {
@@ -53,15 +49,12 @@ static int read_open(uv_file file, char **bytes, size_t *length)
 
 static int read_file(const char *name, char **bytes, size_t *length)
 {
-    uv_fs_t request;
-    int file = uv_fs_open(NULL, &request, name, UV_FS_O_RDONLY, 0, NULL);
-    uv_fs_req_cleanup(&request);
+    uv_file file = tlr_load_file_open(name);
     if (file < 0) {
         return file;
     }
     int err = read_open(file, bytes, length);
-    (void)uv_fs_close(NULL, &request, file, NULL); /* it was only read */
-    uv_fs_req_cleanup(&request);
+    (void)tlr_load_file_close(file); /* it was only read */
     return err;
 }
 
@@ -172,7 +165,8 @@ static void add_head(
     for (size_t i = 0; i < comparison->count; i++) {
         const struct tlr_load_compared *file = &comparison->files[i];
         tlr_cli_text_add(text, "%c  %s: %s, %.0f connections, %zu %s%s\n",
-            (char)('A' + i), file->name, file->mode, file->connections,
+            (char)('A' + i), file->name, file->mode,
+            file->set[TLR_LOAD_SET_CONNECTIONS].value,
             file->runs, file->runs == 1 ? "run" : "runs",
             file->verified ? "" : ", NOT verified");
     }
@@ -307,7 +301,8 @@ static const char notes[] =
     "around the median. A difference is larger than the spread if no run of the\n"
     "one file reaches any of the other.\n"
     "\n"
-    "Exit status: 0 done, 1 a file is unreadable or damaged, 2 wrong usage.";
+    "Exit status: 0 done, 1 a file is unreadable or damaged or the comparison\n"
+    "cannot be written, 2 wrong usage.";
 
 static bool parse(int argc, char **argv, struct tlr_cli_list *list, bool *json,
     int *status)
@@ -369,11 +364,7 @@ int tlr_load_compare_main(int argc, char **argv)
     } else {
         add_table(&text, &comparison);
     }
-    int err = tlr_cli_text_print(&text, stdout);
-    if (err != 0) {
-        (void)fprintf(stderr,
-            "teller-load compare: cannot print the comparison: %s\n",
-            uv_strerror(err));
+    if (tlr_cli_text_output(&text, "teller-load compare") != 0) {
         status = TLR_CLI_STATUS_FAILURE;
     }
     tlr_cli_text_free(&text);

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "advice.h"
+#include "cli/arguments.h"
 #include "cli/check.h"
 #include "cli/limits.h"
 #include "cli/options.h"
@@ -35,6 +36,7 @@ struct program {
     struct tlr_load_outfiles files;
     uint64_t runs; /* begun */
     bool stopped;  /* by a signal: no run follows */
+    bool unwritten; /* standard output has failed */
     int status;
 };
 
@@ -72,12 +74,13 @@ static void cannot(struct program *program, const char *what, int err)
     program->status = TLR_CLI_STATUS_FAILURE;
 }
 
-/* Prints to standard output, and releases. */
+/* Prints to standard output, and releases. What cannot be written is told once. */
 static void print(struct program *program, struct tlr_cli_text *text)
 {
-    int err = tlr_cli_text_print(text, stdout);
-    if (err != 0) {
-        cannot(program, "print the result", err);
+    if (!program->unwritten &&
+        tlr_cli_text_output(text, "teller-load") != 0) {
+        program->unwritten = true;
+        program->status = TLR_CLI_STATUS_FAILURE;
     }
     tlr_cli_text_free(text);
 }
@@ -305,11 +308,16 @@ int main(int argc, char **argv)
     struct program program = {.status = TLR_CLI_STATUS_OK};
     uv_loop_t loop;
     tlr_cli_ignore_sigpipe();
+    argv = tlr_cli_arguments(&argc, argv);
+    if (argv == NULL) {
+        cannot(&program, "start", UV_ENOMEM);
+        return program.status;
+    }
     if (argc > 1 && strcmp(argv[1], "compare") == 0) {
         return tlr_load_compare_main(argc - 1, argv + 1);
     }
     if (argc > 1 && strcmp(argv[1], "merge") == 0) {
-        return tlr_load_merge_main(argc, argv);
+        return tlr_load_merge_main(argc - 1, argv + 1);
     }
     if (!tlr_load_settings_read(
             &program.settings, argc, argv, &program.status)) {

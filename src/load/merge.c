@@ -25,11 +25,13 @@ static const char summary[] =
     "percentile is exact to three digits.";
 
 static const char notes[] =
-    "Rates are of the sums, over the longest of the times; seconds are put\n"
-    "together by the machines' clocks. Logs of other programs are taken as round\n"
-    "trips in nanoseconds: there the bytes, the errors and the rest are unknown.\n"
+    "Rates are of the sums, over the longest of the times. What each log counted is\n"
+    "shared out among seconds since the earliest, by the machines' clocks. Logs of\n"
+    "other programs are taken as round trips in nanoseconds: there the bytes, the\n"
+    "errors and the rest are unknown.\n"
     "\n"
-    "Exit status: 0 no errors, 1 a log is damaged or has errors, 2 wrong usage.";
+    "Exit status: 0 no errors, 1 a log is damaged or has errors or something\n"
+    "cannot be written, 2 wrong usage.";
 
 static bool read_settings(
     struct settings *settings, int argc, char **argv, int *status)
@@ -80,12 +82,9 @@ static int print_result(
     } else if (!settings->quiet) {
         tlr_load_report_table(result, &text);
     }
-    int err = tlr_cli_text_print(&text, stdout);
+    int err = tlr_cli_text_output(&text, "teller-load merge");
     tlr_cli_text_free(&text);
     if (err != 0) {
-        (void)fprintf(stderr,
-            "teller-load merge: cannot print the result: %s\n",
-            uv_strerror(err));
         return TLR_CLI_STATUS_FAILURE;
     }
     return tlr_load_result_is_good(result) ? TLR_CLI_STATUS_OK
@@ -145,7 +144,7 @@ int tlr_load_merge_main(int argc, char **argv)
     settings.logs.items = calloc((size_t)argc, sizeof(*settings.logs.items));
     if (settings.logs.items == NULL || tlr_load_merged_create(&merged) != 0) {
         (void)fprintf(stderr, "teller-load merge: out of memory\n");
-    } else if (read_settings(&settings, argc - 1, argv + 1, &status)) {
+    } else if (read_settings(&settings, argc, argv, &status)) {
         status = merge(&settings, merged);
     }
     if (merged != NULL) {

@@ -45,6 +45,7 @@ struct tlr_load_interval_note {
 struct tlr_load_result_note {
     enum tlr_load_mode mode;
     char address[TLR_CLI_ADDRESS_LENGTH];
+    char sizes[TLR_LOAD_SIZES_TEXT];
     struct tlr_load_result_note_numbers {
         uint64_t began; /* microseconds since 1970 */
         uint64_t seconds; /* in nanoseconds */
@@ -57,6 +58,15 @@ struct tlr_load_result_note {
         uint64_t size;
         uint64_t session;
         uint64_t rate;
+        uint64_t messages; /* that each connection was to send; 0: no limit */
+        uint64_t timeout;
+        uint64_t pieces;
+        uint64_t read_rate;
+        uint64_t write_rate;
+        uint64_t send_buffer;
+        uint64_t receive_buffer;
+        uint64_t nodelay; /* 0 or 1 */
+        uint64_t sources;
         uint64_t memory; /* bytes per connection */
         uint64_t stopped_early; /* 0 or 1 */
         uint64_t aborted;

@@ -3,24 +3,18 @@
 
 #include <string.h>
 
+#include "files.h"
 #include "page.h"
 #include "percentiles.h"
 
-/* Whether it can be written; one that was there is left as it is. */
 static int try_to_open(const char *path, struct tlr_cli_text *complaint)
 {
-    uv_fs_t request;
-    int err = uv_fs_open(NULL, &request, path,
-        UV_FS_O_WRONLY | UV_FS_O_CREAT, 0666, NULL);
-    uv_fs_req_cleanup(&request);
-    if (err < 0) {
+    int err = tlr_load_file_try(path);
+    if (err != 0) {
         tlr_cli_text_add(
             complaint, "cannot write %s: %s", path, uv_strerror(err));
-        return err;
     }
-    (void)uv_fs_close(NULL, &request, err, NULL); /* nothing was written */
-    uv_fs_req_cleanup(&request);
-    return 0;
+    return err;
 }
 
 int tlr_load_outfiles_open(struct tlr_load_outfiles *files,

@@ -5,6 +5,7 @@
 
 #include "advice.h"
 #include "cli/address.h"
+#include "files.h"
 #include "html.h"
 #include "page_parts.h"
 #include "report.h"
@@ -116,46 +117,12 @@ void tlr_load_page(
 
 /* ---- the file ---- */
 
-/* By libuv, and not by stdio: its errors are what this is to return, and it
- * takes UTF-8 everywhere. */
-static int write_all(uv_file file, const struct tlr_cli_text *text)
-{
-    size_t written = 0;
-    while (written < text->length) {
-        uv_fs_t req;
-        uv_buf_t rest = uv_buf_init(
-            text->data + written, (unsigned)(text->length - written));
-        int got = uv_fs_write(NULL, &req, file, &rest, 1, -1, NULL);
-        uv_fs_req_cleanup(&req);
-        if (got <= 0) {
-            return got == 0 ? UV_EIO : got;
-        }
-        written += (size_t)got;
-    }
-    return 0;
-}
-
-static int write_file(const char *path, const struct tlr_cli_text *text)
-{
-    uv_fs_t req;
-    uv_file file = uv_fs_open(NULL, &req, path,
-        UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC, 0666, NULL);
-    uv_fs_req_cleanup(&req);
-    if (file < 0) {
-        return file;
-    }
-    int err = write_all(file, text);
-    int closed = uv_fs_close(NULL, &req, file, NULL);
-    uv_fs_req_cleanup(&req);
-    return err != 0 ? err : closed;
-}
-
 int tlr_load_page_write(const char *path, const struct tlr_load_series *series,
     struct tlr_cli_text *complaint)
 {
     struct tlr_cli_text text = {0};
     tlr_load_page(series, &text);
-    int err = text.failed ? UV_ENOMEM : write_file(path, &text);
+    int err = text.failed ? UV_ENOMEM : tlr_load_file_put(path, &text);
     if (err != 0) {
         tlr_cli_text_add(complaint, "cannot write the report to %s: %s", path,
             uv_strerror(err));

@@ -170,37 +170,6 @@ static void add_result(
     tlr_load_page_close_table(text);
 }
 
-/* What is not in the JSON result has no name. */
-static void add_plain(
-    struct tlr_cli_text *text, const char *label, const char *value)
-{
-    tlr_load_page_label(text, label);
-    tlr_cli_text_add(text, "<td>%s", value);
-    tlr_load_page_end(text);
-}
-
-static void add_milliseconds(
-    struct tlr_cli_text *text, const char *label, uint64_t milliseconds)
-{
-    tlr_load_page_label(text, label);
-    tlr_cli_text_add(text, "<td>");
-    add_asked(text, (double)milliseconds / 1000);
-    tlr_load_page_end(text);
-}
-
-static void add_limit(struct tlr_cli_text *text, const char *label,
-    uint64_t bytes, const char *per)
-{
-    if (bytes == 0) {
-        return;
-    }
-    tlr_load_page_label(text, label);
-    tlr_cli_text_add(text, "<td>");
-    tlr_load_html_bytes(text, (double)bytes);
-    tlr_cli_text_add(text, "%s", per);
-    tlr_load_page_end(text);
-}
-
 static void add_messages(
     const struct tlr_load_plan *plan, struct tlr_cli_text *text)
 {
@@ -216,10 +185,34 @@ static void add_messages(
         add_count(text, "round trips per session", "session", plan->session);
     }
     if (plan->round_trips != 0) {
-        tlr_load_page_label(text, "round trips per connection");
-        tlr_cli_text_add(text, "<td>");
-        tlr_load_html_count(text, plan->round_trips);
-        tlr_load_page_end(text);
+        add_count(text, "round trips per connection",
+            "round_trips_per_connection", plan->round_trips);
+    }
+}
+
+static void add_limits(
+    const struct tlr_load_plan *plan, struct tlr_cli_text *text)
+{
+    if (plan->pieces != 0) {
+        add_bytes(text, "pieces of", "pieces", plan->pieces);
+    }
+    if (plan->read_rate != 0) {
+        add_bytes(text, "reads per connection and second", "read_rate",
+            plan->read_rate);
+    }
+    if (plan->write_rate != 0) {
+        add_bytes(text, "writes per connection and second", "write_rate",
+            plan->write_rate);
+    }
+    if (plan->send_buffer != 0) {
+        add_bytes(text, "send buffer", "send_buffer", plan->send_buffer);
+    }
+    if (plan->receive_buffer != 0) {
+        add_bytes(
+            text, "receive buffer", "receive_buffer", plan->receive_buffer);
+    }
+    if (plan->delay) {
+        add_bool(text, "TCP_NODELAY", "nodelay", false);
     }
 }
 
@@ -242,19 +235,13 @@ static void add_settings(
         tlr_load_page_end(text);
     }
     if (plan->duration_ms != 0) {
-        add_milliseconds(text, "duration", plan->duration_ms);
+        add_seconds(
+            text, "duration", "duration", (double)plan->duration_ms / 1000);
     }
     add_seconds(text, "warm-up", "warmup", (double)plan->warmup_ms / 1000);
     add_seconds(text, "ramp", "ramp", (double)plan->ramp_ms / 1000);
-    add_milliseconds(text, "timeout", plan->timeout_ms);
-    add_limit(text, "pieces of", plan->pieces, "");
-    add_limit(text, "reads per connection", plan->read_rate, "/s");
-    add_limit(text, "writes per connection", plan->write_rate, "/s");
-    add_limit(text, "send buffer", plan->send_buffer, "");
-    add_limit(text, "receive buffer", plan->receive_buffer, "");
-    if (plan->delay) {
-        add_plain(text, "Nagle&#39;s algorithm", "on");
-    }
+    add_seconds(text, "timeout", "timeout", (double)plan->timeout_ms / 1000);
+    add_limits(plan, text);
     tlr_load_page_close_table(text);
 }
 

@@ -16,18 +16,22 @@ static void add_count(
     tlr_cli_text_add(text, "%-16s %14" PRIu64 "\n", label, count);
 }
 
-/* In the unit that leaves one to four digits before the point. */
+const char *tlr_load_report_bytes(double *bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    unsigned unit = 0;
+    while (*bytes >= 1024 && unit < 4) {
+        *bytes /= 1024;
+        unit++;
+    }
+    return units[unit];
+}
+
 static void add_bytes(
     struct tlr_cli_text *text, const char *label, double bytes, const char *per)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
-    unsigned unit = 0;
-    while (bytes >= 1024 && unit < 3) {
-        bytes /= 1024;
-        unit++;
-    }
-    tlr_cli_text_add(
-        text, "%-16s %14.1f %s%s\n", label, bytes, units[unit], per);
+    const char *unit = tlr_load_report_bytes(&bytes);
+    tlr_cli_text_add(text, "%-16s %14.1f %s%s\n", label, bytes, unit, per);
 }
 
 static void scale(

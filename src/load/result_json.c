@@ -42,22 +42,41 @@ static void add_errors(
     tlr_cli_json_close(json);
 }
 
+static void add_milliseconds(
+    struct tlr_cli_json *json, const char *name, uint64_t milliseconds)
+{
+    tlr_cli_json_double(json, name, (double)milliseconds / 1000, 3);
+}
+
+/* All that shapes the load: compare warns of what differs. */
 static void add_plan(
     struct tlr_cli_json *json, const struct tlr_load_plan *plan)
 {
     char address[TLR_CLI_ADDRESS_LENGTH];
+    char sizes[TLR_LOAD_SIZES_TEXT];
     tlr_cli_json_string(json, "mode", tlr_load_mode_name(plan->mode));
     tlr_cli_json_string(json, "address",
         tlr_cli_format_address(
             (const struct sockaddr *)plan->addresses, address));
     tlr_cli_json_u64(json, "connections", plan->connections);
     tlr_cli_json_u64(json, "size", plan->size);
+    tlr_cli_json_string(json, "sizes", tlr_load_plan_sizes(plan, sizes));
     tlr_cli_json_u64(json, "depth", plan->depth);
     tlr_cli_json_u64(json, "loops", plan->loops);
     tlr_cli_json_u64(json, "session", plan->session);
     tlr_cli_json_double(json, "rate", plan->rate, 3);
-    tlr_cli_json_double(json, "warmup", (double)plan->warmup_ms / 1000, 3);
-    tlr_cli_json_double(json, "ramp", (double)plan->ramp_ms / 1000, 3);
+    add_milliseconds(json, "warmup", plan->warmup_ms);
+    add_milliseconds(json, "ramp", plan->ramp_ms);
+    add_milliseconds(json, "duration", plan->duration_ms);
+    tlr_cli_json_u64(json, "round_trips_per_connection", plan->round_trips);
+    add_milliseconds(json, "timeout", plan->timeout_ms);
+    tlr_cli_json_u64(json, "pieces", plan->pieces);
+    tlr_cli_json_u64(json, "read_rate", plan->read_rate);
+    tlr_cli_json_u64(json, "write_rate", plan->write_rate);
+    tlr_cli_json_u64(json, "send_buffer", plan->send_buffer);
+    tlr_cli_json_u64(json, "receive_buffer", plan->receive_buffer);
+    tlr_cli_json_bool(json, "nodelay", !plan->delay);
+    tlr_cli_json_u64(json, "sources", plan->source_count);
 }
 
 static void add_throughput(
