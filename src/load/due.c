@@ -127,7 +127,8 @@ static bool is_behind(const struct tlr_load_worker *worker)
     const struct tlr_load_schedule *schedule = &worker->context.schedule;
     uint64_t next = tlr_load_schedule_due(schedule, 0, 0);
     next += (uint64_t)((double)schedule->issued * schedule->interval);
-    return worker->context.finished > next + BEHIND_NS;
+    return schedule->slots != 0 &&
+           worker->context.finished > next + BEHIND_NS;
 }
 
 void tlr_load_due_count_unsent(struct tlr_load_worker *worker)

@@ -29,7 +29,7 @@ uint64_t tlr_load_schedule_due(const struct tlr_load_schedule *schedule,
 uint64_t tlr_load_schedule_due_by(const struct tlr_load_schedule *schedule,
     uint32_t slot, uint64_t now)
 {
-    if (now < schedule->begin) {
+    if (schedule->slots == 0 || now < schedule->begin) {
         return 0;
     }
     uint64_t last =

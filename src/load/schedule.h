@@ -34,7 +34,7 @@ void tlr_load_schedule_init(struct tlr_load_schedule *schedule, double rate,
 uint64_t tlr_load_schedule_due(const struct tlr_load_schedule *schedule,
     uint32_t slot, uint64_t message);
 
-/* How many messages of that slot are due by `now`. */
+/* How many messages of that slot are due by `now`; 0, if it was never begun. */
 uint64_t tlr_load_schedule_due_by(const struct tlr_load_schedule *schedule,
     uint32_t slot, uint64_t now);
 
