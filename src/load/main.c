@@ -57,6 +57,12 @@ static void on_problem(void *data, const char *line)
     (void)fprintf(stderr, "teller-load: %s\n", line);
 }
 
+static void on_waiting(void *data, double seconds, uint64_t open, double warm)
+{
+    struct program *program = data;
+    tlr_load_progress_wait(&program->progress, seconds, open, warm);
+}
+
 static void on_interval(void *data, const struct tlr_load_interval *interval,
     const struct tlr_load_figures *figures)
 {
@@ -250,6 +256,7 @@ static void on_done(void *data, const struct tlr_load_result *result)
 
 static const struct tlr_load_callbacks callbacks = {
     .problem = on_problem,
+    .waiting = on_waiting,
     .interval = on_interval,
     .done = on_done,
 };

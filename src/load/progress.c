@@ -87,6 +87,39 @@ static void show(struct tlr_load_progress *progress, const char *line)
     progress->shown = length;
 }
 
+/* And releases it. */
+static void tell(struct tlr_load_progress *progress, struct tlr_cli_text *text)
+{
+    if (progress->terminal) {
+        show(progress, tlr_cli_text_get(text));
+    } else {
+        (void)fprintf(
+            progress->to, "teller-load: %s\n", tlr_cli_text_get(text));
+    }
+    tlr_cli_text_free(text);
+}
+
+void tlr_load_progress_wait(struct tlr_load_progress *progress, double seconds,
+    uint64_t open, double warm)
+{
+    const struct tlr_load_plan *plan = progress->plan;
+    struct tlr_cli_text text = {0};
+    if (progress->silent || (!progress->terminal && seconds < progress->due)) {
+        return;
+    }
+    if (warm < 0) {
+        tlr_cli_text_add(&text, "connecting, %" PRIu64 " of %" PRIu32 " open",
+            open, plan->connections);
+    } else {
+        double left = (double)plan->warmup_ms / 1000 - warm;
+        tlr_cli_text_add(&text, "warming up, %.0f s left, %" PRIu64 " open",
+            left > 0 ? left : 0, open);
+    }
+    tell(progress, &text);
+    progress->due = seconds + EACH - 0.5;
+    progress->waits = true;
+}
+
 void tlr_load_progress_add(struct tlr_load_progress *progress,
     const struct tlr_load_interval *interval)
 {
@@ -97,16 +130,13 @@ void tlr_load_progress_add(struct tlr_load_progress *progress,
                            : interval->round_trips;
     progress->bytes += interval->bytes_received;
     progress->errors += interval->errors;
+    progress->due = progress->waits ? EACH : progress->due;
+    progress->waits = false;
     if (progress->silent || (!progress->terminal && now < progress->due)) {
         return;
     }
     tlr_load_progress_text(progress, interval, now - progress->since, &text);
-    if (progress->terminal) {
-        show(progress, tlr_cli_text_get(&text));
-    } else {
-        (void)fprintf(progress->to, "teller-load: %s\n", tlr_cli_text_get(&text));
-    }
-    tlr_cli_text_free(&text);
+    tell(progress, &text);
     progress->since = now;
     progress->due = now + EACH - interval->seconds / 2;
     progress->trips = 0;

@@ -2,7 +2,7 @@
 /*
  * The phases (worker.h) go up one by one: all workers settled: WARM, MEASURE; the
  * time is over or somebody asked: FINISH, ABORT; all connections closed: LEAVE,
- * join, close our two handles, and report when the second one is closed. Each
+ * join, close our handles, and report when the last one is closed. Each
  * second the workers hand over what they have measured: when all have, that is
  * an interval.
  */
@@ -14,6 +14,8 @@
 #include "cli/check.h"
 #include "worker.h"
 
+enum { MEASURABLE = 500 };
+
 const double tlr_load_percents[TLR_LOAD_PERCENTILES] = {
     50, 75, 90, 99, 99.9, 100};
 
@@ -21,11 +23,13 @@ struct tlr_load_run {
     struct tlr_load_crew crew;
     uv_async_t wake;
     uv_timer_t time;
-    unsigned handles; /* of the two, not closed yet */
+    uv_timer_t seconds; /* until its time is measured */
+    unsigned handles;   /* of the three, not closed yet */
     struct tlr_load_result result;
     struct tlr_load_figures interval; /* so far */
     uint32_t taken;                   /* workers whose share is in it */
     size_t room;                      /* for so many intervals */
+    uint64_t started_at;  /* uv_hrtime() */
     uint64_t go_at;       /* uv_hrtime(); 0: not yet */
     uint64_t measured_at; /* likewise */
     uint64_t interval_at; /* uv_hrtime(): the end of the last one */
@@ -264,9 +268,30 @@ static void leave(struct tlr_load_run *run)
     }
     uv_close((uv_handle_t *)&run->wake, on_handle_closed);
     uv_close((uv_handle_t *)&run->time, on_handle_closed);
+    uv_close((uv_handle_t *)&run->seconds, on_handle_closed);
 }
 
 static void on_time(uv_timer_t *timer);
+
+/* Tells that it is under way, where no interval does yet. */
+static void on_second(uv_timer_t *timer)
+{
+    struct tlr_load_run *run = timer->data;
+    uint64_t now = uv_hrtime();
+    uint64_t open = 0;
+    if (run->measured_at != 0) {
+        (void)uv_timer_stop(timer); /* always 0 */
+        return;
+    }
+    for (uint32_t i = 0; i < run->started; i++) {
+        open += atomic_load(&run->workers[i].open_now);
+    }
+    if (run->callbacks->waiting != NULL) {
+        run->callbacks->waiting(run->data,
+            (double)(now - run->started_at) / 1e9, open,
+            run->go_at == 0 ? -1 : (double)(now - run->go_at) / 1e9);
+    }
+}
 
 static void set_time(struct tlr_load_run *run, uint64_t milliseconds)
 {
@@ -295,11 +320,13 @@ static void on_time(uv_timer_t *timer)
     }
 }
 
-/* Of what the connections have added. */
+/* Of what the connections have added. Of few of them that is what else the process
+ * has touched meanwhile. */
 static double memory_of_one(const struct tlr_load_run *run)
 {
     size_t now = 0;
-    if (uv_resident_set_memory(&now) != 0 || now <= run->memory_before) {
+    if (run->crew.plan->connections < MEASURABLE ||
+        uv_resident_set_memory(&now) != 0 || now <= run->memory_before) {
         return 0;
     }
     return (double)(now - run->memory_before) / run->crew.plan->connections;
@@ -420,6 +447,7 @@ static void abandon(struct tlr_load_run *run)
 {
     uv_close((uv_handle_t *)&run->wake, on_abandoned);
     uv_close((uv_handle_t *)&run->time, on_abandoned);
+    uv_close((uv_handle_t *)&run->seconds, on_abandoned);
 }
 
 int tlr_load_run_start(struct tlr_load_run **out, uv_loop_t *loop,
@@ -441,7 +469,14 @@ int tlr_load_run_start(struct tlr_load_run **out, uv_loop_t *loop,
     err = uv_timer_init(loop, &run->time);
     TLR_CLI_CHECK(err == 0); /* only fills in the struct */
     run->time.data = run;
-    run->handles = 2;
+    err = uv_timer_init(loop, &run->seconds);
+    TLR_CLI_CHECK(err == 0);
+    run->seconds.data = run;
+    run->handles = 3;
+    run->started_at = uv_hrtime();
+    uv_update_time(loop);
+    err = uv_timer_start(&run->seconds, on_second, 1000, 1000);
+    TLR_CLI_CHECK(err == 0); /* it has a callback */
     err = start_workers(run);
     if (err != 0) {
         abandon(run);

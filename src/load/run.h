@@ -75,6 +75,9 @@ enum tlr_load_measure tlr_load_main_measure(const struct tlr_load_plan *plan);
 struct tlr_load_callbacks {
     /* One of the first errors: a line without its end, borrowed for the call. */
     void (*problem)(void *data, const char *line);
+    /* A second has passed in which nothing was measured: after so many seconds so
+     * many connections are open. `warm`: since when it sends; -1: it connects. */
+    void (*waiting)(void *data, double seconds, uint64_t open, double warm);
     /* All connections are settled: it begins. */
     void (*begun)(void *data);
     /* A second has passed; both are borrowed for the call. */

@@ -121,6 +121,7 @@ static void on_tick(uv_timer_t *timer)
     struct tlr_load_worker *worker = timer->data;
     uint64_t now = uv_hrtime();
     note_lost_time(worker, now);
+    atomic_store(&worker->open_now, worker->context.open);
     tick_sessions(worker, now);
     if (tlr_load_worker_runs(worker) && worker->waiting > 0) {
         tlr_load_slots_dial_failed(worker);
@@ -325,6 +326,7 @@ int tlr_load_worker_init(struct tlr_load_worker *worker,
     tlr_load_figures_init(&worker->figures[0]);
     tlr_load_figures_init(&worker->figures[1]);
     atomic_init(&worker->full, false);
+    atomic_init(&worker->open_now, 0);
     worker->crew = crew;
     worker->index = index;
     worker->count = (plan->connections - index - 1) / plan->loops + 1;

@@ -44,6 +44,7 @@ struct tlr_load_worker {
     struct tlr_load_histogram opening; /* likewise: of the first connects */
     struct tlr_load_figures figures[2];
     atomic_bool full; /* the one that is not the current one: for the run */
+    atomic_uint open_now; /* connections, some time ago */
     unsigned current;
     /* private */
     struct tlr_load_crew *crew;
