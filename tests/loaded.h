@@ -122,6 +122,14 @@ void loaded_run(const struct tlr_load_plan *plan);
 /* The percentile of the main measure, in ms. */
 double loaded_ms(const struct tlr_load_plan *plan, double percent);
 
+/* Whether the machine has kept this process waiting in the last run for so long that
+ * times of it mean nothing. */
+bool loaded_was_starved(void);
+
+/* Requires what is about times; skips the test if that is so and it does not hold. */
+#define assert_in_time(c) loaded_in_time((c), #c, __FILE__, __LINE__)
+void loaded_in_time(bool holds, const char *what, const char *file, int line);
+
 /* Requires that some line has these words. */
 void loaded_expect(const char *words);
 

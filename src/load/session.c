@@ -309,6 +309,16 @@ static uint64_t counts_since(const struct tlr_load_session *session)
                                                       : session->since;
 }
 
+/* At the end: something does, but not all of it in time. */
+static bool keeps_coming(
+    const struct tlr_load_session *session, uint64_t timeout)
+{
+    enum tlr_load_mode mode = session->context->plan->mode;
+    return session->context->finished != 0 &&
+           session->state == TLR_LOAD_RUNNING && mode != TLR_LOAD_ECHO &&
+           mode != TLR_LOAD_IDLE && uv_hrtime() - session->since < timeout;
+}
+
 static void timed_out(struct tlr_load_session *session)
 {
     uint64_t timeout = session->context->plan->timeout_ms * NS_PER_MS;
@@ -328,8 +338,7 @@ static void timed_out(struct tlr_load_session *session)
     } else if (session->context->plan->mode == TLR_LOAD_HELLO) {
         tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
             ": timeout: no first byte for %g s", seconds);
-    } else if (session->state == TLR_LOAD_RUNNING &&
-               uv_hrtime() - session->since < timeout) {
+    } else if (keeps_coming(session, timeout)) {
         tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
             ": timeout: %g s after the end %" PRIu64 " bytes of %" PRIu64
             " sent were not back, though they kept coming",
