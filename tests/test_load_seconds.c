@@ -15,6 +15,7 @@
 #include "load/hdr.h"
 #include "load/log_reader.h"
 #include "load/seconds.h"
+#include "load/shares.h"
 #include "load/squeeze.h"
 
 #define MS UINT64_C(1000000)
@@ -176,6 +177,23 @@ static void latencies_weigh_what_of_them_is_in_the_interval(void **state)
     assert_int_equal(intervals[1].latency[5], 900000);
 }
 
+/* The second log's last one, at whose end all are closed, begins in this second
+ * and ends in the next. */
+static void what_is_open_is_of_the_last_end_in_the_interval(void **state)
+{
+    (void)state;
+    note(0, 0, SECOND, 1);
+    note(1, 0, SECOND / 2, 1);
+    note(1, 500 * MS, SECOND, 1);
+    for (size_t i = 0; i < 3; i++) {
+        seconds.pieces[i].note.open = 10 * i + 3;
+    }
+    put_together();
+    assert_int_equal(count, 2);
+    assert_int_equal(intervals[0].open, 3 + 13);
+    assert_int_equal(intervals[1].open, 23);
+}
+
 static void where_no_log_ran_there_is_no_interval(void **state)
 {
     (void)state;
@@ -310,6 +328,7 @@ int main(void)
         TEST(rates_of_logs_that_begin_apart_are_those_of_both),
         TEST(not_one_count_is_lost_or_doubled),
         TEST(latencies_weigh_what_of_them_is_in_the_interval),
+        TEST(what_is_open_is_of_the_last_end_in_the_interval),
         TEST(where_no_log_ran_there_is_no_interval),
         TEST(intervals_are_no_shorter_than_the_logs_own),
         TEST(lengths_that_cannot_be_make_few_intervals),

@@ -192,17 +192,21 @@ static struct tlr_load_interval end(
     return *interval;
 }
 
-static bool is_last_note(
-    const struct tlr_load_parts *parts, size_t at, size_t to)
+/* Which note of the log whose parts begin at `from` tells what is open at the end of
+ * the interval: the last one that ends there, or if none does, the first. */
+static size_t find_open(
+    const struct tlr_load_parts *parts, size_t from, size_t to)
 {
     const struct tlr_load_part *items = parts->items;
-    for (size_t i = at + 1;
-         i < to && items[i].piece->log == items[at].piece->log; i++) {
-        if (items[i].piece->measure == TLR_LOAD_MEASURES) {
-            return false;
+    size_t found = SIZE_MAX;
+    for (size_t i = from;
+         i < to && items[i].piece->log == items[from].piece->log; i++) {
+        bool note = items[i].piece->measure == TLR_LOAD_MEASURES;
+        if (note && (found == SIZE_MAX || items[i].last)) {
+            found = i;
         }
     }
-    return true;
+    return found;
 }
 
 /* The parts from `from` to before `to` are of one interval. */
@@ -210,11 +214,15 @@ static int sum_up(struct sum *sum, const struct tlr_load_parts *parts,
     size_t from, size_t to, const struct tlr_load_grid *grid)
 {
     int err = 0;
+    size_t open = SIZE_MAX;
     begin(sum);
     for (size_t i = from; i < to && err == 0; i++) {
         const struct tlr_load_part *part = &parts->items[i];
+        if (i == from || part[-1].piece->log != part->piece->log) {
+            open = find_open(parts, i, to);
+        }
         if (part->piece->measure == TLR_LOAD_MEASURES) {
-            add_note(sum, part, grid, is_last_note(parts, i, to));
+            add_note(sum, part, grid, i == open);
         } else {
             err = add_histogram(sum, part, grid);
         }

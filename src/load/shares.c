@@ -53,7 +53,8 @@ static struct tlr_load_part whole(const struct tlr_load_grid *grid,
     return (struct tlr_load_part){.interval = from,
         .piece = piece,
         .from = from,
-        .to = end_of(from, piece->length)};
+        .to = end_of(from, piece->length),
+        .last = true};
 }
 
 /* Counts it, and puts it behind the others if there is room for them. */
@@ -79,7 +80,8 @@ static void cut(struct tlr_load_parts *parts, const struct tlr_load_grid *grid,
         struct tlr_load_part part = {.interval = i,
             .piece = piece,
             .from = i == first ? all.from : i * grid->width,
-            .to = i == last ? all.to : (i + 1) * grid->width};
+            .to = i == last ? all.to : (i + 1) * grid->width,
+            .last = i == last};
         put(parts, &part);
     }
 }

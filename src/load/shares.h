@@ -42,6 +42,7 @@ struct tlr_load_part {
     const struct tlr_load_seconds_piece *piece;
     uint64_t from; /* nanoseconds since the first */
     uint64_t to;
+    bool last; /* of the piece: it ends here */
 };
 
 struct tlr_load_parts {
