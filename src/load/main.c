@@ -13,6 +13,7 @@
 #include "cli/limits.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "cli/standard.h"
 #include "compare.h"
 #include "csv.h"
 #include "merge.h"
@@ -304,6 +305,7 @@ int main(int argc, char **argv)
 {
     struct program program = {.status = TLR_CLI_STATUS_OK};
     uv_loop_t loop;
+    tlr_cli_open_standard();
     tlr_cli_ignore_sigpipe();
     if (argc > 1 && strcmp(argv[1], "compare") == 0) {
         return tlr_load_compare_main(argc - 1, argv + 1);
