@@ -204,6 +204,7 @@ void tlr_load_session_dial(struct tlr_load_session *session)
     const struct sockaddr *address =
         (const struct sockaddr *)&plan->addresses[session->address];
     session->since = uv_hrtime();
+    session->session += session->tries == 0;
     session->tries++;
     session->reading = false;
     session->failed = false;

@@ -53,19 +53,30 @@ static struct tlr_load_session *session_of(void *tcp)
 
 /* ---- closing ---- */
 
+/* "connection 7"; of those that follow each other in a slot, "connection 7, session
+ * 3". Returns its length. */
+static size_t add_name(
+    const struct tlr_load_session *session, char *line, size_t room)
+{
+    int length = snprintf(line, room, "connection %" PRIu32, session->number);
+    if (tlr_load_plan_reopens(session->context->plan)) {
+        length += snprintf(line + length, room - (size_t)length,
+            ", session %" PRIu32, session->session);
+    }
+    TLR_CLI_CHECK(length > 0 && (size_t)length < room);
+    return (size_t)length;
+}
+
 void tlr_load_session_fail(struct tlr_load_session *session,
     enum tlr_load_cause cause, const char *format, ...)
 {
     struct tlr_load_context *context = session->context;
     char line[TLR_LOAD_PROBLEM_LENGTH];
     va_list args;
-    int length =
-        snprintf(line, sizeof(line), "connection %" PRIu32, session->number);
-    TLR_CLI_CHECK(length > 0 && (size_t)length < sizeof(line));
+    size_t length = add_name(session, line, sizeof(line));
     va_start(args, format);
     /* A line that is too long is cut off, which a reader survives. */
-    (void)vsnprintf(
-        line + length, sizeof(line) - (size_t)length, format, args);
+    (void)vsnprintf(line + length, sizeof(line) - length, format, args);
     va_end(args);
     context->tally->errors[cause]++;
     context->figures->errors++;
