@@ -422,6 +422,34 @@ static void wrong_usage_exits_with_2_and_one_line_that_mends_it(void **state)
     expect_usage(*state, LOAD("127.0.0.1:0"), ARGS("from 1 to 65535"));
 }
 
+/* As if they had been heard. */
+static void options_that_would_do_nothing_are_refused(void **state)
+{
+    static const struct {
+        const char *mode, *option, *value, *says;
+    } idle[] = {
+        {"connect", "--size", "100", "--size is for --mode echo, idle"},
+        {"stream", "--size", "100", "--size is for --mode echo, idle"},
+        {"hello", "--size", "100", "--size is for --mode echo, idle"},
+        {"connect", "--pieces", "7", "--pieces is for --mode echo, stream"},
+        {"hello", "--pieces", "7", "--pieces is for --mode echo, stream"},
+        {"stream", "--depth", "2", "--depth is for --mode echo and slow"},
+        {"idle", "--session", "2", "--session is for --mode echo and slow"},
+        {"idle", "--rate", "2", "--rate is for --mode echo, slow, connect"},
+        {"echo", "--read-rate", "2", "--read-rate and --write-rate are for"},
+        {"idle", "--round-trips", "2", "--round-trips is not for"},
+    };
+    for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
+        expect_usage(*state,
+            LOAD("127.0.0.1:1", "--mode", idle[i].mode, idle[i].option,
+                idle[i].value),
+            ARGS(idle[i].says));
+    }
+    expect_usage(*state,
+        LOAD("127.0.0.1:1", "--threads", "2", "--loops", "3"),
+        ARGS("--threads and --loops are the same"));
+}
+
 static void it_tells_its_version_and_its_options(void **state)
 {
     static const char *const words[] = {"usage: teller-load ADDRESS",
@@ -460,6 +488,7 @@ int main(void)
         scene_test(nobody_listening_exits_with_1_and_says_what_to_do),
         scene_test(time_in_which_it_stood_still_is_no_timeout),
         scene_test(wrong_usage_exits_with_2_and_one_line_that_mends_it),
+        scene_test(options_that_would_do_nothing_are_refused),
         scene_test(it_tells_its_version_and_its_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

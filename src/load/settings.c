@@ -22,7 +22,8 @@ struct values {
     uint64_t session;
     uint64_t depth;
     uint64_t pieces;
-    uint64_t threads;
+    uint64_t threads; /* 0: not given; loops likewise */
+    uint64_t loops;
     uint64_t timeout_ms;
     uint64_t rate;
     uint64_t read_rate;
@@ -155,7 +156,7 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
             .min = 1, .max = 1024},
         {.name = "--loops", .argument = "N",
             .help = "the same, as teller-echo calls it",
-            .apply = tlr_cli_apply_number, .target = &values->threads,
+            .apply = tlr_cli_apply_number, .target = &values->loops,
             .min = 1, .max = 1024},
         {.name = "--source", .argument = "ADDRESS,...",
             .help = "local addresses to connect from, in turn: each has some "
@@ -222,18 +223,59 @@ static bool has_messages(unsigned mode)
     return mode == TLR_LOAD_ECHO || mode == TLR_LOAD_SLOW;
 }
 
+static uint64_t loops_of(const struct values *values)
+{
+    return values->threads != 0 ? values->threads
+           : values->loops != 0 ? values->loops
+                                : 1;
+}
+
+/* An option that would do nothing in the mode. Returns NULL or what is wrong. */
+static const char *find_idle_option(const struct values *values)
+{
+    unsigned mode = values->mode;
+    bool sends = mode != TLR_LOAD_CHURN && mode != TLR_LOAD_HELLO;
+    if ((values->read_rate != 0 || values->write_rate != 0) &&
+        mode != TLR_LOAD_SLOW) {
+        return "--read-rate and --write-rate are for --mode slow";
+    }
+    if (values->session != 0 && !has_messages(mode)) {
+        return "--session is for --mode echo and slow";
+    }
+    if (values->depth != 1 && !has_messages(mode)) {
+        return "--depth is for --mode echo and slow";
+    }
+    if (values->sized && (!sends || mode == TLR_LOAD_STREAM)) {
+        return "--size is for --mode echo, idle, half-close and slow";
+    }
+    if (values->pieces != 0 && !sends) {
+        return "--pieces is for --mode echo, stream, idle, half-close and slow";
+    }
+    if (values->rate != 0 && sends && !has_messages(mode)) {
+        return "--rate is for --mode echo, slow, connect and hello";
+    }
+    if (values->round_trips != 0 &&
+        (mode == TLR_LOAD_STREAM || mode == TLR_LOAD_IDLE)) {
+        return "--round-trips is not for --mode stream and idle; give "
+               "--duration";
+    }
+    return NULL;
+}
+
 /* What no single option can see. Returns NULL or what is wrong. */
 static const char *find_conflict(
     const struct values *values, uint64_t largest)
 {
-    unsigned mode = values->mode;
     if (values->round_trips > (UINT64_C(1) << 47) / largest) {
         return "--round-trips times --size is more than 128 TiB; lower one";
     }
     if (values->depth > (UINT64_C(1) << 47) / largest) {
         return "--depth times --size is more than 128 TiB; lower one";
     }
-    if (values->threads > values->connections) {
+    if (values->threads != 0 && values->loops != 0) {
+        return "--threads and --loops are the same; give one of them";
+    }
+    if (loops_of(values) > values->connections) {
         return "--threads is more than --connections; lower it";
     }
     if (values->nodelay && values->delay) {
@@ -245,26 +287,7 @@ static const char *find_conflict(
     if (values->to->log != NULL && values->to->repeat > 1) {
         return "--log is of one run; leave --repeat out";
     }
-    if ((values->read_rate != 0 || values->write_rate != 0) &&
-        mode != TLR_LOAD_SLOW) {
-        return "--read-rate and --write-rate are for --mode slow";
-    }
-    if (values->session != 0 && !has_messages(mode)) {
-        return "--session is for --mode echo and slow";
-    }
-    if (values->depth != 1 && !has_messages(mode)) {
-        return "--depth is for --mode echo and slow";
-    }
-    if (values->rate != 0 && !has_messages(mode) &&
-        mode != TLR_LOAD_CHURN && mode != TLR_LOAD_HELLO) {
-        return "--rate is for --mode echo, slow, connect and hello";
-    }
-    if (values->round_trips != 0 &&
-        (mode == TLR_LOAD_STREAM || mode == TLR_LOAD_IDLE)) {
-        return "--round-trips is not for --mode stream and idle; give "
-               "--duration";
-    }
-    return NULL;
+    return find_idle_option(values);
 }
 
 static int look_up(struct tlr_load_settings *settings)
@@ -301,7 +324,7 @@ static void take(struct tlr_load_settings *settings, const struct values *from)
     settings->plan = (struct tlr_load_plan){
         .mode = (enum tlr_load_mode)from->mode,
         .connections = (uint32_t)from->connections,
-        .loops = (uint32_t)from->threads,
+        .loops = (uint32_t)loops_of(from),
         .depth = (uint32_t)from->depth,
         .size = tlr_load_sizes_largest(&settings->sizes),
         .pieces = from->pieces,
@@ -366,17 +389,50 @@ static bool take_sources(struct tlr_load_settings *settings, const char *text)
     return true;
 }
 
-/* Whether one of --source, if there are any, can connect to one of ADDRESS. */
-static bool sources_fit(const struct tlr_load_plan *plan)
+static bool fits_a_source(
+    const struct tlr_load_plan *plan, const struct sockaddr_storage *address)
 {
     for (size_t i = 0; i < plan->source_count; i++) {
-        for (size_t j = 0; j < plan->address_count; j++) {
-            if (plan->sources[i].ss_family == plan->addresses[j].ss_family) {
-                return true;
-            }
+        if (plan->sources[i].ss_family == address->ss_family) {
+            return true;
         }
     }
     return plan->source_count == 0;
+}
+
+/* Without one, an address would be connected to from anywhere. */
+void tlr_load_settings_fit(
+    const struct tlr_load_plan *plan, struct tlr_cli_addresses *addresses)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (fits_a_source(plan, &addresses->items[i])) {
+            addresses->items[count++] = addresses->items[i];
+        }
+    }
+    addresses->count = count;
+}
+
+/* Looks up what --source can connect to. Returns a status; all is said. */
+static int take_addresses(struct tlr_load_settings *settings)
+{
+    struct tlr_load_plan *plan = &settings->plan;
+    int status = look_up(settings);
+    if (status != TLR_CLI_STATUS_OK) {
+        return status;
+    }
+    tlr_load_settings_fit(plan, &settings->addresses);
+    if (settings->addresses.count == 0) {
+        (void)fprintf(stderr,
+            "teller-load: --source has no address of the kind of \"%s\": IPv4 "
+            "and IPv6 do not connect\n",
+            settings->address);
+        tlr_cli_addresses_free(&settings->addresses);
+        return TLR_CLI_STATUS_USAGE;
+    }
+    plan->addresses = settings->addresses.items;
+    plan->address_count = settings->addresses.count;
+    return TLR_CLI_STATUS_OK;
 }
 
 bool tlr_load_settings_read(
@@ -386,7 +442,6 @@ bool tlr_load_settings_read(
         .to = settings,
         .connections = 50,
         .depth = 1,
-        .threads = 1,
         .timeout_ms = 10000,
     };
     memset(settings, 0, sizeof(*settings));
@@ -412,17 +467,7 @@ bool tlr_load_settings_read(
         *status = TLR_CLI_STATUS_USAGE;
         return false;
     }
-    *status = look_up(settings);
-    settings->plan.addresses = settings->addresses.items;
-    settings->plan.address_count = settings->addresses.count;
-    if (*status == TLR_CLI_STATUS_OK && !sources_fit(&settings->plan)) {
-        (void)fprintf(stderr,
-            "teller-load: --source has no address of the kind of \"%s\": IPv4 "
-            "and IPv6 do not connect\n",
-            settings->address);
-        tlr_cli_addresses_free(&settings->addresses);
-        *status = TLR_CLI_STATUS_USAGE;
-    }
+    *status = take_addresses(settings);
     return *status == TLR_CLI_STATUS_OK;
 }
 
