@@ -317,6 +317,69 @@ static void write_result(struct scene *scene, const char *path,
     write_file(path, load->out.text, load->out.length);
 }
 
+static bool exists(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return file != NULL;
+}
+
+static void two_outputs_never_share_a_file(void **state)
+{
+    struct results results;
+    char again[640];
+    make_results(&results);
+    (void)snprintf(again, sizeof(again), "%s/./a.json", results.folder);
+    program_expect_complaint(program_start(*state,
+        LOAD("127.0.0.1:1", "--report", results.a, "--log", results.a)), 2,
+        ARGS("--report, --histogram and --log: give each a file of its own"));
+    program_expect_complaint(program_start(*state,
+        LOAD("127.0.0.1:1", "--report", results.a, "--histogram", again,
+            "--quiet")), 2,
+        ARGS("are one file: give each a file of its own"));
+    assert_false(exists(results.a));
+    remove_results(&results);
+}
+
+static void standard_output_is_no_file_to_write(void **state)
+{
+    static const char *const options[] = {"--report", "--histogram", "--log"};
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        program_expect_complaint(
+            program_start(*state, LOAD("127.0.0.1:1", options[i], "-")), 2,
+            ARGS(options[i], "wants the name of a file, not \"-\""));
+    }
+    program_expect_complaint(
+        program_start(*state, LOAD("merge", "log", "--histogram", "-")), 2,
+        ARGS("wants the name of a file, not \"-\""));
+}
+
+/* But one that was there is. */
+static void if_one_file_cannot_be_written_none_is_left(void **state)
+{
+    struct results results;
+    char nowhere[640];
+    char had[8] = "";
+    make_results(&results);
+    write_file(results.b, "before", 6);
+    (void)snprintf(nowhere, sizeof(nowhere), "%s/none/x", results.folder);
+    program_expect_complaint(program_start(*state,
+        LOAD("127.0.0.1:1", "--report", results.a, "--histogram", nowhere,
+            "--quiet")), 1, ARGS("cannot write", "none/x"));
+    assert_false(exists(results.a));
+    program_expect_complaint(program_start(*state,
+        LOAD("127.0.0.1:1", "--report", results.b, "--log", nowhere,
+            "--quiet")), 1, ARGS("cannot write", "none/x"));
+    FILE *file = fopen(results.b, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(had, 1, sizeof(had), file), 6);
+    assert_int_equal(fclose(file), 0);
+    assert_string_equal(had, "before");
+    remove_results(&results);
+}
+
 static void results_are_put_side_by_side(void **state)
 {
     struct program *echo = start_echo(*state);
@@ -489,6 +552,9 @@ int main(void)
         scene_test(ctrl_c_ends_the_repetition_with_what_there_is),
         scene_test(a_run_that_is_not_verified_is_1_among_good_ones),
         scene_test(csv_is_names_and_a_line_a_run),
+        scene_test(two_outputs_never_share_a_file),
+        scene_test(standard_output_is_no_file_to_write),
+        scene_test(if_one_file_cannot_be_written_none_is_left),
         scene_test(results_are_put_side_by_side),
         scene_test(of_single_runs_it_says_that_the_spread_is_unknown),
         scene_test(a_damaged_file_is_named),

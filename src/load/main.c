@@ -174,10 +174,14 @@ static void complain(struct program *program, struct tlr_cli_text *complaint)
 static void open_files(struct program *program)
 {
     struct tlr_cli_text complaint = {0};
-    if (tlr_load_outfiles_open(
-            &program->files, &program->settings, &complaint) != 0) {
+    int err = tlr_load_outfiles_open(
+        &program->files, &program->settings, &complaint);
+    if (err != 0) {
         complain(program, &complaint);
         program->stopped = true;
+    }
+    if (err == UV_EEXIST) {
+        program->status = TLR_CLI_STATUS_USAGE;
     }
     tlr_cli_text_free(&complaint);
 }

@@ -198,11 +198,11 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
             .apply = tlr_cli_apply_flag, .target = &to->csv},
         {.name = "--report", .argument = "FILE",
             .help = "write it as a page with charts (HTML)",
-            .apply = tlr_cli_apply_string, .target = &to->report},
+            .apply = tlr_load_apply_file, .target = &to->report},
         TLR_LOAD_OPTION_HISTOGRAM(&to->histogram),
         {.name = "--log", .argument = "FILE",
             .help = "write the latency of each second (HdrHistogram's log)",
-            .apply = tlr_cli_apply_string, .target = &to->log},
+            .apply = tlr_load_apply_file, .target = &to->log},
         TLR_LOAD_OPTION_QUIET(&to->quiet),
     };
     const struct tlr_cli_program program = {
@@ -262,6 +262,11 @@ static const char *find_idle_option(const struct values *values)
     return NULL;
 }
 
+static bool same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
 /* What no single option can see. Returns NULL or what is wrong. */
 static const char *find_conflict(
     const struct values *values, uint64_t largest)
@@ -283,6 +288,11 @@ static const char *find_conflict(
     }
     if (values->to->json && values->to->csv) {
         return "--json and --csv: give one of them";
+    }
+    if (same(values->to->report, values->to->histogram) ||
+        same(values->to->report, values->to->log) ||
+        same(values->to->histogram, values->to->log)) {
+        return "--report, --histogram and --log: give each a file of its own";
     }
     if (values->to->log != NULL && values->to->repeat > 1) {
         return "--log is of one run; leave --repeat out";
