@@ -237,6 +237,7 @@ static void add_json_value(struct tlr_cli_json *json,
         [TLR_LOAD_WITHIN] = "within",
         [TLR_LOAD_LARGER] = "larger",
         [TLR_LOAD_UNKNOWN] = "unknown",
+        [TLR_LOAD_ABSENT] = "unknown", /* as ratio and value show */
     };
     const struct tlr_load_compared *first = &comparison->files[0];
     const struct tlr_load_compared *file = &comparison->files[index];
@@ -303,7 +304,7 @@ static void add_json(
 
 static const char notes[] =
     "The files are what teller-load --json printed; the ratios are to the first\n"
-    "one, A. The spread goes from the worst to the best of the runs of --repeat,\n"
+    "one, A. The spread goes from the least to the most of the runs of --repeat,\n"
     "around the median. A difference is larger than the spread if no run of the\n"
     "one file reaches any of the other.\n"
     "\n"
