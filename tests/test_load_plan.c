@@ -227,6 +227,7 @@ static void the_address_that_works_is_found(void **state)
     plan.address_count = 3;
     plan.session = 2;
     loaded_run(&plan);
+    assert_true(said->total.reached == tlr_load_tally_reached(1));
     assert_true(said->good);
     assert_int_equal(said->lines, 0);
     assert_true(said->total.whole >= 3);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "load/reached.h"
 #include "load/report.h"
 
 static struct tlr_load_figures figures; /* too large for a stack */
@@ -94,6 +95,38 @@ static void nobody_in_the_warm_up_is_told_by_the_errors_alone(void **state)
     assert_null(strstr(table(), "warm-up"));
 }
 
+/* A name may have several addresses: what is told is where the load went. */
+static void the_addresses_are_those_that_were_reached(void **state)
+{
+    struct sockaddr_storage addresses[3];
+    struct tlr_load_tally other;
+    (void)state;
+    memset(addresses, 0, sizeof(addresses));
+    assert_int_equal(
+        uv_ip6_addr("::1", 7, (struct sockaddr_in6 *)&addresses[0]), 0);
+    assert_int_equal(
+        uv_ip4_addr("127.0.0.1", 7, (struct sockaddr_in *)&addresses[1]), 0);
+    assert_int_equal(
+        uv_ip4_addr("127.0.0.2", 7, (struct sockaddr_in *)&addresses[2]), 0);
+    plan.addresses = addresses;
+    plan.address_count = 3;
+    tlr_load_reached_add(&result, &text);
+    assert_string_equal(
+        tlr_cli_text_get(&text), "[::1]:7, 127.0.0.1:7, 127.0.0.2:7");
+    assert_ptr_equal(tlr_load_reached_first(&result), &addresses[0]);
+    tlr_cli_text_free(&text);
+    result.total.reached = tlr_load_tally_reached(1);
+    tlr_load_reached_add(&result, &text);
+    assert_string_equal(tlr_cli_text_get(&text), "127.0.0.1:7");
+    assert_ptr_equal(tlr_load_reached_first(&result), &addresses[1]);
+    tlr_cli_text_free(&text);
+    tlr_load_tally_init(&other);
+    other.reached = tlr_load_tally_reached(2);
+    tlr_load_tally_merge(&result.total, &other);
+    tlr_load_reached_add(&result, &text);
+    assert_string_equal(tlr_cli_text_get(&text), "127.0.0.1:7, 127.0.0.2:7");
+}
+
 int main(void)
 {
 #define test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -102,6 +135,7 @@ int main(void)
         test(the_percentiles_are_labelled),
         test(a_run_within_its_warm_up_is_told),
         test(nobody_in_the_warm_up_is_told_by_the_errors_alone),
+        test(the_addresses_are_those_that_were_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

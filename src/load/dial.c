@@ -137,6 +137,7 @@ static void on_connected(uv_connect_t *request, int status)
     session->tries = 0;
     context->open++;
     context->tally->connected++;
+    context->tally->reached |= tlr_load_tally_reached(session->address);
     context->address = session->address;
     context->on_ready(session);
 }

@@ -3,9 +3,9 @@
 
 #include <inttypes.h>
 
-#include "cli/address.h"
 #include "html.h"
 #include "rates.h"
+#include "reached.h"
 #include "report.h"
 
 /* ---- rows ---- */
@@ -223,15 +223,23 @@ static void add_messages(
     }
 }
 
-static void add_settings(
-    const struct tlr_load_plan *plan, struct tlr_cli_text *text)
+static void add_address(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    char address[TLR_CLI_ADDRESS_LENGTH];
+    struct tlr_cli_text address = {0};
+    tlr_load_reached_add(result, &address);
+    add_string(text, "address", "address", tlr_cli_text_get(&address));
+    text->failed = text->failed || address.failed;
+    tlr_cli_text_free(&address);
+}
+
+static void add_settings(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    const struct tlr_load_plan *plan = result->plan;
     tlr_load_page_open_table(text, "Settings", false);
     add_string(text, "mode", "mode", tlr_load_mode_name(plan->mode));
-    add_string(text, "address", "address",
-        tlr_cli_format_address(
-            (const struct sockaddr *)plan->addresses, address));
+    add_address(result, text);
     add_count(text, "connections", "connections", plan->connections);
     add_count(text, "threads", "loops", plan->loops);
     add_messages(plan, text);
@@ -267,6 +275,6 @@ void tlr_load_page_tables(
     tlr_load_page_latency(result, text);
     tlr_load_page_runs(series, text);
     add_result(result, text);
-    add_settings(result->plan, text);
+    add_settings(result, text);
     tlr_cli_text_add(text, "</div>\n");
 }
