@@ -524,6 +524,20 @@ static void too_few_descriptors_are_told_with_the_setting(void **state)
     program_stop(echo);
 }
 
+/* Each thread has a loop, and that takes some. */
+static void too_many_threads_are_told_with_the_setting(void **state)
+{
+    if (!programs_have_takeover()) {
+        skip_because("there is no such limit here");
+    }
+    struct program *load = run(*state, 1,
+        ARGS("/bin/sh", "-c", "ulimit -n 40 && exec \"$0\" \"$@\"", TELLER_LOAD,
+            "127.0.0.1:1", "--threads", "40"));
+    expect_said(load, "cannot start: too many open files; raise this process's "
+                      "limit of open files (ulimit -n), or use fewer "
+                      "--threads\n");
+}
+
 /* What a machine without a free port says, it says of an address that is not its
  * own too (one for documentation: nobody has it). */
 static void no_local_address_is_told_with_the_setting(void **state)
@@ -562,6 +576,7 @@ int main(void)
         scene_test(the_first_error_ends_it_if_so_asked),
         scene_test(nothing_is_aborted_where_nothing_is_wrong),
         scene_test(too_few_descriptors_are_told_with_the_setting),
+        scene_test(too_many_threads_are_told_with_the_setting),
         scene_test(no_local_address_is_told_with_the_setting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,9 +171,9 @@ static void add_head(
 {
     for (size_t i = 0; i < comparison->count; i++) {
         const struct tlr_load_compared *file = &comparison->files[i];
-        tlr_cli_text_add(text, "%c  %s: %s, %.0f connections, %zu %s%s\n",
+        tlr_cli_text_add(text, "%c  %s: %s, %.0f connection%s, %zu %s%s\n",
             (char)('A' + i), file->name, file->mode, file->connections,
-            file->runs, file->runs == 1 ? "run" : "runs",
+            file->connections == 1 ? "" : "s", file->runs, file->runs == 1 ? "run" : "runs",
             file->verified ? "" : ", NOT verified");
     }
     tlr_cli_text_add(text, "%-12s", "");

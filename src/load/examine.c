@@ -79,7 +79,7 @@ static void fail(struct tlr_load_session *session, const uint8_t *bytes,
     } else {
         tlr_load_session_fail(session, TLR_LOAD_SURPLUS,
             ": surplus: more came back than the %" PRIu64 " %s sent; %s", sent,
-            sent == 1 ? "byte" : "bytes", text);
+            tlr_load_problem_bytes(sent), text);
     }
 }
 

@@ -114,6 +114,9 @@ static void add_throughput(
     }
     if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM) {
         add_count(text, "round trips", "round_trips", figures->round_trips);
+    }
+    if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM &&
+        plan->mode != TLR_LOAD_IDLE) { /* those come behind the time */
         add_rate(text, "round trips per second", "round_trips_per_second",
             rates.round_trips);
     }
