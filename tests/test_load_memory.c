@@ -363,7 +363,7 @@ static void a_wrong_byte(void **state)
         .status = 1,
         .failed = 1,
         .liar = true,
-        .words = {"byte 70 is wrong", "NOT verified: 1 of 1 connections"},
+        .words = {"byte 70 is wrong", "NOT verified: 1 of 1 connection "},
     });
 }
 
