@@ -90,11 +90,11 @@ static void what_is_no_address_is_refused_with_what_to_write(void **state)
     expect_complaint("[]:7007",
         "\"[]:7007\" is no address; write HOST:PORT, [IPV6]:PORT or PORT");
     expect_complaint("localhost:",
-        "\"\" is no port; write HOST:PORT with a port from 0 to 65535");
+        "\"\" is no port; write HOST:PORT with a port up to 65535");
     expect_complaint("localhost:65536",
-        "\"65536\" is no port; write HOST:PORT with a port from 0 to 65535");
+        "\"65536\" is no port; write HOST:PORT with a port up to 65535");
     expect_complaint("localhost",
-        "\"localhost\" is no port; write HOST:PORT with a port from 0 to "
+        "\"localhost\" is no port; write HOST:PORT with a port up to "
         "65535");
 }
 

@@ -176,6 +176,10 @@ static void wrong_usage_says_how_to_mend_it(void **state)
         WORDS("--loops"), "teller-test: --loops lacks its value: --loops N\n");
     expect_wrong(WORDS("--quiet=yes"),
         "teller-test: --quiet takes no value; leave out \"=yes\"\n");
+    expect_wrong(WORDS("--help=3"),
+        "teller-test: --help takes no value; leave out \"=3\"\n");
+    expect_wrong(WORDS("--version="),
+        "teller-test: --version takes no value; leave out \"=\"\n");
     expect_wrong(WORDS("--loops=1", "--loops=2"),
         "teller-test: --loops is given twice; leave one\n");
     expect_wrong(WORDS("a", "b"),
@@ -202,7 +206,17 @@ static void the_help_is_aligned_and_wrapped(void **state)
         "  --balance least|rr|reuseport  the policy\n"
         "  --quiet                       print less\n"
         "  --version                     print the version and leave\n"
-        "  --help                        print this and leave\n");
+        "  --help                        print this and leave; -h does, too\n");
+    tlr_cli_text_free(&f.message);
+}
+
+static void a_short_name_asks_for_help_too(void **state)
+{
+    struct fixture f;
+    (void)state;
+    assert_int_equal(parse(&f, WORDS("-h")), TLR_CLI_ASKED);
+    assert_ptr_equal(strstr(tlr_cli_text_get(&f.message), "usage: "),
+        f.message.data);
     tlr_cli_text_free(&f.message);
 }
 
@@ -226,6 +240,7 @@ int main(void)
         cmocka_unit_test(a_bad_value_is_answered_with_what_is_wanted),
         cmocka_unit_test(wrong_usage_says_how_to_mend_it),
         cmocka_unit_test(the_help_is_aligned_and_wrapped),
+        cmocka_unit_test(a_short_name_asks_for_help_too),
         cmocka_unit_test(the_version_is_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

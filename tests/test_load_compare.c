@@ -15,6 +15,7 @@
 #define PLAN                                                                   \
     "\"connections\":50,\"size\":64,\"depth\":1,\"loops\":1,\"rate\":0.000,"
 #define END "\"verified\":true}"
+#define ONE_RUN "\"runs\":[{}],"
 
 /* A result of `median` round trips a second, and of runs that had so many. */
 static struct tlr_load_compared read_rates(
@@ -131,6 +132,14 @@ static void what_is_no_result_is_refused(void **state)
         {"{\"schema\":\"teller-load/1\","
          "\"mode\":\"much-longer-than-any-mode\"," PLAN END,
             "lacks what was run"},
+        {HEAD PLAN END, "is damaged: it has no runs"},
+        {HEAD PLAN "\"runs\":[]," END, "is damaged: it has no runs"},
+        {HEAD PLAN "\"runs\":{\"a\":{}}," END, "is damaged: it has no runs"},
+        {HEAD PLAN "\"runs\":[{},7]," END, "is damaged: run 2 is none"},
+        {HEAD PLAN "\"latency_us\":{\"p99\":\"7\"}," ONE_RUN END,
+            "is damaged: latency_us.p99 is no figure"},
+        {HEAD PLAN "\"runs\":[{},{\"errors_total\":\"0\"}]," END,
+            "is damaged: errors_total of run 2 is no figure"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -146,20 +155,43 @@ static void what_is_no_result_is_refused(void **state)
     }
 }
 
-static void a_figure_that_cannot_be_is_not_known(void **state)
+static bool read_p50(struct tlr_load_compared *compared, const char *figure)
 {
-    static const char *const figures[] = {"-1", "1e300", "1e999", "null",
-        "\"7\"", "[7]"};
+    char json[512];
+    struct tlr_cli_text complaint = {0};
+    (void)snprintf(json, sizeof(json),
+        HEAD PLAN "\"latency_us\":{\"p50\":%s}," ONE_RUN END, figure);
+    bool good = tlr_load_compared_read(compared, "x", json, &complaint);
+    tlr_cli_text_free(&complaint);
+    return good;
+}
+
+static void a_figure_that_cannot_be_is_damage(void **state)
+{
+    static const char *const figures[] = {
+        "-1", "1e300", "1e999", "\"7\"", "[7]", "true"};
+    struct tlr_load_compared a;
     (void)state;
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
-        char json[512];
-        struct tlr_load_compared a;
-        struct tlr_cli_text complaint = {0};
-        (void)snprintf(json, sizeof(json),
-            HEAD PLAN "\"latency_us\":{\"p50\":%s}," END, figures[i]);
-        assert_true(tlr_load_compared_read(&a, "x", json, &complaint));
-        assert_false(a.rows[TLR_LOAD_ROW_P50].known);
+        assert_false(read_p50(&a, figures[i]));
     }
+}
+
+static void a_figure_that_is_null_is_in_no_comparison(void **state)
+{
+    struct tlr_load_compared a;
+    struct tlr_load_compared b;
+    (void)state;
+    assert_true(read_p50(&a, "null"));
+    assert_true(read_p50(&b, "7"));
+    assert_false(a.rows[TLR_LOAD_ROW_P50].known);
+    assert_true(b.rows[TLR_LOAD_ROW_P50].known);
+    a.runs = 4;
+    b.runs = 4;
+    assert_int_equal(tlr_load_compared_judge(&a, &b, TLR_LOAD_ROW_P50),
+        TLR_LOAD_ABSENT);
+    assert_string_equal(
+        tlr_load_verdict_text(TLR_LOAD_ABSENT), "not in both");
 }
 
 static void what_differs_in_the_plans_is_warned_of(void **state)
@@ -195,9 +227,9 @@ static void tables_of_sizes_are_compared_row_by_row(void **state)
     struct tlr_cli_text said = {0};
     (void)state;
     assert_true(tlr_load_compared_read(&a, "a.json",
-        HEAD PLAN "\"sizes\":\"64=99,16384=1\"," END, &said));
+        HEAD PLAN "\"sizes\":\"64=99,16384=1\"," ONE_RUN END, &said));
     assert_true(tlr_load_compared_read(
-        &b, "b.json", HEAD PLAN "\"sizes\":\"16384\"," END, &said));
+        &b, "b.json", HEAD PLAN "\"sizes\":\"16384\"," ONE_RUN END, &said));
     tlr_load_compared_warn(&a, &b, &said);
     assert_string_equal(tlr_cli_text_get(&said),
         "a.json and b.json differ in size: 64=99,16384=1 and 16384\n");
@@ -212,13 +244,13 @@ static void what_one_file_does_not_say_is_no_difference(void **state)
     struct tlr_cli_text said = {0};
     (void)state;
     assert_true(tlr_load_compared_read(&a, "a.json",
-        HEAD PLAN "\"sizes\":\"64\",\"timeout\":3,\"nodelay\":true," END,
+        HEAD PLAN "\"sizes\":\"64\",\"timeout\":3,\"nodelay\":true," ONE_RUN END,
         &said));
-    assert_true(tlr_load_compared_read(&b, "b.json", HEAD PLAN END, &said));
+    assert_true(tlr_load_compared_read(&b, "b.json", HEAD PLAN ONE_RUN END, &said));
     tlr_load_compared_warn(&a, &b, &said);
     assert_int_equal(said.length, 0);
     assert_true(tlr_load_compared_read(&b, "b.json",
-        HEAD PLAN "\"timeout\":4,\"nodelay\":false," END, &said));
+        HEAD PLAN "\"timeout\":4,\"nodelay\":false," ONE_RUN END, &said));
     tlr_load_compared_warn(&a, &b, &said);
     assert_string_equal(tlr_cli_text_get(&said),
         "a.json and b.json differ in timeout: 3 and 4\n"
@@ -235,7 +267,8 @@ int main(void)
         cmocka_unit_test(a_ratio_is_to_the_first_and_never_to_nothing),
         cmocka_unit_test(the_rate_of_connects_is_that_of_sessions),
         cmocka_unit_test(what_is_no_result_is_refused),
-        cmocka_unit_test(a_figure_that_cannot_be_is_not_known),
+        cmocka_unit_test(a_figure_that_cannot_be_is_damage),
+        cmocka_unit_test(a_figure_that_is_null_is_in_no_comparison),
         cmocka_unit_test(what_differs_in_the_plans_is_warned_of),
         cmocka_unit_test(tables_of_sizes_are_compared_row_by_row),
         cmocka_unit_test(what_one_file_does_not_say_is_no_difference),

@@ -27,6 +27,8 @@ enum fault {
     DROP,
     DROP_END,
     DOUBLE,
+    INSERT,
+    GREET,
     SWAP_PIECES,
     SWAP_CONNECTIONS,
     FLIP_FIRST,
@@ -163,6 +165,16 @@ static void lie(struct client *client, struct client *peer)
     case DOUBLE:
         memcpy(reply + AT, m + AT - LENGTH, MESSAGE - AT + LENGTH);
         size += LENGTH;
+        break;
+    case INSERT:
+        memcpy(reply + AT, "HELLO", 5);
+        memcpy(reply + AT + 5, m + AT, MESSAGE - AT);
+        size += 5;
+        break;
+    case GREET:
+        memcpy(reply, "220 who is there?", 17);
+        memcpy(reply + 17, m, MESSAGE);
+        size += 17;
         break;
     case SWAP_PIECES:
         memcpy(reply + AT, m + AT + LENGTH, LENGTH);
@@ -406,6 +418,23 @@ static void doubled_bytes_are_doubled(void **state)
         "own stream from byte 68 on again: 33 bytes were doubled");
 }
 
+static void inserted_bytes_are_inserted(void **state)
+{
+    (void)state;
+    expect_caught(INSERT, TLR_LOAD_WRONG,
+        "5 foreign bytes were inserted, and the stream goes on rightly from "
+        "byte 101");
+}
+
+static void a_greeting_before_the_first_echo_is_inserted(void **state)
+{
+    (void)state;
+    expect_caught(GREET, TLR_LOAD_WRONG,
+        "17 foreign bytes were inserted, and the stream goes on rightly from "
+        "byte 0");
+    assert_non_null(strstr(said.first, "byte 0 is wrong"));
+}
+
 static void swapped_pieces_are_swapped(void **state)
 {
     (void)state;
@@ -516,6 +545,8 @@ int main(void)
         cmocka_unit_test(dropped_bytes_are_lost),
         cmocka_unit_test(bytes_dropped_at_the_end_stall_and_are_missing),
         cmocka_unit_test(doubled_bytes_are_doubled),
+        cmocka_unit_test(inserted_bytes_are_inserted),
+        cmocka_unit_test(a_greeting_before_the_first_echo_is_inserted),
         cmocka_unit_test(swapped_pieces_are_swapped),
         cmocka_unit_test(bytes_of_another_connection_are_foreign),
         cmocka_unit_test(a_flipped_bit_is_found_in_the_first_byte),

@@ -166,7 +166,7 @@ static void expect_cause(enum tlr_load_mode mode, enum tlr_load_cause cause)
     assert_false(said->good);
 }
 
-enum { WORDS = 3 };
+enum { WORDS = 4 };
 
 /* What a server does, and what is to be said of it. */
 struct lie {
@@ -220,7 +220,7 @@ static void one_changed_byte_is_found_in_each_mode(void **state)
     expect_found_in_each_mode(&(struct lie){
         .lies = {.spared = true, .only = 1, .flip = 33},
         .cause = TLR_LOAD_WRONG,
-        .words = {"connection 1: byte 32 is wrong (expected 0x",
+        .words = {"connection 1", ": byte 32 is wrong (expected 0x",
             "1 byte was corrupted, and the stream goes on rightly from byte 33",
             "from byte 24 on expected "},
     });
@@ -265,8 +265,15 @@ static void a_server_that_does_not_read_is_found_in_each_mode(void **state)
         .size = 8 << 20, /* more than all buffers take */
         .timeout_ms = 400,
         .cause = TLR_LOAD_TIMEOUT,
-        .words = {": timeout: stalled at byte 0 for 0.4 s; missing "},
+        .words = {": timeout: "},
     });
+    for (unsigned i = 0; i < WITH_BYTES; i++) {
+        loaded_turn_to(i);
+        loaded_expect(with_bytes[i] == TLR_LOAD_HALF_CLOSE
+                          ? " of 8388608 bytes could be sent; this mode reads "
+                            "only when all are"
+                          : "stalled at byte 0 for 0.4 s; missing ");
+    }
 }
 
 static void no_end_after_ours_is_found_in_each_mode(void **state)
@@ -352,10 +359,27 @@ static void lies_are_found_in_later_sessions(void **state)
     lies->flip = 333;
     loaded_run(&plan);
     expect_cause(TLR_LOAD_ECHO, TLR_LOAD_WRONG);
-    loaded_expect("byte 332 is wrong");
+    loaded_expect(", session 1: byte 332 is wrong");
+    loaded_expect(", session 2: byte 332 is wrong");
+    for (unsigned i = 0; i < said->lines; i++) { /* in one count with that */
+        assert_non_null(strstr(said->line[i], "rightly from byte 333;"));
+    }
     assert_int_equal(said->total.errors[TLR_LOAD_WRONG], 3 * 10);
     assert_int_equal(seen->accepted, 3 * 10);
     assert_int_equal(said->figures->round_trips, 3 * 10 * 3);
+}
+
+/* Whether it comes before the first message is sent or behind that. */
+static void a_greeting_is_a_wrong_byte(void **state)
+{
+    struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
+    (void)state;
+    lies->hello = "220 who is there?";
+    plan.connections = 20;
+    loaded_run(&plan);
+    expect_cause(TLR_LOAD_ECHO, TLR_LOAD_WRONG);
+    loaded_expect(": byte 0 is wrong");
+    assert_int_equal(said->total.errors[TLR_LOAD_WRONG], 20);
 }
 
 static void one_byte_in_a_million_is_found(void **state)
@@ -653,6 +677,7 @@ int main(void)
         test(a_server_that_closes_at_once_makes_no_loop),
         test(a_server_that_never_speaks_fails_hello),
         test(lies_are_found_in_later_sessions),
+        test(a_greeting_is_a_wrong_byte),
         test(one_byte_in_a_million_is_found),
         test(nobody_is_refused_and_makes_no_loop),
         test(nobody_does_not_take_for_ever_without_a_duration),

@@ -381,6 +381,10 @@ static void what_is_held_is_drawn_as_open_connections(void **state)
     assert_true(is_balanced(page()));
     assert_int_equal(count(text.data, "<figure id=\"open\">"), 1);
     assert_int_equal(count(text.data, "<figure id=\"throughput\">"), 0);
+    /* Its messages come behind the time that rates are of. */
+    assert_null(strstr(text.data, "round trips/s"));
+    assert_null(strstr(text.data, "round_trips_per_second"));
+    assert_non_null(strstr(text.data, "<dt>round trips</dt>"));
     /* 1 to 4, at the end of each second. */
     assert_int_equal(count(text.data,
                          "d=\"M0.0 750.0L250.0 750.0L500.0 500.0L750.0 250.0"

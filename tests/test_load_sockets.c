@@ -200,6 +200,34 @@ static void each_option_asks_for_its_own(void **state)
     assert_false(PLAN("--quiet").delay);
 }
 
+/* Of a name with addresses of both kinds. */
+static void addresses_that_no_source_fits_are_left_out(void **state)
+{
+    struct sockaddr_storage source;
+    struct sockaddr_storage items[3];
+    struct tlr_cli_addresses addresses = {.items = items, .count = 3};
+    struct tlr_load_plan plan = {.sources = &source, .source_count = 1};
+    (void)state;
+    memset(items, 0, sizeof(items));
+    assert_int_equal(
+        uv_ip4_addr("127.0.0.9", 0, (struct sockaddr_in *)&source), 0);
+    assert_int_equal(
+        uv_ip6_addr("::1", 7, (struct sockaddr_in6 *)&items[0]), 0);
+    assert_int_equal(
+        uv_ip4_addr("127.0.0.1", 7, (struct sockaddr_in *)&items[1]), 0);
+    items[2] = items[0];
+    tlr_load_settings_fit(&plan, &addresses);
+    assert_int_equal(addresses.count, 1);
+    assert_int_equal(items[0].ss_family, AF_INET);
+    assert_int_equal(tlr_cli_port((struct sockaddr *)&items[0]), 7);
+    tlr_load_settings_fit(&plan, &addresses);
+    assert_int_equal(addresses.count, 1);
+    plan.source_count = 0;
+    items[0].ss_family = AF_INET6;
+    tlr_load_settings_fit(&plan, &addresses);
+    assert_int_equal(addresses.count, 1);
+}
+
 int main(void)
 {
 #define test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -210,6 +238,7 @@ int main(void)
         test(nagles_algorithm_is_off),
         test(nagles_algorithm_is_left_on_if_asked),
         cmocka_unit_test(each_option_asks_for_its_own),
+        cmocka_unit_test(addresses_that_no_source_fits_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

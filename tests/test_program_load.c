@@ -52,7 +52,7 @@ static double figure(const struct output *output, const char *label)
 
 static void the_table_has_every_figure(void **state)
 {
-    static const char *const labels[] = {"time", "round trips/s", "bytes/s",
+    static const char *const labels[] = {"time", "round trips/s", "bytes/s back",
         "  min", "  p50", "  p90", "  p99", "  p99.9", "  max"};
     struct program *echo = start_echo(*state);
     struct program *load;
@@ -304,7 +304,7 @@ static void one_missing_byte_is_named_and_exits_with_1(void **state)
             "--timeout", "1", "--json"),
         &load);
     expect_said(load, "connection 0: timeout: stalled at byte 255");
-    expect_said(load, "missing 1 byte");
+    expect_said(load, "missing 1 byte of 256 sent");
     json_expect(json, "errors.timed_out", 1);
     json_expect(json, "bytes_verified", 255);
     assert_false(json_is_true(json, "verified"));
@@ -319,7 +319,8 @@ static void nobody_listening_exits_with_1_and_says_what_to_do(void **state)
         &load);
     expect_said(load, "nothing listens at ");
     expect_said(load, address);
-    expect_said(load, "start teller-echo first");
+    expect_said(load, "start the server first");
+    expect_said(load, "echo, 3 connections to 127.0.0.1:");
     json_expect(json, "errors.refused", 3);
     json_expect(json, "connected", 0);
 }
@@ -422,6 +423,56 @@ static void wrong_usage_exits_with_2_and_one_line_that_mends_it(void **state)
     expect_usage(*state, LOAD("127.0.0.1:0"), ARGS("from 1 to 65535"));
 }
 
+/* As if they had been heard. */
+static void options_that_would_do_nothing_are_refused(void **state)
+{
+    static const struct {
+        const char *mode, *option, *value, *says;
+    } idle[] = {
+        {"connect", "--size", "100", "--size is for --mode echo, idle"},
+        {"stream", "--size", "100", "--size is for --mode echo, idle"},
+        {"hello", "--size", "100", "--size is for --mode echo, idle"},
+        {"connect", "--pieces", "7", "--pieces is for --mode echo, stream"},
+        {"hello", "--pieces", "7", "--pieces is for --mode echo, stream"},
+        {"stream", "--depth", "2", "--depth is for --mode echo and slow"},
+        {"idle", "--session", "2", "--session is for --mode echo and slow"},
+        {"idle", "--rate", "2", "--rate is for --mode echo, slow, connect"},
+        {"echo", "--read-rate", "2", "--read-rate and --write-rate are for"},
+        {"idle", "--round-trips", "2", "--round-trips is not for"},
+    };
+    for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++) {
+        expect_usage(*state,
+            LOAD("127.0.0.1:1", "--mode", idle[i].mode, idle[i].option,
+                idle[i].value),
+            ARGS(idle[i].says));
+    }
+    expect_usage(*state,
+        LOAD("127.0.0.1:1", "--threads", "2", "--loops", "3"),
+        ARGS("--threads and --loops are the same"));
+}
+
+/* All errors but the first ones may be of any kind. */
+static void errors_that_are_not_told_are_counted(void **state)
+{
+    struct program *load;
+    int status = program_run(*state,
+        LOAD(nobodys_address(*state, true), "--connections", "6",
+            "--round-trips", "1", "--quiet"),
+        &load);
+    assert_int_equal(status, 1);
+    assert_int_equal(output_lines(&load->err), 5 + 1);
+    expect_said(load, "start the server first");
+    struct liar *liar = liar_listen(*state);
+    liar->flips = 0;
+    status = program_run(*state,
+        LOAD(liar->address, "--connections", "6", "--round-trips", "1",
+            "--quiet"),
+        &load);
+    assert_int_equal(status, 1);
+    expect_said(load,
+        "teller-load: 1 more, of these causes or others, only counted\n");
+}
+
 static void it_tells_its_version_and_its_options(void **state)
 {
     static const char *const words[] = {"usage: teller-load ADDRESS",
@@ -460,6 +511,8 @@ int main(void)
         scene_test(nobody_listening_exits_with_1_and_says_what_to_do),
         scene_test(time_in_which_it_stood_still_is_no_timeout),
         scene_test(wrong_usage_exits_with_2_and_one_line_that_mends_it),
+        scene_test(options_that_would_do_nothing_are_refused),
+        scene_test(errors_that_are_not_told_are_counted),
         scene_test(it_tells_its_version_and_its_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

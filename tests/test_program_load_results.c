@@ -350,6 +350,69 @@ static void write_result(struct scene *scene, const char *path,
     write_file(path, load->out.text, load->out.length);
 }
 
+static bool exists(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return file != NULL;
+}
+
+static void two_outputs_never_share_a_file(void **state)
+{
+    struct results results;
+    char again[640];
+    make_results(&results);
+    (void)snprintf(again, sizeof(again), "%s/./a.json", results.folder);
+    program_expect_complaint(program_start(*state,
+        LOAD("127.0.0.1:1", "--report", results.a, "--log", results.a)), 2,
+        ARGS("--report, --histogram and --log: give each a file of its own"));
+    program_expect_complaint(program_start(*state,
+        LOAD("127.0.0.1:1", "--report", results.a, "--histogram", again,
+            "--quiet")), 2,
+        ARGS("are one file: give each a file of its own"));
+    assert_false(exists(results.a));
+    remove_results(&results);
+}
+
+static void standard_output_is_no_file_to_write(void **state)
+{
+    static const char *const options[] = {"--report", "--histogram", "--log"};
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        program_expect_complaint(
+            program_start(*state, LOAD("127.0.0.1:1", options[i], "-")), 2,
+            ARGS(options[i], "wants the name of a file, not \"-\""));
+    }
+    program_expect_complaint(
+        program_start(*state, LOAD("merge", "log", "--histogram", "-")), 2,
+        ARGS("wants the name of a file, not \"-\""));
+}
+
+/* But one that was there is. */
+static void if_one_file_cannot_be_written_none_is_left(void **state)
+{
+    struct results results;
+    char nowhere[640];
+    char had[8] = "";
+    make_results(&results);
+    write_file(results.b, "before", 6);
+    (void)snprintf(nowhere, sizeof(nowhere), "%s/none/x", results.folder);
+    program_expect_complaint(program_start(*state,
+        LOAD("127.0.0.1:1", "--report", results.a, "--histogram", nowhere,
+            "--quiet")), 1, ARGS("cannot write", "none/x"));
+    assert_false(exists(results.a));
+    program_expect_complaint(program_start(*state,
+        LOAD("127.0.0.1:1", "--report", results.b, "--log", nowhere,
+            "--quiet")), 1, ARGS("cannot write", "none/x"));
+    FILE *file = fopen(results.b, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(had, 1, sizeof(had), file), 6);
+    assert_int_equal(fclose(file), 0);
+    assert_string_equal(had, "before");
+    remove_results(&results);
+}
+
 static void results_are_put_side_by_side(void **state)
 {
     struct program *echo = start_echo(*state);
@@ -665,6 +728,20 @@ static void too_few_descriptors_are_told_with_the_setting(void **state)
     program_stop(echo);
 }
 
+/* Each thread has a loop, and that takes some. */
+static void too_many_threads_are_told_with_the_setting(void **state)
+{
+    if (!programs_have_takeover()) {
+        skip_because("there is no such limit here");
+    }
+    struct program *load = run(*state, 1,
+        ARGS("/bin/sh", "-c", "ulimit -n 40 && exec \"$0\" \"$@\"", TELLER_LOAD,
+            "127.0.0.1:1", "--threads", "40"));
+    expect_said(load, "cannot start: too many open files; raise this process's "
+                      "limit of open files (ulimit -n), or use fewer "
+                      "--threads\n");
+}
+
 /* What a machine without a free port says, it says of an address that is not its
  * own too (one for documentation: nobody has it). */
 static void no_local_address_is_told_with_the_setting(void **state)
@@ -694,6 +771,9 @@ int main(void)
         scene_test(ctrl_c_ends_the_repetition_with_what_there_is),
         scene_test(a_run_that_is_not_verified_is_1_among_good_ones),
         scene_test(csv_is_names_and_a_line_a_run),
+        scene_test(two_outputs_never_share_a_file),
+        scene_test(standard_output_is_no_file_to_write),
+        scene_test(if_one_file_cannot_be_written_none_is_left),
         scene_test(results_are_put_side_by_side),
         scene_test(of_single_runs_it_says_that_the_spread_is_unknown),
         scene_test(each_setting_that_differs_is_warned_of),
@@ -705,6 +785,7 @@ int main(void)
         scene_test(the_first_error_ends_it_if_so_asked),
         scene_test(nothing_is_aborted_where_nothing_is_wrong),
         scene_test(too_few_descriptors_are_told_with_the_setting),
+        scene_test(too_many_threads_are_told_with_the_setting),
         scene_test(no_local_address_is_told_with_the_setting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

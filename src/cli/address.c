@@ -130,7 +130,7 @@ int tlr_cli_resolve(const char *text, const char *default_host,
     }
     if (tlr_cli_parse_number(port_text, 0, 65535, &port) != 0) {
         tlr_cli_text_add(complaint,
-            "\"%s\" is no port; write HOST:PORT with a port from 0 to 65535",
+            "\"%s\" is no port; write HOST:PORT with a port up to 65535",
             port_text);
         return UV_EINVAL;
     }

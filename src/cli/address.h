@@ -31,7 +31,7 @@ struct tlr_cli_addresses {
  * Returns 0 (release `addresses` with tlr_cli_addresses_free), UV_EINVAL if
  * `text` is no address, UV_ENOMEM, or the resolver's error. On an error
  * `complaint` gets what is wrong and what to do, without a full stop:
- * `"7007x" is no port; write HOST:PORT with a port from 0 to 65535`.
+ * `"7007x" is no port; write HOST:PORT with a port up to 65535`.
  */
 int tlr_cli_resolve(const char *text, const char *default_host,
     struct tlr_cli_addresses *addresses, struct tlr_cli_text *complaint);

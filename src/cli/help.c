@@ -8,7 +8,7 @@ enum { WIDTH = 79 };
 
 static const struct tlr_cli_option built_in[] = {
     {.name = "--version", .help = "print the version and leave"},
-    {.name = "--help", .help = "print this and leave"},
+    {.name = "--help", .help = "print this and leave; -h does, too"},
 };
 
 enum { BUILT_IN = sizeof(built_in) / sizeof(built_in[0]) };

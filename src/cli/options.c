@@ -78,6 +78,28 @@ static enum tlr_cli_outcome apply(struct parser *parser,
     return outcome;
 }
 
+static enum tlr_cli_outcome takes_none(
+    struct parser *parser, const char *option, const char *value)
+{
+    tlr_cli_text_add(parser->message,
+        "%s: %s takes no value; leave out \"=%s\"", parser->program->name,
+        option, value);
+    return wrong(parser);
+}
+
+static enum tlr_cli_outcome help(struct parser *parser)
+{
+    tlr_cli_help(parser->program, parser->message);
+    return TLR_CLI_ASKED;
+}
+
+static enum tlr_cli_outcome version(struct parser *parser)
+{
+    tlr_cli_text_add(parser->message, "%s %s\n", parser->program->name,
+        parser->program->version);
+    return TLR_CLI_ASKED;
+}
+
 /* `value` is what followed "=", or NULL. */
 static enum tlr_cli_outcome take_option(
     struct parser *parser, size_t index, const char *value)
@@ -92,10 +114,7 @@ static enum tlr_cli_outcome take_option(
     }
     parser->seen |= bit;
     if (option->argument == NULL && value != NULL) {
-        tlr_cli_text_add(parser->message,
-            "%s: %s takes no value; leave out \"=%s\"", program, option->name,
-            value);
-        return wrong(parser);
+        return takes_none(parser, option->name, value);
     }
     if (option->argument != NULL && value == NULL) {
         if (parser->next == parser->argc) {
@@ -124,14 +143,13 @@ static enum tlr_cli_outcome take_named(struct parser *parser, const char *arg)
             return take_option(parser, i, value);
         }
     }
-    if (strcmp(arg, "--help") == 0) {
-        tlr_cli_help(program, parser->message);
-        return TLR_CLI_ASKED;
+    if (is_named(arg, length, "--help") || is_named(arg, length, "-h")) {
+        return value != NULL ? takes_none(parser, "--help", value)
+                             : help(parser);
     }
-    if (strcmp(arg, "--version") == 0) {
-        tlr_cli_text_add(
-            parser->message, "%s %s\n", program->name, program->version);
-        return TLR_CLI_ASKED;
+    if (is_named(arg, length, "--version")) {
+        return value != NULL ? takes_none(parser, "--version", value)
+                             : version(parser);
     }
     return unknown(parser, arg);
 }

@@ -11,6 +11,7 @@
 #include "cli/limits.h"
 #include "cli/privileges.h"
 #include "cli/signals.h"
+#include "cli/standard.h"
 #include "echo.h"
 #include "inherit.h"
 #include "listen.h"
@@ -331,6 +332,7 @@ int main(int argc, char **argv)
     int status = TLR_CLI_STATUS_FAILURE;
     int err = UV_ENOMEM;
 
+    tlr_cli_open_standard();
     tlr_cli_ignore_sigpipe();
     if (args != NULL && program != NULL && items != NULL) {
         if (!tlr_echo_options_read(&program->options, items, argc, args,

@@ -23,15 +23,25 @@ static double figure_of(
                : (double)tlr_load_histogram_percentile(histogram, percent);
 }
 
-bool tlr_load_advice_is_late_at(
-    const struct tlr_load_result *result, double percent)
+static bool is_late(const struct tlr_load_result *result,
+    enum tlr_load_measure measure, double percent)
 {
     const struct tlr_load_histogram *latency =
-        &result->figures->latency[tlr_load_main_measure(result->plan)];
+        &result->figures->latency[measure];
     const struct tlr_load_histogram *lateness =
         &result->figures->latency[TLR_LOAD_LATENESS];
     return lateness->count > 0 && latency->count > 0 &&
            figure_of(lateness, percent) * 2 > figure_of(latency, percent);
+}
+
+/* In the mode hello a first byte's latency runs from when it was connected: what
+ * the schedule's lateness is in is the connect. */
+bool tlr_load_advice_is_late_at(
+    const struct tlr_load_result *result, double percent)
+{
+    enum tlr_load_measure measure = tlr_load_main_measure(result->plan);
+    return measure != TLR_LOAD_FIRST_BYTE &&
+           is_late(result, measure, percent);
 }
 
 bool tlr_load_advice_is_late(const struct tlr_load_result *result)
@@ -59,6 +69,20 @@ static void look_at_client(
     }
 }
 
+static void add_unsent(const struct tlr_load_result *result, double rate,
+    struct tlr_cli_text *text)
+{
+    bool late = tlr_load_plan_dials_late(result->plan);
+    bool one = result->total.unsent == 1;
+    tlr_cli_text_add(text,
+        "note: %" PRIu64 " %s%s due and never %s: %.0f/s of %.0f/s were "
+        "reached; %s with the time %s had waited\n",
+        result->total.unsent, late ? "connection" : "message",
+        one ? " was" : "s were", late ? "opened" : "sent", rate,
+        result->plan->rate, one ? "it counts" : "they count",
+        one ? "it" : "they");
+}
+
 static void look_at_schedule(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
@@ -74,12 +98,14 @@ static void look_at_schedule(
     if (tlr_load_advice_is_late(result)) {
         tlr_cli_text_add(text, "note: latencies with * are more than half the "
                                "schedule's own lateness\n");
+    } else if (plan->mode == TLR_LOAD_HELLO &&
+               (is_late(result, TLR_LOAD_CONNECTING, 50) ||
+                   is_late(result, TLR_LOAD_CONNECTING, 99))) {
+        tlr_cli_text_add(text, "note: the latencies of connects are more than "
+                               "half the schedule's own lateness\n");
     }
     if (result->total.unsent > 0) {
-        tlr_cli_text_add(text,
-            "note: %" PRIu64 " messages were due and never sent: %.0f/s of "
-            "%.0f/s were reached; they count with the time they had waited\n",
-            result->total.unsent, rate, plan->rate);
+        add_unsent(result, rate, text);
     } else if (rate < plan->rate * NEARLY && !result->stopped_early &&
                plan->duration_ms != 0) {
         tlr_cli_text_add(text, "note: %.0f/s of %.0f/s were reached\n", rate,

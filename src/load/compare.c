@@ -164,10 +164,11 @@ static void add_head(
 {
     for (size_t i = 0; i < comparison->count; i++) {
         const struct tlr_load_compared *file = &comparison->files[i];
-        tlr_cli_text_add(text, "%c  %s: %s, %.0f connections, %zu %s%s\n",
-            (char)('A' + i), file->name, file->mode,
-            file->set[TLR_LOAD_SET_CONNECTIONS].value,
-            file->runs, file->runs == 1 ? "run" : "runs",
+        double connections = file->set[TLR_LOAD_SET_CONNECTIONS].value;
+        tlr_cli_text_add(text, "%c  %s: %s, %.0f connection%s, %zu %s%s\n",
+            (char)('A' + i), file->name, file->mode, connections,
+            connections == 1 ? "" : "s", file->runs,
+            file->runs == 1 ? "run" : "runs",
             file->verified ? "" : ", NOT verified");
     }
     tlr_cli_text_add(text, "%-12s", "");
@@ -231,6 +232,7 @@ static void add_json_value(struct tlr_cli_json *json,
         [TLR_LOAD_WITHIN] = "within",
         [TLR_LOAD_LARGER] = "larger",
         [TLR_LOAD_UNKNOWN] = "unknown",
+        [TLR_LOAD_ABSENT] = "unknown", /* as ratio and value show */
     };
     const struct tlr_load_compared *first = &comparison->files[0];
     const struct tlr_load_compared *file = &comparison->files[index];
@@ -297,7 +299,7 @@ static void add_json(
 
 static const char notes[] =
     "The files are what teller-load --json printed; the ratios are to the first\n"
-    "one, A. The spread goes from the worst to the best of the runs of --repeat,\n"
+    "one, A. The spread goes from the least to the most of the runs of --repeat,\n"
     "around the median. A difference is larger than the spread if no run of the\n"
     "one file reaches any of the other.\n"
     "\n"

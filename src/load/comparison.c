@@ -93,29 +93,88 @@ static bool read_number(const char *json, const char *path, double *number)
     return true;
 }
 
-static void read_row(
-    struct tlr_load_compared *compared, const char *json, unsigned row)
+static const char *path_of(
+    const struct tlr_load_compared *compared, unsigned row, bool of_run)
 {
-    struct tlr_load_range *range = &compared->rows[row];
-    bool other = row == TLR_LOAD_ROW_RATE && counts_sessions(compared);
-    range->known = read_number(
-        json, other ? sessions : rows[row].path, &range->value);
-    range->min = range->value;
-    range->max = range->value;
+    if (row == TLR_LOAD_ROW_RATE && counts_sessions(compared)) {
+        return sessions;
+    }
+    return of_run ? rows[row].run_path : rows[row].path;
 }
 
-/* Widens the ranges by one run's figures. */
-static void read_run(struct tlr_load_compared *compared, const char *run)
+/* A figure may be missing, or null: then it is not known. False: it is something
+ * else than a number, and `complaint` says so; of a result `run` is 0. */
+static bool read_figure(const char *json, const char *path, size_t run,
+    double *value, bool *known, struct tlr_cli_text *complaint)
+{
+    const char *found = tlr_cli_json_find(json, path);
+    *known = read_number(json, path, value);
+    if (*known || found == NULL || *found == 'n') {
+        return true;
+    }
+    tlr_cli_text_add(complaint, "is damaged: %s", path);
+    if (run > 0) {
+        tlr_cli_text_add(complaint, " of run %zu", run);
+    }
+    tlr_cli_text_add(complaint, " is no figure");
+    return false;
+}
+
+static bool read_rows(struct tlr_load_compared *compared, const char *json,
+    struct tlr_cli_text *complaint)
 {
     for (unsigned row = 0; row < TLR_LOAD_ROWS; row++) {
         struct tlr_load_range *range = &compared->rows[row];
-        bool other = row == TLR_LOAD_ROW_RATE && counts_sessions(compared);
+        if (!read_figure(json, path_of(compared, row, false), 0,
+                &range->value, &range->known, complaint)) {
+            return false;
+        }
+        range->min = range->value;
+        range->max = range->value;
+    }
+    return true;
+}
+
+/* Widens the ranges by one run's figures. */
+static bool read_run(struct tlr_load_compared *compared, const char *run,
+    struct tlr_cli_text *complaint)
+{
+    compared->runs++;
+    if (*run != '{') {
+        tlr_cli_text_add(
+            complaint, "is damaged: run %zu is none", compared->runs);
+        return false;
+    }
+    for (unsigned row = 0; row < TLR_LOAD_ROWS; row++) {
+        struct tlr_load_range *range = &compared->rows[row];
         double value;
-        if (read_number(run, other ? sessions : rows[row].run_path, &value)) {
+        bool known;
+        if (!read_figure(run, path_of(compared, row, true), compared->runs,
+                &value, &known, complaint)) {
+            return false;
+        }
+        if (known) {
             range->min = value < range->min ? value : range->min;
             range->max = value > range->max ? value : range->max;
         }
     }
+    return true;
+}
+
+static bool read_runs(struct tlr_load_compared *compared, const char *json,
+    struct tlr_cli_text *complaint)
+{
+    const char *runs = tlr_cli_json_find(json, "runs");
+    struct tlr_cli_json_walk walk = {.next = runs};
+    while (runs != NULL && *runs == '[' && tlr_cli_json_step(&walk)) {
+        if (!read_run(compared, walk.value, complaint)) {
+            return false;
+        }
+    }
+    if (compared->runs == 0) {
+        tlr_cli_text_add(complaint, "is damaged: it has no runs");
+    }
+    return compared->runs > 0;
 }
 
 /* True and false are 1 and 0. */
@@ -172,15 +231,8 @@ bool tlr_load_compared_read(struct tlr_load_compared *compared,
     }
     compared->verified =
         tlr_cli_json_is_true(tlr_cli_json_find(json, "verified"));
-    for (unsigned row = 0; row < TLR_LOAD_ROWS; row++) {
-        read_row(compared, json, row);
-    }
-    struct tlr_cli_json_walk walk = {.next = tlr_cli_json_find(json, "runs")};
-    while (tlr_cli_json_step(&walk)) {
-        read_run(compared, walk.value);
-        compared->runs++;
-    }
-    return true;
+    return read_rows(compared, json, complaint) &&
+           read_runs(compared, json, complaint);
 }
 
 /* ---- judging ---- */
@@ -191,7 +243,10 @@ enum tlr_load_verdict tlr_load_compared_judge(
 {
     const struct tlr_load_range *a = &first->rows[row];
     const struct tlr_load_range *b = &other->rows[row];
-    if (first->runs < 2 || other->runs < 2 || !a->known || !b->known) {
+    if (!a->known || !b->known) {
+        return TLR_LOAD_ABSENT;
+    }
+    if (first->runs < 2 || other->runs < 2) {
         return TLR_LOAD_UNKNOWN;
     }
     return b->min > a->max || b->max < a->min ? TLR_LOAD_LARGER
@@ -205,6 +260,8 @@ const char *tlr_load_verdict_text(enum tlr_load_verdict verdict)
         return "larger than the spread";
     case TLR_LOAD_WITHIN:
         return "within the spread";
+    case TLR_LOAD_ABSENT:
+        return "not in both";
     default:
         return "spread unknown (one run)";
     }

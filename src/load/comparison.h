@@ -84,7 +84,8 @@ bool tlr_load_compared_read(struct tlr_load_compared *compared,
 enum tlr_load_verdict {
     TLR_LOAD_WITHIN,  /* the runs of the one reach those of the other */
     TLR_LOAD_LARGER,  /* each run of the one lies beyond all of the other's */
-    TLR_LOAD_UNKNOWN  /* one of the two was a single run */
+    TLR_LOAD_UNKNOWN, /* one of the two was a single run */
+    TLR_LOAD_ABSENT   /* one of the two has no such figure */
 };
 
 enum tlr_load_verdict tlr_load_compared_judge(

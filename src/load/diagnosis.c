@@ -89,6 +89,13 @@ static bool is_swapped(const uint8_t *bytes, size_t size,
            second.position + WORD >= due && second.position < first->position;
 }
 
+/* An earlier piece than due has come. It is a repetition if it came at once; behind
+ * some bytes of no stream, if it is from further back than chance makes it. */
+static bool is_repetition(const struct piece *piece, uint64_t position)
+{
+    return piece->offset == 0 || piece->position + WORD < position;
+}
+
 struct tlr_load_diagnosis tlr_load_diagnose(uint32_t connection,
     uint64_t position, const uint8_t *bytes, size_t size, uint32_t connections)
 {
@@ -110,8 +117,9 @@ struct tlr_load_diagnosis tlr_load_diagnose(uint32_t connection,
         diagnosis.finding = TLR_LOAD_CHANGED;
         diagnosis.length = piece.offset;
     } else if (piece.position < due) {
-        diagnosis.finding = TLR_LOAD_DOUBLED;
-        diagnosis.length = due - piece.position;
+        bool again = is_repetition(&piece, position);
+        diagnosis.finding = again ? TLR_LOAD_DOUBLED : TLR_LOAD_INSERTED;
+        diagnosis.length = (again ? position : due) - piece.position;
     } else {
         diagnosis.finding = is_swapped(bytes, size, &piece, due, connections)
                                 ? TLR_LOAD_SWAPPED
@@ -121,26 +129,50 @@ struct tlr_load_diagnosis tlr_load_diagnose(uint32_t connection,
     return diagnosis;
 }
 
-const char *tlr_load_diagnosis_text(const struct tlr_load_diagnosis *diagnosis,
-    uint32_t connection, char text[TLR_LOAD_DIAGNOSIS_LENGTH])
+/* Its own stream's bytes, again. */
+static void add_doubled(const struct tlr_load_diagnosis *diagnosis,
+    uint32_t connection, uint64_t first, char *text, size_t room)
 {
-    uint64_t position = diagnosis->position;
     uint64_t length = diagnosis->length;
-    const char *bytes = length == 1 ? "byte was" : "bytes were";
+    const char *were = length == 1 ? "byte was" : "bytes were";
+    if (diagnosis->position < first) {
+        (void)snprintf(text, room,
+            "what arrived was sent in an earlier session of connection "
+            "%" PRIu32 ": %" PRIu64 " %s doubled",
+            connection, length, were);
+        return;
+    }
+    (void)snprintf(text, room,
+        "what arrived is connection %" PRIu32 "'s own stream from byte "
+        "%" PRIu64 " on again: %" PRIu64 " %s doubled",
+        connection, diagnosis->position - first, length, were);
+}
+
+/* Every line here fits: they are cut off nowhere. */
+const char *tlr_load_diagnosis_text(const struct tlr_load_diagnosis *diagnosis,
+    uint32_t connection, uint64_t first, char text[TLR_LOAD_DIAGNOSIS_LENGTH])
+{
+    /* By chance the last of some inserted bytes may look like one before. */
+    uint64_t position =
+        diagnosis->position > first ? diagnosis->position - first : 0;
+    uint64_t length = diagnosis->length;
+    const char *were = length == 1 ? "byte was" : "bytes were";
     size_t room = TLR_LOAD_DIAGNOSIS_LENGTH;
-    /* Every line below fits: they are cut off nowhere. */
     switch (diagnosis->finding) {
     case TLR_LOAD_LOST:
         (void)snprintf(text, room,
             "what arrived is connection %" PRIu32 "'s own stream from byte "
             "%" PRIu64 " on: %" PRIu64 " %s lost",
-            connection, position, length, bytes);
+            connection, position, length, were);
         break;
     case TLR_LOAD_DOUBLED:
+        add_doubled(diagnosis, connection, first, text, room);
+        break;
+    case TLR_LOAD_INSERTED:
         (void)snprintf(text, room,
-            "what arrived is connection %" PRIu32 "'s own stream from byte "
-            "%" PRIu64 " on again: %" PRIu64 " %s doubled",
-            connection, position, length, bytes);
+            "%" PRIu64 " foreign %s inserted, and the stream goes on rightly "
+            "from byte %" PRIu64,
+            length, were, position);
         break;
     case TLR_LOAD_SWAPPED:
         (void)snprintf(text, room,
@@ -152,13 +184,13 @@ const char *tlr_load_diagnosis_text(const struct tlr_load_diagnosis *diagnosis,
         (void)snprintf(text, room,
             "what arrived is of connection %" PRIu32 "'s stream, from byte "
             "%" PRIu64 " on: foreign",
-            diagnosis->connection, position);
+            diagnosis->connection, diagnosis->position);
         break;
     case TLR_LOAD_CHANGED:
         (void)snprintf(text, room,
             "%" PRIu64 " %s corrupted, and the stream goes on rightly from "
             "byte %" PRIu64,
-            length, bytes, position);
+            length, were, position);
         break;
     case TLR_LOAD_CORRUPTED:
         (void)snprintf(text, room,
@@ -166,9 +198,8 @@ const char *tlr_load_diagnosis_text(const struct tlr_load_diagnosis *diagnosis,
         break;
     case TLR_LOAD_TOO_FEW:
         (void)snprintf(text, room,
-            "what arrived, %" PRIu64 " bytes, is too little to tell whose "
-            "it is",
-            length);
+            "what arrived, %" PRIu64 " %s, is too little to tell whose it is",
+            length, length == 1 ? "byte" : "bytes");
         break;
     }
     return text;

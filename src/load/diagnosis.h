@@ -15,6 +15,7 @@ enum { TLR_LOAD_EVIDENCE = 64, TLR_LOAD_DIAGNOSIS_LENGTH = 256 };
 enum tlr_load_finding {
     TLR_LOAD_LOST,      /* the stream goes on further ahead */
     TLR_LOAD_DOUBLED,   /* it starts again from an earlier position */
+    TLR_LOAD_INSERTED,  /* it goes on where it was, behind some of no stream */
     TLR_LOAD_SWAPPED,   /* a later piece came before an earlier one */
     TLR_LOAD_FOREIGN,   /* another connection's stream */
     TLR_LOAD_CHANGED,   /* some bytes differ, then all is right again */
@@ -26,7 +27,8 @@ struct tlr_load_diagnosis {
     enum tlr_load_finding finding;
     uint32_t connection; /* whose bytes were found */
     uint64_t position;   /* where in its stream they belong */
-    uint64_t length;     /* bytes lost, doubled or changed; of TOO_FEW: seen */
+    uint64_t length;     /* bytes lost, doubled, inserted or changed; TOO_FEW:
+                            seen */
 };
 
 /*
@@ -36,8 +38,10 @@ struct tlr_load_diagnosis {
 struct tlr_load_diagnosis tlr_load_diagnose(uint32_t connection,
     uint64_t position, const uint8_t *bytes, size_t size, uint32_t connections);
 
-/* Writes it as a clause: "what arrived is ..." and returns `text`. */
+/* Writes it as a clause: "what arrived is ..." and returns `text`. Positions in
+ * its own stream count from `first` on, where this connection's begins: before it
+ * were those of the slot's earlier sessions. */
 const char *tlr_load_diagnosis_text(const struct tlr_load_diagnosis *diagnosis,
-    uint32_t connection, char text[TLR_LOAD_DIAGNOSIS_LENGTH]);
+    uint32_t connection, uint64_t first, char text[TLR_LOAD_DIAGNOSIS_LENGTH]);
 
 #endif

@@ -137,6 +137,7 @@ static void on_connected(uv_connect_t *request, int status)
     session->tries = 0;
     context->open++;
     context->tally->connected++;
+    context->tally->reached |= tlr_load_tally_reached(session->address);
     context->address = session->address;
     context->on_ready(session);
 }
@@ -204,6 +205,7 @@ void tlr_load_session_dial(struct tlr_load_session *session)
     const struct sockaddr *address =
         (const struct sockaddr *)&plan->addresses[session->address];
     session->since = uv_hrtime();
+    session->session += session->tries == 0;
     session->tries++;
     session->reading = false;
     session->failed = false;

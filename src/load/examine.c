@@ -51,28 +51,53 @@ static const char *show(const struct tlr_load_session *session,
     return text;
 }
 
-static void conclude(
-    struct tlr_load_session *session, const uint8_t *bytes, size_t size)
+/* A greeting, which may come before the first message is sent or behind that, and
+ * in CHURN, where nothing is sent at all, is surplus. */
+static bool is_early(const struct tlr_load_session *session)
 {
-    char text[TLR_LOAD_DIAGNOSIS_LENGTH];
+    return session->received == session->first &&
+           session->context->plan->mode != TLR_LOAD_CHURN;
+}
+
+static void fail(struct tlr_load_session *session, const uint8_t *bytes,
+    size_t size, const char *text)
+{
     char hex[160];
     uint64_t position = session->received;
+    uint64_t sent = session->sent - session->first;
     uint8_t expected;
     tlr_load_pattern_fill(session->number, position, &expected, 1);
-    struct tlr_load_diagnosis diagnosis =
-        tlr_load_diagnose(session->number, position, bytes, size,
-            session->context->plan->connections);
-    tlr_load_diagnosis_text(&diagnosis, session->number, text);
-    if (position >= session->sent) {
-        tlr_load_session_fail(session, TLR_LOAD_SURPLUS,
-            ": surplus: more came back than the %" PRIu64 " bytes sent; %s",
-            session->sent - session->first, text);
-    } else {
+    if (position < session->sent) {
         tlr_load_session_fail(session, TLR_LOAD_WRONG,
             ": byte %" PRIu64 " is wrong (expected 0x%02x, got 0x%02x): %s; %s",
             position - session->first, expected, bytes[0], text,
             show(session, bytes, size, hex));
+    } else if (is_early(session)) {
+        tlr_load_session_fail(session, TLR_LOAD_WRONG,
+            ": byte 0 is wrong: it came before anything was sent; %s; %s", text,
+            show(session, bytes, size, hex));
+    } else {
+        tlr_load_session_fail(session, TLR_LOAD_SURPLUS,
+            ": surplus: more came back than the %" PRIu64 " %s sent; %s", sent,
+            tlr_load_problem_bytes(sent), text);
     }
+}
+
+static void conclude(
+    struct tlr_load_session *session, const uint8_t *bytes, size_t size)
+{
+    char text[TLR_LOAD_DIAGNOSIS_LENGTH];
+    const struct tlr_load_plan *plan = session->context->plan;
+    struct tlr_load_diagnosis diagnosis = tlr_load_diagnose(session->number,
+        session->received, bytes, size, plan->connections);
+    tlr_load_diagnosis_text(
+        &diagnosis, session->number, session->first, text);
+    if (diagnosis.finding == TLR_LOAD_FOREIGN && tlr_load_plan_reopens(plan)) {
+        size_t length = strlen(text);
+        (void)snprintf(text + length, sizeof(text) - length,
+            " (counted over all its sessions)"); /* it fits */
+    }
+    fail(session, bytes, size, text);
 }
 
 void tlr_load_examine_end(struct tlr_load_session *session)

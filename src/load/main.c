@@ -14,12 +14,14 @@
 #include "cli/limits.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "cli/standard.h"
 #include "compare.h"
 #include "csv.h"
 #include "merge.h"
 #include "outfiles.h"
 #include "problems.h"
 #include "progress.h"
+#include "reached.h"
 #include "report.h"
 #include "require.h"
 #include "result_json.h"
@@ -80,6 +82,31 @@ static void cannot(struct program *program, const char *what, int err)
     program->status = TLR_CLI_STATUS_FAILURE;
 }
 
+/* What mends it: each thread has a loop, and that takes descriptors. */
+static const char *remedy_of_start(int err)
+{
+    switch (err) {
+    case UV_EMFILE:
+        return "; raise this process's limit of open files (ulimit -n), or use "
+               "fewer --threads";
+    case UV_ENFILE:
+        return "; raise the system's limit of open files (fs.file-max), or use "
+               "fewer --threads";
+    case UV_EAGAIN:
+    case UV_ENOMEM:
+        return "; use fewer --threads or --connections";
+    default:
+        return "";
+    }
+}
+
+static void cannot_start(struct program *program, int err)
+{
+    (void)fprintf(stderr, "teller-load: cannot start: %s%s\n",
+        uv_strerror(err), remedy_of_start(err));
+    program->status = TLR_CLI_STATUS_FAILURE;
+}
+
 /* Prints to standard output, and releases. What cannot be written is told once. */
 static void print(struct program *program, struct tlr_cli_text *text)
 {
@@ -136,34 +163,52 @@ static void warn_if_unmeasured(
 static void print_remedy(const struct tlr_load_result *result)
 {
     uint64_t failed = tlr_load_tally_failed(&result->total);
-    char text[TLR_CLI_ADDRESS_LENGTH];
+    struct tlr_cli_text addresses = {0};
+    tlr_load_reached_add(result, &addresses);
     if (result->total.connected == 0 && failed > 0 &&
         result->total.errors[TLR_LOAD_REFUSED] == failed) {
         (void)fprintf(stderr,
-            "teller-load: nothing listens at %s: start teller-echo first\n",
-            tlr_cli_format_address(
-                (const struct sockaddr *)result->plan->addresses, text));
+            "teller-load: nothing listens at %s: start the server first\n",
+            tlr_cli_text_get(&addresses));
     } else if (failed > TLR_LOAD_PROBLEMS) {
         (void)fprintf(stderr,
-            "teller-load: %llu more errors like these were only counted\n",
-            (unsigned long long)(failed - TLR_LOAD_PROBLEMS));
+            "teller-load: %" PRIu64 " more, of these causes or others, only "
+            "counted\n",
+            failed - TLR_LOAD_PROBLEMS);
     }
+    tlr_cli_text_free(&addresses);
+}
+
+/* Those of a name behind it: which of them it will be is not known yet. */
+static void print_addresses(const struct tlr_load_settings *settings)
+{
+    const struct tlr_load_result none = {.plan = &settings->plan};
+    struct tlr_cli_text addresses = {0};
+    tlr_load_reached_add(&none, &addresses);
+    if (settings->plan.address_count == 1) {
+        (void)fprintf(stderr, "%s", tlr_cli_text_get(&addresses));
+    } else {
+        (void)fprintf(stderr, "%s (%s)", settings->address,
+            tlr_cli_text_get(&addresses));
+    }
+    tlr_cli_text_free(&addresses);
 }
 
 static void announce(const struct tlr_load_settings *settings)
 {
     const struct tlr_load_plan *plan = &settings->plan;
-    char text[TLR_CLI_ADDRESS_LENGTH];
     if (settings->quiet) {
         return;
     }
-    (void)fprintf(stderr, "teller-load: %s, %u connections to %s",
-        tlr_load_mode_name(plan->mode), (unsigned)plan->connections,
-        tlr_cli_format_address((const struct sockaddr *)plan->addresses, text));
+    (void)fprintf(stderr, "teller-load: %s, %" PRIu32 " connection%s to ",
+        tlr_load_mode_name(plan->mode), plan->connections,
+        plan->connections == 1 ? "" : "s");
+    print_addresses(settings);
     if (plan->mode == TLR_LOAD_ECHO || plan->mode == TLR_LOAD_SLOW) {
-        (void)fprintf(stderr, ", messages of %s%llu bytes, %u on the way each",
-            plan->sizes == NULL ? "" : "up to ",
-            (unsigned long long)plan->size, (unsigned)plan->depth);
+        (void)fprintf(stderr,
+            ", messages of %s%" PRIu64 " %s, %" PRIu32 " on the way each",
+            plan->sizes == NULL ? "" : "up to ", plan->size,
+            tlr_load_problem_bytes(plan->size), plan->depth);
     }
     if (settings->repeat > 1) {
         (void)fprintf(stderr, ", %" PRIu64 " times", settings->repeat);
@@ -182,10 +227,14 @@ static void complain(struct program *program, struct tlr_cli_text *complaint)
 static void open_files(struct program *program)
 {
     struct tlr_cli_text complaint = {0};
-    if (tlr_load_outfiles_open(
-            &program->files, &program->settings, &complaint) != 0) {
+    int err = tlr_load_outfiles_open(
+        &program->files, &program->settings, &complaint);
+    if (err != 0) {
         complain(program, &complaint);
         program->stopped = true;
+    }
+    if (err == UV_EEXIST) {
+        program->status = TLR_CLI_STATUS_USAGE;
     }
     tlr_cli_text_free(&complaint);
 }
@@ -275,7 +324,7 @@ static void run_once(struct program *program, uv_loop_t *loop)
     int err = tlr_load_run_start(
         &program->run, loop, &settings->plan, &callbacks, program);
     if (err != 0) {
-        cannot(program, "start", err);
+        cannot_start(program, err);
         program->run = NULL;
         program->stopped = true;
     }
@@ -289,7 +338,7 @@ static void run(struct program *program, uv_loop_t *loop)
     program->series.wanted = program->settings.repeat;
     int err = tlr_cli_signals_init(&program->signals, loop, on_stop);
     if (err != 0) {
-        cannot(program, "start", err);
+        cannot_start(program, err);
         program->stopped = true;
     } else {
         open_files(program);
@@ -314,6 +363,7 @@ int main(int argc, char **argv)
 {
     struct program program = {.status = TLR_CLI_STATUS_OK};
     uv_loop_t loop;
+    tlr_cli_open_standard();
     tlr_cli_ignore_sigpipe();
     argv = tlr_cli_arguments(&argc, argv);
     if (argv == NULL) {
@@ -337,7 +387,7 @@ int main(int argc, char **argv)
         err = uv_loop_close(&loop);
         TLR_CLI_CHECK(err == 0);
     } else {
-        cannot(&program, "start", err);
+        cannot_start(&program, err);
     }
     tlr_load_settings_free(&program.settings);
     return program.status;

@@ -37,7 +37,7 @@ static bool read_settings(
     struct settings *settings, int argc, char **argv, int *status)
 {
     const struct tlr_cli_option positionals[] = {
-        {.name = "FILE", .help = "a log; as many as there are",
+        {.name = "LOG", .help = "a log; as many as there are",
             .apply = tlr_cli_apply_list, .target = &settings->logs,
             .repeats = true},
     };

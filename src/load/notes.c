@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/parse.h"
+#include "reached.h"
 
 enum { NAME = 32, NUMBER = 24 };
 
@@ -219,8 +220,7 @@ void tlr_load_result_note_add(
     take_total(&is, &result->total);
     tlr_cli_text_add(text, "%smode=%s address=%s sizes=%s",
         TLR_LOAD_NOTE_RESULT, tlr_load_mode_name(plan->mode),
-        tlr_cli_format_address(
-            (const struct sockaddr *)plan->addresses, address),
+        tlr_cli_format_address(tlr_load_reached_first(result), address),
         tlr_load_plan_sizes(plan, sizes));
     each_of_result(&is, write_number, text);
     tlr_cli_text_add(text, "]\n");

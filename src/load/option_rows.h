@@ -6,6 +6,11 @@
 
 #include "cli/options.h"
 
+/* target: const char *, which borrows the argument: the name of a file to write,
+ * and not "-", which other programs take for standard output. */
+int tlr_load_apply_file(const struct tlr_cli_option *option, const char *value,
+    struct tlr_cli_text *complaint);
+
 /* To a bool. */
 #define TLR_LOAD_OPTION_JSON(to)                                               \
     {                                                                          \
@@ -19,7 +24,7 @@
         .name = "--histogram", .argument = "FILE",                             \
         .help = "write the percentiles of the latency (HdrHistogram's text, "  \
                 "in milliseconds)",                                            \
-        .apply = tlr_cli_apply_string, .target = (to)                          \
+        .apply = tlr_load_apply_file, .target = (to)                           \
     }
 
 /* To a bool. */

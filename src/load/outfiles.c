@@ -2,19 +2,90 @@
 #include "outfiles.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "files.h"
 #include "page.h"
 #include "percentiles.h"
 
-static int try_to_open(const char *path, struct tlr_cli_text *complaint)
+static int open_as(const char *path, int flags)
 {
-    int err = tlr_load_file_try(path);
-    if (err != 0) {
-        tlr_cli_text_add(
-            complaint, "cannot write %s: %s", path, uv_strerror(err));
+    uv_fs_t request;
+    int file = uv_fs_open(
+        NULL, &request, path, UV_FS_O_WRONLY | flags, 0666, NULL);
+    uv_fs_req_cleanup(&request);
+    return file;
+}
+
+/* Which file it is; if that cannot be told it is none of the others. */
+static void identify(struct tlr_load_outfile *file, int opened)
+{
+    uv_fs_t request;
+    if (uv_fs_fstat(NULL, &request, opened, NULL) == 0) {
+        uint64_t type = request.statbuf.st_mode & (uint64_t)S_IFMT;
+        file->regular = type == (uint64_t)S_IFREG;
+        file->device = request.statbuf.st_dev;
+        file->number = request.statbuf.st_ino;
     }
-    return err;
+    uv_fs_req_cleanup(&request);
+}
+
+/* Whether it can be written; one that was there is left as it is. */
+static int try_to_open(
+    struct tlr_load_outfile *file, struct tlr_cli_text *complaint)
+{
+    uv_fs_t request;
+    int opened = open_as(file->path, UV_FS_O_CREAT | UV_FS_O_EXCL);
+    file->made = opened >= 0;
+    if (opened == UV_EEXIST) {
+        opened = open_as(file->path, UV_FS_O_CREAT); /* a link's end */
+    }
+    if (opened < 0) {
+        tlr_cli_text_add(complaint, "cannot write %s: %s", file->path,
+            uv_strerror(opened));
+        return opened;
+    }
+    identify(file, opened);
+    (void)uv_fs_close(NULL, &request, opened, NULL); /* nothing was written */
+    uv_fs_req_cleanup(&request);
+    return 0;
+}
+
+/* Under two names. */
+static bool is_one_file(
+    const struct tlr_load_outfile *a, const struct tlr_load_outfile *b)
+{
+    return a->regular && b->regular && a->number != 0 &&
+           a->device == b->device && a->number == b->number;
+}
+
+static int find_one_file(
+    const struct tlr_load_outfiles *files, struct tlr_cli_text *complaint)
+{
+    for (unsigned i = 0; i < TLR_LOAD_OUTFILES; i++) {
+        for (unsigned j = 0; j < i; j++) {
+            if (is_one_file(&files->all[j], &files->all[i])) {
+                tlr_cli_text_add(complaint,
+                    "%s and %s are one file: give each a file of its own",
+                    files->all[j].path, files->all[i].path);
+                return UV_EEXIST;
+            }
+        }
+    }
+    return 0;
+}
+
+static void remove_made(struct tlr_load_outfiles *files)
+{
+    for (unsigned i = 0; i < TLR_LOAD_OUTFILES; i++) {
+        if (files->all[i].made) {
+            uv_fs_t request;
+            /* If it cannot be, it stays, and is empty. */
+            (void)uv_fs_unlink(NULL, &request, files->all[i].path, NULL);
+            uv_fs_req_cleanup(&request);
+            files->all[i].made = false;
+        }
+    }
 }
 
 int tlr_load_outfiles_open(struct tlr_load_outfiles *files,
@@ -23,14 +94,22 @@ int tlr_load_outfiles_open(struct tlr_load_outfiles *files,
     int err = 0;
     memset(files, 0, sizeof(*files));
     files->settings = settings;
-    if (settings->report != NULL) {
-        err = try_to_open(settings->report, complaint);
+    files->all[0].path = settings->report;
+    files->all[1].path = settings->histogram;
+    files->all[2].path = settings->log;
+    for (unsigned i = 0; err == 0 && i < TLR_LOAD_OUTFILES; i++) {
+        if (files->all[i].path != NULL) {
+            err = try_to_open(&files->all[i], complaint);
+        }
     }
-    if (err == 0 && settings->histogram != NULL) {
-        err = try_to_open(settings->histogram, complaint);
+    if (err == 0) {
+        err = find_one_file(files, complaint);
     }
     if (err == 0 && settings->log != NULL) {
         err = tlr_load_log_open(&files->log, settings->log, complaint);
+    }
+    if (err != 0) {
+        remove_made(files);
     }
     return err;
 }
@@ -77,6 +156,9 @@ int tlr_load_outfiles_close(struct tlr_load_outfiles *files,
     if (files->log != NULL) {
         errors[0] = tlr_load_log_close(files->log, result, &of_log);
         files->log = NULL;
+    }
+    if (result == NULL) {
+        remove_made(files);
     }
     if (result != NULL && settings->histogram != NULL) {
         errors[1] =

@@ -13,13 +13,23 @@
 #include "series.h"
 #include "settings.h"
 
+enum { TLR_LOAD_OUTFILES = 3 };
+
 struct tlr_load_outfiles {
     const struct tlr_load_settings *settings;
     struct tlr_load_log *log; /* NULL: none */
+    struct tlr_load_outfile {
+        const char *path; /* NULL: was not asked for */
+        bool made;        /* it was not there before */
+        bool regular;     /* and these two tell which it is */
+        uint64_t device;
+        uint64_t number;
+    } all[TLR_LOAD_OUTFILES];
 };
 
 /* Creates what was asked for: that it cannot be written is to be known before the
- * load, and not after. Returns 0, or an error after saying in `complaint` why. */
+ * load, and not after. Returns 0; or an error after saying in `complaint` why, and
+ * nothing that was made is left. UV_EEXIST: two of them are one file. */
 int tlr_load_outfiles_open(struct tlr_load_outfiles *files,
     const struct tlr_load_settings *settings, struct tlr_cli_text *complaint);
 
@@ -28,8 +38,8 @@ void tlr_load_outfiles_interval(struct tlr_load_outfiles *files,
     const struct tlr_load_interval *interval,
     const struct tlr_load_figures *figures);
 
-/* Writes the rest, of the median of the runs, and closes; without a run it only
- * closes. Returns 0, or the first error after saying all of them. */
+/* Writes the rest, of the median of the runs, and closes; without a run it closes,
+ * and nothing that was made is left. Returns 0, or the first error after saying all of them. */
 int tlr_load_outfiles_close(struct tlr_load_outfiles *files,
     const struct tlr_load_series *series, struct tlr_cli_text *complaint);
 

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "advice.h"
-#include "cli/address.h"
 #include "files.h"
 #include "html.h"
 #include "page_parts.h"
+#include "reached.h"
 #include "report.h"
 
 static void add_head(
@@ -98,12 +98,13 @@ void tlr_load_page(
 {
     const struct tlr_load_result *result =
         series->runs[tlr_load_series_median(series)];
-    char address[TLR_CLI_ADDRESS_LENGTH];
+    struct tlr_cli_text address = {0};
     const char *mode = tlr_load_mode_name(result->plan->mode);
-    (void)tlr_cli_format_address( /* gives the same */
-        (const struct sockaddr *)result->plan->addresses, address);
-    add_head(text, mode, address);
-    add_title(text, series, mode, address);
+    tlr_load_reached_add(result, &address);
+    add_head(text, mode, tlr_cli_text_get(&address));
+    add_title(text, series, mode, tlr_cli_text_get(&address));
+    text->failed = text->failed || address.failed;
+    tlr_cli_text_free(&address);
     tlr_cli_text_add(text, "<main>\n");
     add_verdict(text, result);
     add_notes(text, result);

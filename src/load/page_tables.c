@@ -3,9 +3,9 @@
 
 #include <inttypes.h>
 
-#include "cli/address.h"
 #include "html.h"
 #include "rates.h"
+#include "reached.h"
 #include "report.h"
 
 /* ---- rows ---- */
@@ -114,6 +114,9 @@ static void add_throughput(
     }
     if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM) {
         add_count(text, "round trips", "round_trips", figures->round_trips);
+    }
+    if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM &&
+        plan->mode != TLR_LOAD_IDLE) { /* those come behind the time */
         add_rate(text, "round trips per second", "round_trips_per_second",
             rates.round_trips);
     }
@@ -216,15 +219,23 @@ static void add_limits(
     }
 }
 
-static void add_settings(
-    const struct tlr_load_plan *plan, struct tlr_cli_text *text)
+static void add_address(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    char address[TLR_CLI_ADDRESS_LENGTH];
+    struct tlr_cli_text address = {0};
+    tlr_load_reached_add(result, &address);
+    add_string(text, "address", "address", tlr_cli_text_get(&address));
+    text->failed = text->failed || address.failed;
+    tlr_cli_text_free(&address);
+}
+
+static void add_settings(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    const struct tlr_load_plan *plan = result->plan;
     tlr_load_page_open_table(text, "Settings", false);
     add_string(text, "mode", "mode", tlr_load_mode_name(plan->mode));
-    add_string(text, "address", "address",
-        tlr_cli_format_address(
-            (const struct sockaddr *)plan->addresses, address));
+    add_address(result, text);
     add_count(text, "connections", "connections", plan->connections);
     add_count(text, "threads", "loops", plan->loops);
     add_messages(plan, text);
@@ -254,6 +265,6 @@ void tlr_load_page_tables(
     tlr_load_page_latency(result, text);
     tlr_load_page_runs(series, text);
     add_result(result, text);
-    add_settings(result->plan, text);
+    add_settings(result, text);
     tlr_cli_text_add(text, "</div>\n");
 }

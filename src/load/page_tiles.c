@@ -26,6 +26,9 @@ static void add_throughput_tile(
     } else if (tlr_load_plan_dials_late(result->plan)) {
         open_tile(text, "sessions/s");
         tlr_load_html_rate(text, rates.sessions);
+    } else if (result->plan->mode == TLR_LOAD_IDLE) {
+        open_tile(text, "round trips"); /* behind the time */
+        tlr_load_html_count(text, result->figures->round_trips);
     } else {
         open_tile(text, "round trips/s");
         tlr_load_html_rate(text, rates.round_trips);

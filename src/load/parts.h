@@ -14,7 +14,7 @@ void tlr_load_session_enter(
 /* There was some progress. */
 void tlr_load_session_touch(struct tlr_load_session *session);
 
-/* Counts the failure and closes. The line begins with the connection's number;
+/* Counts the failure and closes. The line begins with the connection's name;
  * `format` goes on. */
 void tlr_load_session_fail(struct tlr_load_session *session,
     enum tlr_load_cause cause, const char *format, ...)

@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *tlr_load_problem_bytes(uint64_t count)
+{
+    return count == 1 ? "byte" : "bytes";
+}
+
 int tlr_load_problems_init(struct tlr_load_problems *problems)
 {
     problems->added = 0;

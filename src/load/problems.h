@@ -7,6 +7,7 @@
 #define TLR_LOAD_PROBLEMS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <uv.h>
 
@@ -18,6 +19,9 @@ struct tlr_load_problems {
     unsigned taken;
     char lines[TLR_LOAD_PROBLEMS][TLR_LOAD_PROBLEM_LENGTH];
 };
+
+/* "byte" or "bytes". */
+const char *tlr_load_problem_bytes(uint64_t count);
 
 int tlr_load_problems_init(struct tlr_load_problems *problems);
 void tlr_load_problems_close(struct tlr_load_problems *problems);

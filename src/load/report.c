@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "advice.h"
+#include "problems.h"
 #include "rates.h"
 
 /* The longest bar of the distribution. */
@@ -228,8 +229,9 @@ static void add_good_verdict(
             total->whole);
         break;
     default:
-        tlr_cli_text_add(text, "every byte verified: %" PRIu64 " bytes\n",
-            total->bytes_verified);
+        tlr_cli_text_add(text, "every byte verified: %" PRIu64 " %s\n",
+            total->bytes_verified,
+            tlr_load_problem_bytes(total->bytes_verified));
         break;
     }
 }
@@ -266,10 +268,11 @@ void tlr_load_report_verdict(
         return;
     }
     tlr_cli_text_add(text,
-        "NOT verified: %" PRIu64 " of %" PRIu64
-        " connections failed; %" PRIu64 " bytes sent, %" PRIu64
-        " came back right\n",
-        failed, attempts(total), total->bytes_sent, total->bytes_verified);
+        "NOT verified: %" PRIu64 " of %" PRIu64 " connection%s failed; %" PRIu64
+        " %s sent, %" PRIu64 " came back right\n",
+        failed, attempts(total), attempts(total) == 1 ? "" : "s",
+        total->bytes_sent, tlr_load_problem_bytes(total->bytes_sent),
+        total->bytes_verified);
 }
 
 static void add_throughput(
@@ -285,17 +288,19 @@ static void add_throughput(
     }
     if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM) {
         add_count(text, "round trips", figures->round_trips);
+    }
+    if (plan->mode == TLR_LOAD_IDLE) {
+        return; /* its messages come behind the time that rates are of */
+    }
+    if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM) {
         tlr_cli_text_add(text, "%-16s %14.0f /s\n", "round trips/s",
             rates.round_trips);
     }
     if (plan->mode == TLR_LOAD_STREAM) {
-        add_bytes(text, "bytes/s out",
-            rates.bytes_sent, "/s");
-        add_bytes(text, "bytes/s back",
-            rates.bytes_received, "/s");
-    } else if (plan->mode != TLR_LOAD_CHURN) {
-        add_bytes(text, "bytes/s",
-            rates.bytes_received, "/s");
+        add_bytes(text, "bytes/s out", rates.bytes_sent, "/s");
+    }
+    if (plan->mode != TLR_LOAD_CHURN) {
+        add_bytes(text, "bytes/s back", rates.bytes_received, "/s");
     }
 }
 

@@ -2,9 +2,9 @@
 #include "result_json.h"
 
 #include "advice.h"
-#include "cli/address.h"
 #include "cli/json.h"
 #include "rates.h"
+#include "reached.h"
 #include "report.h"
 
 static double us(uint64_t nanoseconds)
@@ -48,16 +48,24 @@ static void add_milliseconds(
     tlr_cli_json_double(json, name, (double)milliseconds / 1000, 3);
 }
 
+static void add_address(
+    struct tlr_cli_json *json, const struct tlr_load_result *result)
+{
+    struct tlr_cli_text address = {0};
+    tlr_load_reached_add(result, &address);
+    tlr_cli_json_string(json, "address", tlr_cli_text_get(&address));
+    json->text->failed = json->text->failed || address.failed;
+    tlr_cli_text_free(&address);
+}
+
 /* All that shapes the load: compare warns of what differs. */
 static void add_plan(
-    struct tlr_cli_json *json, const struct tlr_load_plan *plan)
+    struct tlr_cli_json *json, const struct tlr_load_result *result)
 {
-    char address[TLR_CLI_ADDRESS_LENGTH];
+    const struct tlr_load_plan *plan = result->plan;
     char sizes[TLR_LOAD_SIZES_TEXT];
     tlr_cli_json_string(json, "mode", tlr_load_mode_name(plan->mode));
-    tlr_cli_json_string(json, "address",
-        tlr_cli_format_address(
-            (const struct sockaddr *)plan->addresses, address));
+    add_address(json, result);
     tlr_cli_json_u64(json, "connections", plan->connections);
     tlr_cli_json_u64(json, "size", plan->size);
     tlr_cli_json_string(json, "sizes", tlr_load_plan_sizes(plan, sizes));
@@ -136,7 +144,7 @@ static void add_result(
     const struct tlr_load_histogram *latency = result->figures->latency;
     tlr_cli_json_string(json, "schema", TLR_LOAD_SCHEMA);
     tlr_cli_json_string(json, "version", TLR_VERSION_TEXT);
-    add_plan(json, result->plan);
+    add_plan(json, result);
     add_throughput(json, result);
     add_latency(json, "latency_us",
         &latency[tlr_load_main_measure(result->plan)]);

@@ -46,6 +46,11 @@ void tlr_load_session_touch(struct tlr_load_session *session)
     session->since = uv_now(session->context->loop) * NS_PER_MS;
 }
 
+static const char *bytes(uint64_t count)
+{
+    return tlr_load_problem_bytes(count);
+}
+
 static struct tlr_load_session *session_of(void *tcp)
 {
     return ((uv_handle_t *)tcp)->data;
@@ -53,19 +58,30 @@ static struct tlr_load_session *session_of(void *tcp)
 
 /* ---- closing ---- */
 
+/* "connection 7"; of those that follow each other in a slot, "connection 7, session
+ * 3". Returns its length. */
+static size_t add_name(
+    const struct tlr_load_session *session, char *line, size_t room)
+{
+    int length = snprintf(line, room, "connection %" PRIu32, session->number);
+    if (tlr_load_plan_reopens(session->context->plan)) {
+        length += snprintf(line + length, room - (size_t)length,
+            ", session %" PRIu32, session->session);
+    }
+    TLR_CLI_CHECK(length > 0 && (size_t)length < room);
+    return (size_t)length;
+}
+
 void tlr_load_session_fail(struct tlr_load_session *session,
     enum tlr_load_cause cause, const char *format, ...)
 {
     struct tlr_load_context *context = session->context;
     char line[TLR_LOAD_PROBLEM_LENGTH];
     va_list args;
-    int length =
-        snprintf(line, sizeof(line), "connection %" PRIu32, session->number);
-    TLR_CLI_CHECK(length > 0 && (size_t)length < sizeof(line));
+    size_t length = add_name(session, line, sizeof(line));
     va_start(args, format);
     /* A line that is too long is cut off, which a reader survives. */
-    (void)vsnprintf(
-        line + length, sizeof(line) - (size_t)length, format, args);
+    (void)vsnprintf(line + length, sizeof(line) - length, format, args);
     va_end(args);
     context->tally->errors[cause]++;
     context->figures->errors++;
@@ -120,18 +136,18 @@ static void ended(struct tlr_load_session *session, int err)
         tlr_load_session_succeed(session);
     } else if (err == UV_EOF) {
         tlr_load_session_fail(session, TLR_LOAD_EARLY,
-            ": the server ended it early, after %" PRIu64 " bytes; missing "
-            "%" PRIu64 " bytes",
-            received, missing);
+            ": the server ended it early, after %" PRIu64 " %s; missing "
+            "%" PRIu64 " %s",
+            received, bytes(received), missing, bytes(missing));
     } else if (err == UV_ECONNRESET || err == UV_ECONNABORTED) {
         tlr_load_session_fail(session, TLR_LOAD_RESET,
-            ": reset by the server after %" PRIu64 " bytes; missing %" PRIu64
-            " bytes",
-            received, missing);
+            ": reset by the server after %" PRIu64 " %s; missing %" PRIu64
+            " %s",
+            received, bytes(received), missing, bytes(missing));
     } else {
         tlr_load_session_fail(session,
             err == UV_ETIMEDOUT ? TLR_LOAD_TIMEOUT : TLR_LOAD_OTHER,
-            ": failed after %" PRIu64 " bytes (%s)", received,
+            ": failed after %" PRIu64 " %s (%s)", received, bytes(received),
             uv_strerror(err));
     }
 }
@@ -159,16 +175,16 @@ static void stop_if_slow(struct tlr_load_session *session)
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
     struct tlr_load_session *session = session_of(stream);
-    const uint8_t *bytes = (const uint8_t *)buf->base;
+    const uint8_t *data = (const uint8_t *)buf->base;
     if (nread == UV_EOF) {
         ended(session, tlr_cli_end_of_stream(&session->tcp));
     } else if (nread < 0) {
         ended(session, (int)nread);
     } else if (nread > 0 && session->state == TLR_LOAD_EXAMINING) {
         session->context->tally->bytes_received += (uint64_t)nread;
-        tlr_load_examine_more(session, bytes, (size_t)nread);
+        tlr_load_examine_more(session, data, (size_t)nread);
     } else if (nread > 0) {
-        tlr_load_traffic_receive(session, bytes, (size_t)nread);
+        tlr_load_traffic_receive(session, data, (size_t)nread);
         stop_if_slow(session);
     }
 }
@@ -280,14 +296,15 @@ static const char *awaited(const struct tlr_load_session *session)
 void tlr_load_session_abort(struct tlr_load_session *session)
 {
     bool counts = !session->context->forgives;
+    uint64_t missing = session->sent - session->received;
     session->finishing = true;
     if (counts &&
         (session->state == TLR_LOAD_RUNNING ||
             session->state == TLR_LOAD_ENDING) &&
-        session->received < session->sent) {
+        missing > 0) {
         tlr_load_session_fail(session, TLR_LOAD_OTHER,
-            ": given up when %" PRIu64 " bytes were still missing",
-            session->sent - session->received);
+            ": given up with %" PRIu64 " %s still missing", missing,
+            bytes(missing));
     } else if (counts && awaited(session) != NULL) {
         tlr_load_session_fail(session, TLR_LOAD_OTHER, ": given up before %s",
             awaited(session));
@@ -319,6 +336,18 @@ static bool keeps_coming(
            mode != TLR_LOAD_IDLE && uv_hrtime() - session->since < timeout;
 }
 
+/* HALF_CLOSE: nothing is missing yet, for nothing was read. */
+static void send_timed_out(struct tlr_load_session *session, double seconds)
+{
+    size_t waiting =
+        uv_stream_get_write_queue_size((uv_stream_t *)&session->tcp);
+    uint64_t all = session->window - session->first;
+    tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
+        ": timeout: in %g s no more than %" PRIu64 " of %" PRIu64 " %s could "
+        "be sent; this mode reads only when all are",
+        seconds, session->sent - session->first - waiting, all, bytes(all));
+}
+
 static void timed_out(struct tlr_load_session *session)
 {
     uint64_t timeout = session->context->plan->timeout_ms * NS_PER_MS;
@@ -332,22 +361,25 @@ static void timed_out(struct tlr_load_session *session)
         }
     } else if (session->state == TLR_LOAD_ENDING && sent == received) {
         tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
-            ": timeout: all %" PRIu64 " bytes are back, but the server has "
-            "not ended its side for %g s after we ended ours",
-            received, seconds);
+            ": timeout: all %" PRIu64 " %s back, but the server has not ended "
+            "its side for %g s after we ended ours",
+            received, received == 1 ? "byte is" : "bytes are", seconds);
     } else if (session->context->plan->mode == TLR_LOAD_HELLO) {
         tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
             ": timeout: no first byte for %g s", seconds);
+    } else if (session->state == TLR_LOAD_RUNNING &&
+               session->context->plan->mode == TLR_LOAD_HALF_CLOSE) {
+        send_timed_out(session, seconds);
     } else if (keeps_coming(session, timeout)) {
         tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
-            ": timeout: %g s after the end %" PRIu64 " bytes of %" PRIu64
-            " sent were not back, though they kept coming",
-            seconds, sent - received, sent);
+            ": timeout: %g s after the end %" PRIu64 " %s of %" PRIu64
+            " sent had not come back, though they kept coming",
+            seconds, sent - received, bytes(sent - received), sent);
     } else {
         tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
             ": timeout: stalled at byte %" PRIu64 " for %g s; missing %" PRIu64
-            " bytes of %" PRIu64 " sent",
-            received, seconds, sent - received, sent);
+            " %s of %" PRIu64 " sent",
+            received, seconds, sent - received, bytes(sent - received), sent);
     }
 }
 

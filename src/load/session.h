@@ -85,6 +85,7 @@ struct tlr_load_session {
     bool finishing;  /* sends nothing more */
     uint16_t tries;    /* addresses tried */
     uint16_t address;  /* the one tried now */
+    uint32_t session;  /* from 1: how often the slot was dialled */
     uint64_t first;    /* where in the stream this connection began */
     uint64_t sent;     /* bytes handed to the system or to uv_write */
     uint64_t received; /* right bytes that came */

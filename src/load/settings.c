@@ -22,8 +22,8 @@ struct values {
     uint64_t session;
     uint64_t depth;
     uint64_t pieces;
-    uint64_t threads;
-    uint64_t loops; /* its other name; 0 when it has taken this one's place */
+    uint64_t threads; /* 0: not given; loops likewise */
+    uint64_t loops;
     uint64_t timeout_ms;
     uint64_t rate;
     uint64_t read_rate;
@@ -200,11 +200,11 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
             .apply = tlr_cli_apply_flag, .target = &to->csv},
         {.name = "--report", .argument = "FILE",
             .help = "write it as a page with charts (HTML)",
-            .apply = tlr_cli_apply_string, .target = &to->report},
+            .apply = tlr_load_apply_file, .target = &to->report},
         TLR_LOAD_OPTION_HISTOGRAM(&to->histogram),
         {.name = "--log", .argument = "FILE",
             .help = "write the latency of each second (HdrHistogram's log)",
-            .apply = tlr_cli_apply_string, .target = &to->log},
+            .apply = tlr_load_apply_file, .target = &to->log},
         TLR_LOAD_OPTION_QUIET(&to->quiet),
     };
     const struct tlr_cli_program program = {
@@ -225,9 +225,18 @@ static bool has_messages(unsigned mode)
     return mode == TLR_LOAD_ECHO || mode == TLR_LOAD_SLOW;
 }
 
-static const char *find_conflict_of_mode(const struct values *values)
+static uint64_t loops_of(const struct values *values)
+{
+    return values->threads != 0 ? values->threads
+           : values->loops != 0 ? values->loops
+                                : 1;
+}
+
+/* An option that would do nothing in the mode. Returns NULL or what is wrong. */
+static const char *find_idle_option(const struct values *values)
 {
     unsigned mode = values->mode;
+    bool sends = mode != TLR_LOAD_CHURN && mode != TLR_LOAD_HELLO;
     if ((values->read_rate != 0 || values->write_rate != 0) &&
         mode != TLR_LOAD_SLOW) {
         return "--read-rate and --write-rate are for --mode slow";
@@ -238,8 +247,13 @@ static const char *find_conflict_of_mode(const struct values *values)
     if (values->depth != 1 && !has_messages(mode)) {
         return "--depth is for --mode echo and slow";
     }
-    if (values->rate != 0 && !has_messages(mode) &&
-        mode != TLR_LOAD_CHURN && mode != TLR_LOAD_HELLO) {
+    if (values->sized && (!sends || mode == TLR_LOAD_STREAM)) {
+        return "--size is for --mode echo, idle, half-close and slow";
+    }
+    if (values->pieces != 0 && !sends) {
+        return "--pieces is for --mode echo, stream, idle, half-close and slow";
+    }
+    if (values->rate != 0 && sends && !has_messages(mode)) {
         return "--rate is for --mode echo, slow, connect and hello";
     }
     if (values->round_trips != 0 &&
@@ -265,10 +279,10 @@ static const char *find_conflict(
     if (values->depth > (UINT64_C(1) << 47) / largest) {
         return "--depth times --size is more than 128 TiB; lower one";
     }
-    if (values->loops != 0) {
+    if (values->threads != 0 && values->loops != 0) {
         return "--threads and --loops are the same; give one of them";
     }
-    if (values->threads > values->connections) {
+    if (loops_of(values) > values->connections) {
         return "--threads is more than --connections; lower it";
     }
     if (values->nodelay && values->delay) {
@@ -285,7 +299,7 @@ static const char *find_conflict(
     if (values->to->log != NULL && values->to->repeat > 1) {
         return "--log is of one run; leave --repeat out";
     }
-    return find_conflict_of_mode(values);
+    return find_idle_option(values);
 }
 
 static int look_up(struct tlr_load_settings *settings)
@@ -322,7 +336,7 @@ static void take(struct tlr_load_settings *settings, const struct values *from)
     settings->plan = (struct tlr_load_plan){
         .mode = (enum tlr_load_mode)from->mode,
         .connections = (uint32_t)from->connections,
-        .loops = (uint32_t)from->threads,
+        .loops = (uint32_t)loops_of(from),
         .depth = (uint32_t)from->depth,
         .size = tlr_load_sizes_largest(&settings->sizes),
         .pieces = from->pieces,
@@ -387,17 +401,50 @@ static bool take_sources(struct tlr_load_settings *settings, const char *text)
     return true;
 }
 
-/* Whether one of --source, if there are any, can connect to one of ADDRESS. */
-static bool sources_fit(const struct tlr_load_plan *plan)
+static bool fits_a_source(
+    const struct tlr_load_plan *plan, const struct sockaddr_storage *address)
 {
     for (size_t i = 0; i < plan->source_count; i++) {
-        for (size_t j = 0; j < plan->address_count; j++) {
-            if (plan->sources[i].ss_family == plan->addresses[j].ss_family) {
-                return true;
-            }
+        if (plan->sources[i].ss_family == address->ss_family) {
+            return true;
         }
     }
     return plan->source_count == 0;
+}
+
+/* Without one, an address would be connected to from anywhere. */
+void tlr_load_settings_fit(
+    const struct tlr_load_plan *plan, struct tlr_cli_addresses *addresses)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (fits_a_source(plan, &addresses->items[i])) {
+            addresses->items[count++] = addresses->items[i];
+        }
+    }
+    addresses->count = count;
+}
+
+/* Looks up what --source can connect to. Returns a status; all is said. */
+static int take_addresses(struct tlr_load_settings *settings)
+{
+    struct tlr_load_plan *plan = &settings->plan;
+    int status = look_up(settings);
+    if (status != TLR_CLI_STATUS_OK) {
+        return status;
+    }
+    tlr_load_settings_fit(plan, &settings->addresses);
+    if (settings->addresses.count == 0) {
+        (void)fprintf(stderr,
+            "teller-load: --source has no address of the kind of \"%s\": IPv4 "
+            "and IPv6 do not connect\n",
+            settings->address);
+        tlr_cli_addresses_free(&settings->addresses);
+        return TLR_CLI_STATUS_USAGE;
+    }
+    plan->addresses = settings->addresses.items;
+    plan->address_count = settings->addresses.count;
+    return TLR_CLI_STATUS_OK;
 }
 
 bool tlr_load_settings_read(
@@ -436,17 +483,7 @@ bool tlr_load_settings_read(
         *status = TLR_CLI_STATUS_USAGE;
         return false;
     }
-    *status = look_up(settings);
-    settings->plan.addresses = settings->addresses.items;
-    settings->plan.address_count = settings->addresses.count;
-    if (*status == TLR_CLI_STATUS_OK && !sources_fit(&settings->plan)) {
-        (void)fprintf(stderr,
-            "teller-load: --source has no address of the kind of \"%s\": IPv4 "
-            "and IPv6 do not connect\n",
-            settings->address);
-        tlr_cli_addresses_free(&settings->addresses);
-        *status = TLR_CLI_STATUS_USAGE;
-    }
+    *status = take_addresses(settings);
     return *status == TLR_CLI_STATUS_OK;
 }
 

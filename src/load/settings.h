@@ -33,6 +33,11 @@ struct tlr_load_settings {
 bool tlr_load_settings_read(
     struct tlr_load_settings *settings, int argc, char **argv, int *status);
 
+/* Leaves out the addresses that none of the plan's sources, if it has some, can
+ * connect to. */
+void tlr_load_settings_fit(
+    const struct tlr_load_plan *plan, struct tlr_cli_addresses *addresses);
+
 void tlr_load_settings_free(struct tlr_load_settings *settings);
 
 #endif

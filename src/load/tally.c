@@ -19,6 +19,11 @@ const char *tlr_load_cause_name(enum tlr_load_cause cause)
     return names[cause];
 }
 
+uint64_t tlr_load_tally_reached(size_t index)
+{
+    return UINT64_C(1) << (index < 63 ? index : 63);
+}
+
 void tlr_load_tally_init(struct tlr_load_tally *tally)
 {
     memset(tally, 0, sizeof(*tally));
@@ -33,6 +38,7 @@ void tlr_load_tally_merge(
     into->bytes_received += from->bytes_received;
     into->bytes_verified += from->bytes_verified;
     into->unsent += from->unsent;
+    into->reached |= from->reached;
     for (unsigned i = 0; i < TLR_LOAD_CAUSES; i++) {
         into->errors[i] += from->errors[i];
     }

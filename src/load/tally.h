@@ -7,6 +7,7 @@
 #ifndef TLR_LOAD_TALLY_H
 #define TLR_LOAD_TALLY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Why a connection failed; each failed connection counts once. */
@@ -34,8 +35,12 @@ struct tlr_load_tally {
     uint64_t bytes_verified; /* those of them that were right */
     uint64_t unsent;         /* messages that were due, and never sent */
     uint64_t errors[TLR_LOAD_CAUSES];
+    uint64_t reached;      /* addresses of the plan: tlr_load_tally_reached() */
     uint64_t last_byte_at; /* uv_hrtime() when the last byte came */
 };
+
+/* The bit of that address in `reached`: from the 64th on they share one. */
+uint64_t tlr_load_tally_reached(size_t index);
 
 void tlr_load_tally_init(struct tlr_load_tally *tally);
 void tlr_load_tally_merge(

@@ -44,7 +44,7 @@ static void check_diagnosis(uint32_t connection, uint64_t position,
     }
     diagnosis = tlr_load_diagnose(connection, position, bytes, size, 50);
     REQUIRE(diagnosis.finding <= TLR_LOAD_TOO_FEW);
-    REQUIRE(strlen(tlr_load_diagnosis_text(&diagnosis, connection, text)) <
+    REQUIRE(strlen(tlr_load_diagnosis_text(&diagnosis, connection, size, text)) <
             sizeof(text) - 1);
     free(bytes);
 }
