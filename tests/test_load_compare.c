@@ -14,8 +14,8 @@
 #define HEAD "{\"schema\":\"teller-load/1\",\"mode\":\"echo\","
 #define PLAN                                                                   \
     "\"connections\":50,\"size\":64,\"depth\":1,\"loops\":1,\"rate\":0.000,"
-#define END "\"verified\":true}"
-#define ONE_RUN "\"runs\":[{}],"
+#define END_WITHOUT_RUNS "\"verified\":true}"
+#define END "\"runs\":[{}]," END_WITHOUT_RUNS
 
 /* A result of `median` round trips a second, and of runs that had so many. */
 static struct tlr_load_compared read_rates(
@@ -31,7 +31,7 @@ static struct tlr_load_compared read_rates(
             "%s{\"round_trips_per_second\":%g}", i == 0 ? "" : ",", rates[i]);
     }
     (void)snprintf(
-        json + length, sizeof(json) - (size_t)length, "]," END); /* it fits */
+        json + length, sizeof(json) - (size_t)length, "]," END_WITHOUT_RUNS);
     assert_true(tlr_load_compared_read(&compared, "x", json, &complaint));
     return compared;
 }
@@ -110,7 +110,7 @@ static void the_rate_of_connects_is_that_of_sessions(void **state)
     assert_true(tlr_load_compared_read(&a, "x",
         "{\"schema\":\"teller-load/1\",\"mode\":\"connect\"," PLAN
         "\"round_trips_per_second\":0,\"sessions_per_second\":7,"
-        "\"runs\":[{\"sessions_per_second\":9}]," END,
+        "\"runs\":[{\"sessions_per_second\":9}]," END_WITHOUT_RUNS,
         &complaint));
     assert_true(a.rows[TLR_LOAD_ROW_RATE].value == 7);
     assert_true(a.rows[TLR_LOAD_ROW_RATE].max == 9);
@@ -132,13 +132,17 @@ static void what_is_no_result_is_refused(void **state)
         {"{\"schema\":\"teller-load/1\","
          "\"mode\":\"much-longer-than-any-mode\"," PLAN END,
             "lacks what was run"},
-        {HEAD PLAN END, "is damaged: it has no runs"},
-        {HEAD PLAN "\"runs\":[]," END, "is damaged: it has no runs"},
-        {HEAD PLAN "\"runs\":{\"a\":{}}," END, "is damaged: it has no runs"},
-        {HEAD PLAN "\"runs\":[{},7]," END, "is damaged: run 2 is none"},
-        {HEAD PLAN "\"latency_us\":{\"p99\":\"7\"}," ONE_RUN END,
+        {HEAD PLAN END_WITHOUT_RUNS, "is damaged: it has no runs"},
+        {HEAD PLAN "\"runs\":[]," END_WITHOUT_RUNS,
+            "is damaged: it has no runs"},
+        {HEAD PLAN "\"runs\":{\"a\":{}}," END_WITHOUT_RUNS,
+            "is damaged: it has no runs"},
+        {HEAD PLAN "\"runs\":[{},7]," END_WITHOUT_RUNS,
+            "is damaged: run 2 is none"},
+        {HEAD PLAN "\"latency_us\":{\"p99\":\"7\"}," END,
             "is damaged: latency_us.p99 is no figure"},
-        {HEAD PLAN "\"runs\":[{},{\"errors_total\":\"0\"}]," END,
+        {HEAD PLAN "\"runs\":[{},{\"errors_total\":\"0\"}],"
+            END_WITHOUT_RUNS,
             "is damaged: errors_total of run 2 is no figure"},
     };
     (void)state;
@@ -160,7 +164,7 @@ static bool read_p50(struct tlr_load_compared *compared, const char *figure)
     char json[512];
     struct tlr_cli_text complaint = {0};
     (void)snprintf(json, sizeof(json),
-        HEAD PLAN "\"latency_us\":{\"p50\":%s}," ONE_RUN END, figure);
+        HEAD PLAN "\"latency_us\":{\"p50\":%s}," END, figure);
     bool good = tlr_load_compared_read(compared, "x", json, &complaint);
     tlr_cli_text_free(&complaint);
     return good;
