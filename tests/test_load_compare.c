@@ -231,9 +231,9 @@ static void tables_of_sizes_are_compared_row_by_row(void **state)
     struct tlr_cli_text said = {0};
     (void)state;
     assert_true(tlr_load_compared_read(&a, "a.json",
-        HEAD PLAN "\"sizes\":\"64=99,16384=1\"," ONE_RUN END, &said));
+        HEAD PLAN "\"sizes\":\"64=99,16384=1\"," END, &said));
     assert_true(tlr_load_compared_read(
-        &b, "b.json", HEAD PLAN "\"sizes\":\"16384\"," ONE_RUN END, &said));
+        &b, "b.json", HEAD PLAN "\"sizes\":\"16384\"," END, &said));
     tlr_load_compared_warn(&a, &b, &said);
     assert_string_equal(tlr_cli_text_get(&said),
         "a.json and b.json differ in size: 64=99,16384=1 and 16384\n");
@@ -248,13 +248,13 @@ static void what_one_file_does_not_say_is_no_difference(void **state)
     struct tlr_cli_text said = {0};
     (void)state;
     assert_true(tlr_load_compared_read(&a, "a.json",
-        HEAD PLAN "\"sizes\":\"64\",\"timeout\":3,\"nodelay\":true," ONE_RUN END,
+        HEAD PLAN "\"sizes\":\"64\",\"timeout\":3,\"nodelay\":true," END,
         &said));
-    assert_true(tlr_load_compared_read(&b, "b.json", HEAD PLAN ONE_RUN END, &said));
+    assert_true(tlr_load_compared_read(&b, "b.json", HEAD PLAN END, &said));
     tlr_load_compared_warn(&a, &b, &said);
     assert_int_equal(said.length, 0);
     assert_true(tlr_load_compared_read(&b, "b.json",
-        HEAD PLAN "\"timeout\":4,\"nodelay\":false," ONE_RUN END, &said));
+        HEAD PLAN "\"timeout\":4,\"nodelay\":false," END, &said));
     tlr_load_compared_warn(&a, &b, &said);
     assert_string_equal(tlr_cli_text_get(&said),
         "a.json and b.json differ in timeout: 3 and 4\n"

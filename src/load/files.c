@@ -19,12 +19,6 @@ uv_file tlr_load_file_open(const char *path)
     return open_as(path, UV_FS_O_RDONLY);
 }
 
-int tlr_load_file_try(const char *path)
-{
-    uv_file file = open_as(path, UV_FS_O_WRONLY | UV_FS_O_CREAT);
-    return file < 0 ? file : tlr_load_file_close(file);
-}
-
 int tlr_load_file_write(uv_file file, const struct tlr_cli_text *text)
 {
     size_t written = 0;

@@ -15,10 +15,6 @@
 uv_file tlr_load_file_create(const char *path);
 uv_file tlr_load_file_open(const char *path);
 
-/* Whether it can be written: 0 or an error. One that was there is left as it is,
- * one that was not is there then. */
-int tlr_load_file_try(const char *path);
-
 /* Writes all of the text. Returns 0, UV_ENOMEM if an append has failed, or what
  * writing gives. */
 int tlr_load_file_write(uv_file file, const struct tlr_cli_text *text);

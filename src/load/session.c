@@ -333,7 +333,8 @@ static bool keeps_coming(
     enum tlr_load_mode mode = session->context->plan->mode;
     return session->context->finished != 0 &&
            session->state == TLR_LOAD_RUNNING && mode != TLR_LOAD_ECHO &&
-           mode != TLR_LOAD_IDLE && uv_hrtime() - session->since < timeout;
+           mode != TLR_LOAD_IDLE && session->received > session->first &&
+           uv_hrtime() - session->since < timeout;
 }
 
 /* HALF_CLOSE: nothing is missing yet, for nothing was read. */
