@@ -34,8 +34,8 @@
  * - An accept that fails because of its peer (model_accept_again()) is tried
  *   again at once. One that fails otherwise (EMFILE, ENFILE, ENOMEM, ENOBUFS)
  *   is tried again after MODEL_PAUSE_MS: a model that blocks sleeps, one that
- *   waits for readiness leaves the listener out of its set for that time, or
- *   until a connection of its own has ended.
+ *   waits for readiness leaves the listener out of its set for that time (struct
+ *   model_pause).
  * - Signals interrupt nothing, and nobody dies of SIGPIPE.
  * - Asked to stop, a model ends within a second with status 0, and has released
  *   all memory and all descriptors; connections that are open then are closed.
@@ -103,6 +103,22 @@ unsigned model_delay(const struct model_options *options);
  * no CPU for it. Returns at once for 0, and early once model_stopping(). Any
  * thread. */
 void model_work(unsigned ms);
+
+/* When to look at the listener again after an accept has failed. All zeroes:
+ * there is no pause. One thread's. */
+struct model_pause {
+    uint64_t until; /* by uv_hrtime(), or 0 */
+};
+
+/* MODEL_PAUSE_MS from now on. */
+void model_pause_begin(struct model_pause *pause);
+
+/* For poll() and its kin: milliseconds that are left, at least 1, or -1 if there
+ * is no pause. */
+int model_pause_timeout(const struct model_pause *pause);
+
+/* True once, when a pause's time has come: then there is none any more. */
+bool model_pause_over(struct model_pause *pause);
 
 /* Prints "stopped" as the program's last word. Returns TLR_CLI_STATUS_OK. */
 int model_end(void);
