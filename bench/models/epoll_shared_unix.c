@@ -136,9 +136,9 @@ static bool arm(int operation, struct conn *conn)
 
 /* ThreadSanitizer does not know that the next thread's event comes behind this
  * epoll_ctl, and finds fault when that one closes the socket. */
-__attribute__((visibility("default"))) const char *__tsan_default_suppressions(
-    void);
-const char *__tsan_default_suppressions(void)
+__attribute__((visibility("default"))) const char *
+__tsan_default_suppressions(void); /* NOLINT: its name, not ours */
+const char *__tsan_default_suppressions(void) /* NOLINT */
 {
     return "race:^arm$\n";
 }
@@ -250,6 +250,7 @@ int main(int argc, char **argv)
     woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (workers == NULL || epoll < 0 || woken < 0 || !watch_listener() ||
         !control(EPOLL_CTL_ADD, woken, EPOLLIN, &woken)) {
+        free(workers);
         return model_fail("cannot start", uv_translate_sys_error(errno));
     }
     model_on_stop(wake);

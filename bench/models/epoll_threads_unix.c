@@ -234,6 +234,7 @@ int main(int argc, char **argv)
     struct loop *loops = calloc(options.threads, sizeof(*loops));
     woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loops == NULL || woken < 0) {
+        free(loops);
         return model_fail("cannot start", uv_translate_sys_error(errno));
     }
     for (unsigned i = 0; i < options.threads; i++) {

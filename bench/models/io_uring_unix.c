@@ -91,7 +91,7 @@ static void ask_accept(void)
 
 static void ask_pause(void)
 {
-    static struct __kernel_timespec pause = {.tv_nsec = MODEL_PAUSE_MS * 1000000};
+    static struct __kernel_timespec pause = {.tv_nsec = MODEL_PAUSE_MS * 1000000LL};
     struct io_uring_sqe *sqe = next_sqe();
     io_uring_prep_timeout(sqe, &pause, 0, 0);
     io_uring_sqe_set_data64(sqe, PAUSED);
