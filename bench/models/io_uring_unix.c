@@ -53,6 +53,7 @@ struct conn {
     size_t end;
     char *queued; /* what has come meanwhile, or NULL */
     size_t queued_size;
+    size_t queued_room;
     struct tlr_list link; /* in `conns` */
 };
 
@@ -140,9 +141,17 @@ static void break_off(const struct conn *conn)
     (void)shutdown(conn->sock, SHUT_RDWR);
 }
 
+/* What comes may come in small pieces: memory grows by doubling. */
 static void queue(struct conn *conn, const char *bytes, size_t size)
 {
-    char *more = realloc(conn->queued, conn->queued_size + size);
+    size_t room = conn->queued_room > 0 ? conn->queued_room : SIZE;
+    while (room < conn->queued_size + size) {
+        room *= 2;
+    }
+    char *more = conn->queued;
+    if (room != conn->queued_room) {
+        more = realloc(conn->queued, room);
+    }
     if (more == NULL) {
         break_off(conn);
         return;
@@ -150,6 +159,7 @@ static void queue(struct conn *conn, const char *bytes, size_t size)
     memcpy(more + conn->queued_size, bytes, size);
     conn->queued = more;
     conn->queued_size += size;
+    conn->queued_room = room;
 }
 
 /* Without a buffer (ENOBUFS) it is asked for again: those that are out are back
@@ -198,6 +208,7 @@ static void go_to_queued(struct conn *conn)
     conn->end = size;
     conn->queued = NULL;
     conn->queued_size = 0;
+    conn->queued_room = 0;
 }
 
 static void on_sent(struct conn *conn, int res)
