@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A completion port with N threads. Each socket is associated with the port
+ * once, with its connection as the key; an operation that is done is a packet in
+ * the port's queue, and whichever thread waits there takes it. The port lets as
+ * many threads run as there are processors (its concurrency, 0) and knows when
+ * one of them blocks: then the next packet wakes another, if there is one. The
+ * thread that came last is woken first, while its stack and data are in the
+ * caches. The main thread accepts.
+ *
+ * Serves well: thousands of connections, silent or not, on all processors, and
+ * no connection belongs to a thread: a slow handler takes one thread, and all
+ * others are served by the rest. Ends: when as many handlers block as there are
+ * threads (N is the number of processors; --threads for more); each round trip
+ * costs two packets, and sessions of one message an association each; and a
+ * connection holds its read buffer while it is silent, which Windows keeps in
+ * memory as long as the read waits.
+ *
+ * A connection has one operation under way at any time, so its data belong to
+ * that operation, or to the thread that has taken its packet, and need no lock.
+ */
+#include "model_win.h"
+
+#include <process.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct model model = {
+    .name = "model_iocp",
+    .summary = "An echo server with N threads at a completion port; another one "
+               "accepts.",
+    .threads = MODEL_CPUS,
+};
+
+enum direction { RECEIVE, SEND };
+
+/* What GetQueuedCompletionStatus() gives back is its first member. */
+struct operation {
+    OVERLAPPED overlapped;
+    enum direction direction;
+};
+
+struct conn {
+    struct operation operation;
+    SOCKET sock;
+    unsigned delay;
+    DWORD sent; /* of the size bytes in the buffer */
+    DWORD size;
+    struct conn *previous;
+    struct conn *next;
+    char buffer[MODEL_BUFFER];
+};
+
+static SOCKET listener;
+static HANDLE port;
+static SRWLOCK lock = SRWLOCK_INIT;
+static struct conn *conns; /* by the lock; for the end only */
+static CONDITION_VARIABLE left = CONDITION_VARIABLE_INIT; /* one has */
+
+static void wake(void)
+{
+    (void)closesocket(listener);
+}
+
+static void enter(struct conn *conn)
+{
+    AcquireSRWLockExclusive(&lock);
+    conn->previous = NULL;
+    conn->next = conns;
+    if (conns != NULL) {
+        conns->previous = conn;
+    }
+    conns = conn;
+    ReleaseSRWLockExclusive(&lock);
+}
+
+/* No operation is under way: the system writes to the memory of one that is. The
+ * socket is closed by the lock because break_all() must not meet its number when
+ * another has it. */
+static void leave(struct conn *conn)
+{
+    AcquireSRWLockExclusive(&lock);
+    if (conn->previous != NULL) {
+        conn->previous->next = conn->next;
+    } else {
+        conns = conn->next;
+    }
+    if (conn->next != NULL) {
+        conn->next->previous = conn->previous;
+    }
+    (void)closesocket(conn->sock); /* sends what is left, then a FIN */
+    free(conn);
+    WakeConditionVariable(&left);
+    ReleaseSRWLockExclusive(&lock);
+}
+
+/* An operation that is done at once has its packet, too: behind either call the
+ * connection may be another thread's, or gone. */
+static bool receive(struct conn *conn)
+{
+    WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
+    DWORD flags = 0;
+    memset(&conn->operation, 0, sizeof(conn->operation));
+    conn->operation.direction = RECEIVE;
+    return WSARecv(conn->sock, &buffer, 1, NULL, &flags,
+               &conn->operation.overlapped, NULL) == 0 ||
+           WSAGetLastError() == WSA_IO_PENDING;
+}
+
+static bool send_rest(struct conn *conn)
+{
+    WSABUF buffer = {conn->size - conn->sent, conn->buffer + conn->sent};
+    memset(&conn->operation, 0, sizeof(conn->operation));
+    conn->operation.direction = SEND;
+    return WSASend(conn->sock, &buffer, 1, NULL, 0, &conn->operation.overlapped,
+               NULL) == 0 ||
+           WSAGetLastError() == WSA_IO_PENDING;
+}
+
+/* Begins the next operation. False: the connection is over. */
+static bool on_received(struct conn *conn, DWORD size)
+{
+    if (size == 0) {
+        return false; /* the peer's end */
+    }
+    model_work(conn->delay);
+    conn->sent = 0;
+    conn->size = size;
+    return send_rest(conn);
+}
+
+/* Windows sends all or fails. Wine 8 sends a part if the peer's end comes while
+ * it waits for room. */
+static bool on_sent(struct conn *conn, DWORD size)
+{
+    conn->sent += size;
+    return conn->sent < conn->size ? send_rest(conn) : receive(conn);
+}
+
+static unsigned __stdcall work(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        DWORD size;
+        ULONG_PTR key;
+        OVERLAPPED *overlapped = NULL;
+        BOOL succeeded = GetQueuedCompletionStatus(
+            port, &size, &key, &overlapped, INFINITE);
+        struct conn *conn = (struct conn *)key;
+        struct operation *operation = (struct operation *)overlapped;
+        if (operation == NULL) {
+            return 0; /* the packet of end_all() */
+        }
+        if (!succeeded || !(operation->direction == RECEIVE
+                                  ? on_received(conn, size)
+                                  : on_sent(conn, size))) {
+            leave(conn);
+        }
+    }
+}
+
+/* Takes the socket. False: there is no memory for it. */
+static bool begin(SOCKET sock, unsigned delay)
+{
+    struct conn *conn = malloc(sizeof(*conn));
+    if (conn == NULL) {
+        (void)closesocket(sock);
+        return false;
+    }
+    conn->sock = sock;
+    conn->delay = delay;
+    enter(conn);
+    if (CreateIoCompletionPort((HANDLE)sock, port, (ULONG_PTR)conn, 0) ==
+        NULL) {
+        leave(conn);
+        return false;
+    }
+    if (!receive(conn)) {
+        leave(conn); /* the peer has gone again */
+    }
+    return true;
+}
+
+static void accept_all(const struct model_options *options)
+{
+    while (!model_stopping()) {
+        SOCKET sock = accept(listener, NULL, NULL);
+        bool again;
+        if (sock != INVALID_SOCKET) {
+            model_nodelay(sock);
+            again = begin(sock, model_delay(options));
+        } else {
+            again = model_accept_again(WSAGetLastError());
+        }
+        if (!again && !model_stopping()) {
+            Sleep(MODEL_PAUSE_MS);
+        }
+    }
+}
+
+/* What is cancelled has its packet, too: a connection leaves when that has
+ * come, and not before. None is added any more. */
+static void break_all(void)
+{
+    struct conn *conn;
+    AcquireSRWLockExclusive(&lock);
+    for (conn = conns; conn != NULL; conn = conn->next) {
+        model_break(conn->sock);
+    }
+    while (conns != NULL) {
+        (void)SleepConditionVariableSRW(&left, &lock, INFINITE, 0);
+    }
+    ReleaseSRWLockExclusive(&lock);
+}
+
+static bool start_all(HANDLE *threads, unsigned count)
+{
+    unsigned i;
+    for (i = 0; i < count; i++) {
+        threads[i] = (HANDLE)_beginthreadex(NULL, 0, work, NULL, 0, NULL);
+        if (threads[i] == NULL) {
+            (void)model_fail("cannot start a thread", UV_EAGAIN);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One packet ends one thread. */
+static void end_all(const HANDLE *threads, unsigned count)
+{
+    unsigned i;
+    for (i = 0; i < count; i++) {
+        while (!PostQueuedCompletionStatus(port, 0, 0, NULL)) {
+            Sleep(MODEL_PAUSE_MS); /* there is no memory */
+        }
+    }
+    for (i = 0; i < count; i++) {
+        (void)WaitForSingleObject(threads[i], INFINITE);
+        (void)CloseHandle(threads[i]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static HANDLE threads[MODEL_THREADS_MOST];
+    struct model_options options;
+    int status;
+    if (!model_begin(&model, argc, argv, &options, &status)) {
+        return status;
+    }
+    port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+    if (port == NULL) {
+        return model_fail("cannot create a completion port", UV_ENOMEM);
+    }
+    if (!model_listen(&options, 0, &listener) ||
+        !start_all(threads, options.threads)) {
+        return TLR_CLI_STATUS_FAILURE; /* it ends those that have started */
+    }
+    model_on_stop(wake);
+    model_announce(&options);
+    accept_all(&options);
+    break_all();
+    end_all(threads, options.threads);
+    (void)CloseHandle(port);
+    return model_end();
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What the models of Windows share beside model.h. */
+#ifndef TLR_BENCH_MODEL_WIN_H
+#define TLR_BENCH_MODEL_WIN_H
+
+#include "model.h"
+
+#include <mswsock.h>
+
+/* Sends without delay: no listener hands that down here. For each socket that
+ * was accepted. */
+void model_nodelay(SOCKET sock);
+
+/*
+ * Ends all calls and operations on a connection, those that wait now
+ * (WSA_OPERATION_ABORTED) and those to come (WSAESHUTDOWN), so that whoever
+ * serves it leaves it and closes the socket. Any thread, while that one cannot
+ * have closed it yet: a handle's number is given out again.
+ */
+void model_break(SOCKET sock);
+
+/* Of the error that WSAGetLastError() has. Returns TLR_CLI_STATUS_FAILURE. */
+int model_fail_wsa(const char *what);
+
+/*
+ * A socket that becomes readable by model_ring(), for a thread that waits for
+ * sockets and for nothing else. False: it has said why.
+ */
+bool model_bell_create(SOCKET *bell);
+void model_ring(SOCKET bell);
+
+/* AcceptEx as the listener's provider has it: called through mswsock.lib it
+ * would be looked up again each time. NULL: it has said why. */
+LPFN_ACCEPTEX model_acceptex(SOCKET listener);
+
+/* Bytes for each of the two addresses that AcceptEx writes. */
+enum { MODEL_ACCEPT_ADDRESS = sizeof(struct sockaddr_storage) + 16 };
+
+#endif
