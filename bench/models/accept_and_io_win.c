@@ -30,8 +30,8 @@ struct conn {
     unsigned delay;
     DWORD sent; /* of the size bytes in the buffer */
     DWORD size;
-    struct conn *previous;
     struct conn *next;
+    struct conn **at; /* what points to it */
     char buffer[MODEL_BUFFER];
 };
 
@@ -46,10 +46,10 @@ static void wake(void)
 
 static void enter(struct conn *conn)
 {
-    conn->previous = NULL;
     conn->next = conns;
+    conn->at = &conns;
     if (conns != NULL) {
-        conns->previous = conn;
+        conns->at = &conn->next;
     }
     conns = conn;
 }
@@ -57,13 +57,9 @@ static void enter(struct conn *conn)
 /* No operation is under way: the system writes to the memory of one that is. */
 static void leave(struct conn *conn)
 {
-    if (conn->previous != NULL) {
-        conn->previous->next = conn->next;
-    } else {
-        conns = conn->next;
-    }
+    *conn->at = conn->next;
     if (conn->next != NULL) {
-        conn->next->previous = conn->previous;
+        conn->next->at = conn->at;
     }
     (void)closesocket(conn->sock); /* sends what is left, then a FIN */
     free(conn);

@@ -16,7 +16,6 @@
  */
 #include "model_win.h"
 
-#include <process.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,8 +53,8 @@ struct conn {
     unsigned delay;
     DWORD sent; /* of the size bytes in the buffer */
     DWORD size;
-    struct conn *previous;
     struct conn *next;
+    struct conn **at; /* what points to it */
     char buffer[MODEL_BUFFER];
 };
 
@@ -65,6 +64,7 @@ static LPFN_ACCEPTEX accept_ex;
 static struct acceptor acceptors[ACCEPTS];
 static HANDLE port;
 static HANDLE asked; /* an event: there is something to do for main() */
+static volatile LONG alive = 1; /* connections, acceptors, and main() */
 static SRWLOCK lock = SRWLOCK_INIT;
 static struct conn *conns; /* by the lock; for the end only */
 
@@ -73,21 +73,30 @@ static void wake(void)
     (void)SetEvent(asked);
 }
 
+static void let_go(void)
+{
+    if (InterlockedDecrement(&alive) == 0) {
+        (void)SetEvent(asked);
+    }
+}
+
 /* ---- connections ---- */
 
+/* What comes when break_all() has been is broken at once. */
 static void enter(struct conn *conn)
 {
     AcquireSRWLockExclusive(&lock);
-    conn->previous = NULL;
     conn->next = conns;
+    conn->at = &conns;
     if (conns != NULL) {
-        conns->previous = conn;
+        conns->at = &conn->next;
     }
     conns = conn;
-    if (model_stopping()) { /* else break_all() is still to come */
+    if (model_stopping()) {
         model_break(conn->sock);
     }
     ReleaseSRWLockExclusive(&lock);
+    (void)InterlockedIncrement(&alive);
 }
 
 /* No operation is under way: the system writes to the memory of one that is. The
@@ -96,47 +105,24 @@ static void enter(struct conn *conn)
 static void leave(struct conn *conn)
 {
     AcquireSRWLockExclusive(&lock);
-    if (conn->previous != NULL) {
-        conn->previous->next = conn->next;
-    } else {
-        conns = conn->next;
-    }
+    *conn->at = conn->next;
     if (conn->next != NULL) {
-        conn->next->previous = conn->previous;
+        conn->next->at = conn->at;
     }
     (void)closesocket(conn->sock); /* sends what is left, then a FIN */
     free(conn);
     ReleaseSRWLockExclusive(&lock);
-    if (model_stopping()) {
-        (void)SetEvent(asked);
-    }
-}
-
-/* These return 0 if it is done at once, and then no packet comes. */
-static int receive(struct conn *conn, DWORD *size)
-{
-    WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
-    DWORD flags = 0;
-    conn->operation.direction = RECEIVE;
-    return WSARecv(conn->sock, &buffer, 1, size, &flags,
-        &conn->operation.overlapped, NULL);
-}
-
-static int send_rest(struct conn *conn, DWORD *size)
-{
-    WSABUF buffer = {conn->size - conn->sent, conn->buffer + conn->sent};
-    conn->operation.direction = SEND;
-    return WSASend(
-        conn->sock, &buffer, 1, size, 0, &conn->operation.overlapped, NULL);
+    let_go();
 }
 
 /* Its operation is done: begins the next one, until one is not done at once. */
 static void go_on(struct conn *conn, DWORD size)
 {
+    struct operation *operation = &conn->operation;
     unsigned turn;
     for (turn = 0; turn < TURNS; turn++) {
         int result;
-        if (conn->operation.direction == SEND) {
+        if (operation->direction == SEND) {
             conn->sent += size; /* all, but see on_sent() of iocp_win.c */
         } else if (size > 0) {
             model_work(conn->delay);
@@ -145,9 +131,19 @@ static void go_on(struct conn *conn, DWORD size)
         } else {
             break; /* the peer's end */
         }
-        memset(&conn->operation.overlapped, 0, sizeof(OVERLAPPED));
-        result = conn->sent < conn->size ? send_rest(conn, &size)
-                                         : receive(conn, &size);
+        memset(operation, 0, sizeof(*operation));
+        if (conn->sent < conn->size) {
+            WSABUF rest = {conn->size - conn->sent, conn->buffer + conn->sent};
+            operation->direction = SEND;
+            result = WSASend(
+                conn->sock, &rest, 1, &size, 0, &operation->overlapped, NULL);
+        } else {
+            WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
+            DWORD flags = 0;
+            operation->direction = RECEIVE;
+            result = WSARecv(conn->sock, &buffer, 1, &size, &flags,
+                &operation->overlapped, NULL);
+        }
         if (result != 0 && WSAGetLastError() == WSA_IO_PENDING) {
             return; /* and may be another thread's already, or gone */
         }
@@ -155,9 +151,8 @@ static void go_on(struct conn *conn, DWORD size)
             break;
         }
     }
-    /* Behind all others. */
     if (turn < TURNS || !PostQueuedCompletionStatus(port, size, (ULONG_PTR)conn,
-                            &conn->operation.overlapped)) {
+                            &operation->overlapped)) { /* behind all others */
         leave(conn);
     }
 }
@@ -189,22 +184,35 @@ static void begin(SOCKET sock)
 
 /* ---- accepting ---- */
 
-static void begin_accept(struct acceptor *acceptor)
+/* By the lock, so that the end comes before or behind it. Its packet comes also
+ * if it is done at once. */
+static bool accept_next(struct acceptor *acceptor)
 {
     DWORD size;
+    bool begun;
+    AcquireSRWLockShared(&lock);
+    begun = !model_stopping() &&
+            (accept_ex(listener, acceptor->sock, acceptor->addresses, 0,
+                 MODEL_ACCEPT_ADDRESS, MODEL_ACCEPT_ADDRESS, &size,
+                 &acceptor->operation.overlapped) ||
+                WSAGetLastError() == WSA_IO_PENDING);
+    ReleaseSRWLockShared(&lock);
+    return begun;
+}
+
+static void begin_accept(struct acceptor *acceptor)
+{
     memset(&acceptor->operation, 0, sizeof(acceptor->operation));
     acceptor->operation.direction = ACCEPT;
     acceptor->sock = WSASocketW(options.address.ss_family, SOCK_STREAM,
         IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
-    if (acceptor->sock != INVALID_SOCKET &&
-        (accept_ex(listener, acceptor->sock, acceptor->addresses, 0,
-             MODEL_ACCEPT_ADDRESS, MODEL_ACCEPT_ADDRESS, &size,
-             &acceptor->operation.overlapped) ||
-            WSAGetLastError() == WSA_IO_PENDING)) {
-        return; /* its packet comes also if it is done at once */
-    }
     if (acceptor->sock != INVALID_SOCKET) {
+        (void)InterlockedIncrement(&alive);
+        if (accept_next(acceptor)) {
+            return;
+        }
         (void)closesocket(acceptor->sock);
+        let_go();
     }
     (void)InterlockedExchange(&acceptor->idle, 1);
     (void)SetEvent(asked);
@@ -216,13 +224,14 @@ static void end_accept(struct acceptor *acceptor, bool succeeded)
 {
     SOCKET sock = acceptor->sock;
     begin_accept(acceptor);
-    if (!succeeded || setsockopt(sock, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
-                          (const char *)&listener, sizeof(listener)) != 0) {
+    if (succeeded && setsockopt(sock, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+                         (const char *)&listener, sizeof(listener)) == 0) {
+        model_nodelay(sock);
+        begin(sock);
+    } else {
         (void)closesocket(sock); /* the peer has gone again */
-        return;
     }
-    model_nodelay(sock);
-    begin(sock);
+    let_go();
 }
 
 /* ---- threads ---- */
@@ -266,19 +275,6 @@ static unsigned __stdcall work(void *arg)
     }
 }
 
-static bool start_all(HANDLE *threads, unsigned count)
-{
-    unsigned i;
-    for (i = 0; i < count; i++) {
-        threads[i] = (HANDLE)_beginthreadex(NULL, 0, work, NULL, 0, NULL);
-        if (threads[i] == NULL) {
-            (void)model_fail("cannot start a thread", UV_EAGAIN);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Begins what has failed again, in peace; at first, that is all. */
 static void supervise(void)
 {
@@ -296,33 +292,22 @@ static void supervise(void)
     }
 }
 
-static bool all_gone(void)
-{
-    bool gone;
-    unsigned i;
-    AcquireSRWLockExclusive(&lock);
-    gone = conns == NULL;
-    ReleaseSRWLockExclusive(&lock);
-    for (i = 0; i < ACCEPTS; i++) {
-        gone = gone && acceptors[i].idle != 0;
-    }
-    return gone;
-}
-
 /* What is cancelled has its packet, too, and only then its memory is ours
  * again. */
 static void break_all(void)
 {
     struct conn *conn;
-    (void)closesocket(listener);
     AcquireSRWLockExclusive(&lock);
+    (void)CancelIoEx((HANDLE)listener, NULL); /* there may be none */
     for (conn = conns; conn != NULL; conn = conn->next) {
         model_break(conn->sock);
     }
     ReleaseSRWLockExclusive(&lock);
-    while (!all_gone()) {
+    let_go();
+    while (alive > 0) {
         (void)WaitForSingleObject(asked, INFINITE);
     }
+    (void)closesocket(listener);
 }
 
 int main(int argc, char **argv)
@@ -340,7 +325,7 @@ int main(int argc, char **argv)
     asked = CreateEventW(NULL, FALSE, FALSE, NULL);
     accept_ex = model_acceptex(listener);
     if (port == NULL || asked == NULL || accept_ex == NULL ||
-        !start_all(threads, options.threads)) {
+        !model_threads_start(threads, options.threads, work)) {
         return model_fail("cannot begin", UV_ENOMEM); /* ends who has */
     }
     for (i = 0; i < ACCEPTS; i++) {
@@ -351,10 +336,7 @@ int main(int argc, char **argv)
     supervise();
     break_all();
     end_one();
-    for (i = 0; i < options.threads; i++) {
-        (void)WaitForSingleObject(threads[i], INFINITE);
-        (void)CloseHandle(threads[i]);
-    }
+    model_threads_join(threads, options.threads);
     (void)CloseHandle(port);
     (void)CloseHandle(asked);
     return model_end();

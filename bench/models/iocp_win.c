@@ -21,7 +21,6 @@
  */
 #include "model_win.h"
 
-#include <process.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,8 +45,8 @@ struct conn {
     unsigned delay;
     DWORD sent; /* of the size bytes in the buffer */
     DWORD size;
-    struct conn *previous;
     struct conn *next;
+    struct conn **at; /* what points to it */
     char buffer[MODEL_BUFFER];
 };
 
@@ -65,10 +64,10 @@ static void wake(void)
 static void enter(struct conn *conn)
 {
     AcquireSRWLockExclusive(&lock);
-    conn->previous = NULL;
     conn->next = conns;
+    conn->at = &conns;
     if (conns != NULL) {
-        conns->previous = conn;
+        conns->at = &conn->next;
     }
     conns = conn;
     ReleaseSRWLockExclusive(&lock);
@@ -80,13 +79,9 @@ static void enter(struct conn *conn)
 static void leave(struct conn *conn)
 {
     AcquireSRWLockExclusive(&lock);
-    if (conn->previous != NULL) {
-        conn->previous->next = conn->next;
-    } else {
-        conns = conn->next;
-    }
+    *conn->at = conn->next;
     if (conn->next != NULL) {
-        conn->next->previous = conn->previous;
+        conn->next->at = conn->at;
     }
     (void)closesocket(conn->sock); /* sends what is left, then a FIN */
     free(conn);
@@ -213,31 +208,15 @@ static void break_all(void)
     ReleaseSRWLockExclusive(&lock);
 }
 
-static bool start_all(HANDLE *threads, unsigned count)
-{
-    unsigned i;
-    for (i = 0; i < count; i++) {
-        threads[i] = (HANDLE)_beginthreadex(NULL, 0, work, NULL, 0, NULL);
-        if (threads[i] == NULL) {
-            (void)model_fail("cannot start a thread", UV_EAGAIN);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* One packet ends one thread. */
-static void end_all(const HANDLE *threads, unsigned count)
+static void end_all(unsigned threads)
 {
-    unsigned i;
-    for (i = 0; i < count; i++) {
-        while (!PostQueuedCompletionStatus(port, 0, 0, NULL)) {
+    while (threads > 0) {
+        if (PostQueuedCompletionStatus(port, 0, 0, NULL)) {
+            threads--;
+        } else {
             Sleep(MODEL_PAUSE_MS); /* there is no memory */
         }
-    }
-    for (i = 0; i < count; i++) {
-        (void)WaitForSingleObject(threads[i], INFINITE);
-        (void)CloseHandle(threads[i]);
     }
 }
 
@@ -254,14 +233,15 @@ int main(int argc, char **argv)
         return model_fail("cannot create a completion port", UV_ENOMEM);
     }
     if (!model_listen(&options, 0, &listener) ||
-        !start_all(threads, options.threads)) {
+        !model_threads_start(threads, options.threads, work)) {
         return TLR_CLI_STATUS_FAILURE; /* it ends those that have started */
     }
     model_on_stop(wake);
     model_announce(&options);
     accept_all(&options);
     break_all();
-    end_all(threads, options.threads);
+    end_all(options.threads);
+    model_threads_join(threads, options.threads);
     (void)CloseHandle(port);
     return model_end();
 }

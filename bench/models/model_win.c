@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model_win.h"
 
+#include <process.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -109,6 +110,32 @@ LPFN_ACCEPTEX model_acceptex(SOCKET listener)
         return NULL;
     }
     return function;
+}
+
+/* ---- threads ---- */
+
+bool model_threads_start(
+    HANDLE *threads, unsigned count, unsigned(__stdcall *run)(void *))
+{
+    unsigned i;
+    for (i = 0; i < count; i++) {
+        threads[i] = (HANDLE)_beginthreadex(NULL, 0, run, NULL, 0, NULL);
+        if (threads[i] == NULL) {
+            (void)model_fail("cannot start a thread", UV_EAGAIN);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One by one: WaitForMultipleObjects() takes 64 at most. */
+void model_threads_join(HANDLE *threads, unsigned count)
+{
+    unsigned i;
+    for (i = 0; i < count; i++) {
+        (void)WaitForSingleObject(threads[i], INFINITE);
+        (void)CloseHandle(threads[i]);
+    }
 }
 
 /* ---- stopping ---- */

@@ -23,6 +23,16 @@ void model_break(SOCKET sock);
 int model_fail_wsa(const char *what);
 
 /*
+ * Starts `count` threads into `threads`. False: it has said why, and some may
+ * run; who is not serving yet may leave, and that ends them.
+ */
+bool model_threads_start(
+    HANDLE *threads, unsigned count, unsigned(__stdcall *run)(void *));
+
+/* Waits for their ends. */
+void model_threads_join(HANDLE *threads, unsigned count);
+
+/*
  * A socket that becomes readable by model_ring(), for a thread that waits for
  * sockets and for nothing else. False: it has said why.
  */

@@ -33,8 +33,8 @@ struct conn {
     unsigned delay;
     DWORD sent; /* of the size bytes in the buffer */
     DWORD size;
-    struct conn *previous;
     struct conn *next;
+    struct conn **at; /* what points to it */
     char buffer[MODEL_BUFFER];
 };
 
@@ -59,10 +59,10 @@ static void wake(void)
 
 static void enter(struct conn *conn)
 {
-    conn->previous = NULL;
     conn->next = conns;
+    conn->at = &conns;
     if (conns != NULL) {
-        conns->previous = conn;
+        conns->at = &conn->next;
     }
     conns = conn;
 }
@@ -70,13 +70,9 @@ static void enter(struct conn *conn)
 /* No operation is under way: the system writes to the memory of one that is. */
 static void leave(struct conn *conn)
 {
-    if (conn->previous != NULL) {
-        conn->previous->next = conn->next;
-    } else {
-        conns = conn->next;
-    }
+    *conn->at = conn->next;
     if (conn->next != NULL) {
-        conn->next->previous = conn->previous;
+        conn->next->at = conn->at;
     }
     (void)closesocket(conn->sock); /* sends what is left, then a FIN */
     free(conn);
@@ -208,16 +204,18 @@ static void end_accept(struct acceptor *acceptor)
     }
 }
 
+/* Until the event that wake() sets: it needs that no more then. */
 static void serve(struct acceptor *acceptor)
 {
     const HANDLE events[] = {stop, acceptor->overlapped.hEvent};
-    while (!model_stopping()) {
-        int ms = model_pause_timeout(&acceptor->pause);
-        DWORD what;
-        if (acceptor->sock == INVALID_SOCKET && ms < 0) {
+    DWORD what;
+    do {
+        int ms;
+        if (acceptor->sock == INVALID_SOCKET &&
+            model_pause_timeout(&acceptor->pause) < 0) {
             begin_accept(acceptor);
-            continue;
         }
+        ms = model_pause_timeout(&acceptor->pause);
         what = WSAWaitForMultipleEvents(
             2, events, FALSE, ms < 0 ? INFINITE : (DWORD)ms, TRUE);
         if (what == WSA_WAIT_EVENT_0 + 1) {
@@ -225,7 +223,7 @@ static void serve(struct acceptor *acceptor)
             (void)SleepEx(0, TRUE);
         }
         (void)model_pause_over(&acceptor->pause);
-    }
+    } while (what != WSA_WAIT_EVENT_0);
 }
 
 /* What is cancelled completes, too, and only then its memory is ours again. */
@@ -272,5 +270,6 @@ int main(int argc, char **argv)
     serve(&acceptor);
     cancel_all(&acceptor);
     (void)CloseHandle(acceptor.overlapped.hEvent);
+    (void)CloseHandle(stop);
     return model_end();
 }

@@ -28,8 +28,8 @@ static const struct model model = {
 struct conn {
     SOCKET sock;
     unsigned delay;
-    struct conn *previous;
     struct conn *next;
+    struct conn **at; /* what points to it */
     char buffer[MODEL_BUFFER];
 };
 
@@ -46,10 +46,10 @@ static void wake(void)
 static void enter(struct conn *conn)
 {
     AcquireSRWLockExclusive(&lock);
-    conn->previous = NULL;
     conn->next = conns;
+    conn->at = &conns;
     if (conns != NULL) {
-        conns->previous = conn;
+        conns->at = &conn->next;
     }
     conns = conn;
     ReleaseSRWLockExclusive(&lock);
@@ -60,13 +60,9 @@ static void enter(struct conn *conn)
 static void leave(struct conn *conn)
 {
     AcquireSRWLockExclusive(&lock);
-    if (conn->previous != NULL) {
-        conn->previous->next = conn->next;
-    } else {
-        conns = conn->next;
-    }
+    *conn->at = conn->next;
     if (conn->next != NULL) {
-        conn->next->previous = conn->previous;
+        conn->next->at = conn->at;
     }
     (void)closesocket(conn->sock); /* sends what is left, then a FIN */
     free(conn);
