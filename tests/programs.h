@@ -103,6 +103,15 @@ int programs_send(struct program *program, enum ask ask);
 /* How many descriptors it has; 0 where they cannot be limited, or counted. */
 unsigned programs_count_descriptors(const struct program *program);
 
+/* Likewise, of handles where that is what there is: of these as many more than
+ * before may stay as the second one says, which the system keeps by itself. */
+unsigned programs_count_handles(const struct program *program);
+unsigned programs_count_handles_slack(void);
+
+/* How many children it has that it has not waited for; 0 where they cannot be
+ * counted. */
+unsigned programs_count_children(const struct program *program);
+
 /* From now on it may have so many. */
 void programs_limit_descriptors(
     const struct program *program, unsigned count);

@@ -8,6 +8,12 @@ unsigned programs_count_descriptors(const struct program *program)
     return 0;
 }
 
+unsigned programs_count_children(const struct program *program)
+{
+    (void)program;
+    return 0;
+}
+
 void programs_limit_descriptors(const struct program *program, unsigned count)
 {
     (void)program;

@@ -20,6 +20,25 @@ unsigned programs_count_descriptors(const struct program *program)
     return count;
 }
 
+/* Of its main thread. */
+unsigned programs_count_children(const struct program *program)
+{
+    char path[64];
+    unsigned count = 0;
+    int child;
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children",
+        program->process.pid, program->process.pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return 0; /* a kernel without CONFIG_PROC_CHILDREN */
+    }
+    while (fscanf(file, "%d", &child) == 1) {
+        count++;
+    }
+    (void)fclose(file); /* it was only read */
+    return count;
+}
+
 void programs_limit_descriptors(const struct program *program, unsigned count)
 {
     struct rlimit limit;

@@ -20,6 +20,16 @@ int programs_send(struct program *program, enum ask ask)
         &program->process, ask == ASK_CTRL_C ? SIGINT : SIGTERM);
 }
 
+unsigned programs_count_handles(const struct program *program)
+{
+    return programs_count_descriptors(program);
+}
+
+unsigned programs_count_handles_slack(void)
+{
+    return 0;
+}
+
 bool programs_may_start_after(int err)
 {
     (void)err;

@@ -49,6 +49,21 @@ static bool has_exited(const void *arg)
     return helper->exited;
 }
 
+/* Wine 8 says 0. */
+unsigned programs_count_handles(const struct program *program)
+{
+    DWORD count = 0;
+    assert_true(
+        GetProcessHandleCount(program->process.process_handle, &count));
+    return (unsigned)count;
+}
+
+/* Threads of the system's pool, and what Winsock opens once. */
+unsigned programs_count_handles_slack(void)
+{
+    return 50;
+}
+
 /* With Wine 8, one CreateProcess in some thousands fails on a busy machine with
  * ERROR_INTERNAL_ERROR, which libuv has no name for. */
 bool programs_may_start_after(int err)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * teller with accepting and I/O on the host's loop, and no thread of its own.
+ * (teller-echo itself has a pool of loops, and is measured beside the models.)
+ *
+ * Serves well: as libuv with uv_try_write() does, in the shortest code of all: to
+ * ask for one thing at a time is the backpressure, and the end of a connection
+ * is the library's. Ends: as any single loop does, at one processor or a handler
+ * that blocks; then `loops` is to be changed, and nothing else.
+ *
+ * From: src/core/teller.h.
+ */
+#include "model.h"
+
+#include "core/teller.h"
+
+static const struct model model = {
+    .name = "model_teller_one_loop",
+    .summary = "An echo server with teller, on one loop.",
+};
+
+struct conn {
+    unsigned delay;
+};
+
+static struct model_options options;
+static uv_loop_t loop;
+static uv_async_t stop;
+
+static void wake(void)
+{
+    (void)uv_async_send(&stop); /* it is open for as long as the program runs */
+}
+
+/* ---- a connection ---- */
+
+static void on_open(struct tlr_conn *conn)
+{
+    struct conn *own = tlr_conn_data(conn);
+    own->delay = model_delay(&options);
+    (void)tlr_read(conn); /* cannot fail on a new connection */
+}
+
+static void on_read(struct tlr_conn *conn, ssize_t nread, char *data)
+{
+    const struct conn *own = tlr_conn_data(conn);
+    if (nread > 0) {
+        model_work(own->delay);
+    }
+    if (nread < 0 || tlr_write(conn, data, (size_t)nread) != 0) {
+        tlr_close(conn); /* the end of the stream, or an error */
+    }
+}
+
+static void on_write(struct tlr_conn *conn, int status)
+{
+    if (status != 0 || tlr_read(conn) != 0) {
+        tlr_close(conn);
+    }
+}
+
+/* ---- the server ---- */
+
+static void on_stop(uv_async_t *async)
+{
+    tlr_server_stop(async->data);
+}
+
+static void on_stopped(struct tlr_server *server)
+{
+    (void)server;
+    uv_close((uv_handle_t *)&stop, NULL);
+}
+
+static int start(struct tlr_server **server)
+{
+    const struct sockaddr *address = (const struct sockaddr *)&options.address;
+    struct tlr_options with;
+    tlr_options_init(&with, sizeof(with));
+    with.handler.on_open = on_open;
+    with.handler.on_read = on_read;
+    with.handler.on_write = on_write;
+    with.loops = TLR_LOOPS_HOST;
+    with.conn_data_size = sizeof(struct conn);
+    with.on_stopped = on_stopped;
+    int err = uv_loop_init(&loop);
+    if (err != 0 || (err = uv_async_init(&loop, &stop, on_stop)) != 0 ||
+        (err = tlr_server_create(server, &loop, &with)) != 0 ||
+        (err = tlr_server_listen(*server, address, 0)) != 0 ||
+        (err = tlr_server_start(*server)) != 0) {
+        return err;
+    }
+    stop.data = *server;
+    return tlr_server_address(*server, 0, &options.address);
+}
+
+int main(int argc, char **argv)
+{
+    struct tlr_server *server = NULL;
+    int status;
+    if (!model_begin(&model, argc, argv, &options, &status)) {
+        return status;
+    }
+    int err = start(&server);
+    if (err != 0) {
+        return model_fail("cannot serve", err);
+    }
+    model_on_stop(wake);
+    model_announce(&options);
+    (void)uv_run(&loop, UV_RUN_DEFAULT); /* until it has stopped */
+    tlr_server_destroy(server);
+    (void)uv_loop_close(&loop); /* nothing is left on it */
+    return model_end();
+}
