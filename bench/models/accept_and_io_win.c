@@ -70,28 +70,23 @@ static void CALLBACK on_received(
 static void CALLBACK on_sent(
     DWORD error, DWORD size, LPWSAOVERLAPPED overlapped, DWORD flags);
 
-/* The routine runs later also if the operation is done at once. */
-static void receive(struct conn *conn)
+/* Begins the next operation. Its routine runs in a later wait also if it is done
+ * at once. */
+static void go_on(struct conn *conn)
 {
-    WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
-    DWORD flags = 0;
+    int result;
     memset(&conn->overlapped, 0, sizeof(conn->overlapped));
-    if (model_stopping() ||
-        (WSARecv(conn->sock, &buffer, 1, NULL, &flags, &conn->overlapped,
-             on_received) != 0 &&
-            WSAGetLastError() != WSA_IO_PENDING)) {
-        leave(conn);
+    if (conn->sent < conn->size) {
+        WSABUF rest = {conn->size - conn->sent, conn->buffer + conn->sent};
+        result =
+            WSASend(conn->sock, &rest, 1, NULL, 0, &conn->overlapped, on_sent);
+    } else {
+        WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
+        DWORD flags = 0;
+        result = WSARecv(conn->sock, &buffer, 1, NULL, &flags,
+            &conn->overlapped, on_received);
     }
-}
-
-static void send_rest(struct conn *conn)
-{
-    WSABUF buffer = {conn->size - conn->sent, conn->buffer + conn->sent};
-    memset(&conn->overlapped, 0, sizeof(conn->overlapped));
-    if (model_stopping() ||
-        (WSASend(conn->sock, &buffer, 1, NULL, 0, &conn->overlapped, on_sent) !=
-                0 &&
-            WSAGetLastError() != WSA_IO_PENDING)) {
+    if (result != 0 && WSAGetLastError() != WSA_IO_PENDING) {
         leave(conn);
     }
 }
@@ -101,14 +96,14 @@ static void CALLBACK on_received(
 {
     struct conn *conn = CONTAINING_RECORD(overlapped, struct conn, overlapped);
     (void)flags;
-    if (error != 0 || size == 0) {
+    if (error != 0 || size == 0 || model_stopping()) {
         leave(conn);
         return;
     }
     model_work(conn->delay);
     conn->sent = 0;
     conn->size = size;
-    send_rest(conn);
+    go_on(conn);
 }
 
 /* Windows sends all or fails. Wine 8 sends a part if the peer's end comes while
@@ -118,16 +113,12 @@ static void CALLBACK on_sent(
 {
     struct conn *conn = CONTAINING_RECORD(overlapped, struct conn, overlapped);
     (void)flags;
-    if (error != 0) {
+    if (error != 0 || model_stopping()) {
         leave(conn);
         return;
     }
     conn->sent += size;
-    if (conn->sent < conn->size) {
-        send_rest(conn);
-    } else {
-        receive(conn);
-    }
+    go_on(conn);
 }
 
 /* ---- what the main thread has the I/O thread run ---- */
@@ -138,7 +129,7 @@ static void CALLBACK take(ULONG_PTR arg)
 {
     struct conn *conn = (struct conn *)arg;
     enter(conn);
-    receive(conn);
+    go_on(conn);
 }
 
 /* What is cancelled completes, too, and only then its memory is ours again. */
@@ -170,6 +161,7 @@ static bool hand_over(HANDLE thread, SOCKET sock, unsigned delay)
     if (conn != NULL) {
         conn->sock = sock;
         conn->delay = delay;
+        conn->sent = conn->size = 0;
         if (QueueUserAPC(take, thread, (ULONG_PTR)conn) != 0) {
             return true;
         }

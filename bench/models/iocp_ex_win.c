@@ -48,13 +48,10 @@ struct acceptor {
 };
 
 struct conn {
+    struct model_conn base;
     struct operation operation; /* one at any time */
-    SOCKET sock;
-    unsigned delay;
     DWORD sent; /* of the size bytes in the buffer */
     DWORD size;
-    struct conn *next;
-    struct conn **at; /* what points to it */
     char buffer[MODEL_BUFFER];
 };
 
@@ -64,56 +61,14 @@ static LPFN_ACCEPTEX accept_ex;
 static struct acceptor acceptors[ACCEPTS];
 static HANDLE port;
 static HANDLE asked; /* an event: there is something to do for main() */
-static volatile LONG alive = 1; /* connections, acceptors, and main() */
-static SRWLOCK lock = SRWLOCK_INIT;
-static struct conn *conns; /* by the lock; for the end only */
+static SRWLOCK lock = SRWLOCK_INIT; /* see begin_accept() */
 
 static void wake(void)
 {
     (void)SetEvent(asked);
 }
 
-static void let_go(void)
-{
-    if (InterlockedDecrement(&alive) == 0) {
-        (void)SetEvent(asked);
-    }
-}
-
 /* ---- connections ---- */
-
-/* What comes when break_all() has been is broken at once. */
-static void enter(struct conn *conn)
-{
-    AcquireSRWLockExclusive(&lock);
-    conn->next = conns;
-    conn->at = &conns;
-    if (conns != NULL) {
-        conns->at = &conn->next;
-    }
-    conns = conn;
-    if (model_stopping()) {
-        model_break(conn->sock);
-    }
-    ReleaseSRWLockExclusive(&lock);
-    (void)InterlockedIncrement(&alive);
-}
-
-/* No operation is under way: the system writes to the memory of one that is. The
- * socket is closed by the lock because break_all() must not meet its number when
- * another has it. */
-static void leave(struct conn *conn)
-{
-    AcquireSRWLockExclusive(&lock);
-    *conn->at = conn->next;
-    if (conn->next != NULL) {
-        conn->next->at = conn->at;
-    }
-    (void)closesocket(conn->sock); /* sends what is left, then a FIN */
-    free(conn);
-    ReleaseSRWLockExclusive(&lock);
-    let_go();
-}
 
 /* Its operation is done: begins the next one, until one is not done at once. */
 static void go_on(struct conn *conn, DWORD size)
@@ -125,7 +80,7 @@ static void go_on(struct conn *conn, DWORD size)
         if (operation->direction == SEND) {
             conn->sent += size; /* all, but see on_sent() of iocp_win.c */
         } else if (size > 0) {
-            model_work(conn->delay);
+            model_work(conn->base.delay);
             conn->sent = 0;
             conn->size = size;
         } else {
@@ -136,12 +91,12 @@ static void go_on(struct conn *conn, DWORD size)
             WSABUF rest = {conn->size - conn->sent, conn->buffer + conn->sent};
             operation->direction = SEND;
             result = WSASend(
-                conn->sock, &rest, 1, &size, 0, &operation->overlapped, NULL);
+                conn->base.sock, &rest, 1, &size, 0, &operation->overlapped, NULL);
         } else {
             WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
             DWORD flags = 0;
             operation->direction = RECEIVE;
-            result = WSARecv(conn->sock, &buffer, 1, &size, &flags,
+            result = WSARecv(conn->base.sock, &buffer, 1, &size, &flags,
                 &operation->overlapped, NULL);
         }
         if (result != 0 && WSAGetLastError() == WSA_IO_PENDING) {
@@ -153,7 +108,7 @@ static void go_on(struct conn *conn, DWORD size)
     }
     if (turn < TURNS || !PostQueuedCompletionStatus(port, size, (ULONG_PTR)conn,
                             &operation->overlapped)) { /* behind all others */
-        leave(conn);
+        model_leave(&conn->base);
     }
 }
 
@@ -165,17 +120,17 @@ static void begin(SOCKET sock)
         (void)closesocket(sock);
         return;
     }
-    conn->sock = sock;
-    conn->delay = model_delay(&options);
+    conn->base.sock = sock;
+    conn->base.delay = model_delay(&options);
     conn->sent = 0;
     conn->size = 0;
-    enter(conn);
+    model_enter(&conn->base);
     if (CreateIoCompletionPort((HANDLE)sock, port, (ULONG_PTR)conn, 0) ==
             NULL ||
         !SetFileCompletionNotificationModes((HANDLE)sock,
             FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
                 FILE_SKIP_SET_EVENT_ON_HANDLE)) {
-        leave(conn);
+        model_leave(&conn->base);
         return;
     }
     conn->operation.direction = SEND; /* nothing, so it receives */
@@ -184,38 +139,32 @@ static void begin(SOCKET sock)
 
 /* ---- accepting ---- */
 
-/* By the lock, so that the end comes before or behind it. Its packet comes also
- * if it is done at once. */
-static bool accept_next(struct acceptor *acceptor)
-{
-    DWORD size;
-    bool begun;
-    AcquireSRWLockShared(&lock);
-    begun = !model_stopping() &&
-            (accept_ex(listener, acceptor->sock, acceptor->addresses, 0,
-                 MODEL_ACCEPT_ADDRESS, MODEL_ACCEPT_ADDRESS, &size,
-                 &acceptor->operation.overlapped) ||
-                WSAGetLastError() == WSA_IO_PENDING);
-    ReleaseSRWLockShared(&lock);
-    return begun;
-}
-
+/* By the lock: at the end, an operation is begun before all are cancelled, or not
+ * at all. Its packet comes also if it is done at once. */
 static void begin_accept(struct acceptor *acceptor)
 {
+    OVERLAPPED *overlapped = &acceptor->operation.overlapped;
+    bool begun = false;
+    DWORD size;
     memset(&acceptor->operation, 0, sizeof(acceptor->operation));
     acceptor->operation.direction = ACCEPT;
     acceptor->sock = WSASocketW(options.address.ss_family, SOCK_STREAM,
         IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
-    if (acceptor->sock != INVALID_SOCKET) {
-        (void)InterlockedIncrement(&alive);
-        if (accept_next(acceptor)) {
-            return;
-        }
-        (void)closesocket(acceptor->sock);
-        let_go();
+    AcquireSRWLockShared(&lock);
+    if (acceptor->sock != INVALID_SOCKET && !model_stopping()) {
+        begun = accept_ex(listener, acceptor->sock, acceptor->addresses, 0,
+                    MODEL_ACCEPT_ADDRESS, MODEL_ACCEPT_ADDRESS, &size,
+                    overlapped) ||
+                WSAGetLastError() == WSA_IO_PENDING;
     }
-    (void)InterlockedExchange(&acceptor->idle, 1);
-    (void)SetEvent(asked);
+    ReleaseSRWLockShared(&lock);
+    if (!begun) {
+        if (acceptor->sock != INVALID_SOCKET) {
+            (void)closesocket(acceptor->sock);
+        }
+        (void)InterlockedExchange(&acceptor->idle, 1);
+        (void)SetEvent(asked);
+    }
 }
 
 /* What AcceptEx() gives is no whole socket before it knows its listener. The
@@ -231,7 +180,6 @@ static void end_accept(struct acceptor *acceptor, bool succeeded)
     } else {
         (void)closesocket(sock); /* the peer has gone again */
     }
-    let_go();
 }
 
 /* ---- threads ---- */
@@ -269,45 +217,37 @@ static unsigned __stdcall work(void *arg)
                 go_on((struct conn *)entries[i].lpCompletionKey,
                     entries[i].dwNumberOfBytesTransferred);
             } else {
-                leave((struct conn *)entries[i].lpCompletionKey);
+                model_leave((struct model_conn *)entries[i].lpCompletionKey);
             }
         }
     }
 }
 
-/* Begins what has failed again, in peace; at first, that is all. */
-static void supervise(void)
+/* All of them at first, then what has failed. */
+static void begin_idle(void)
 {
     unsigned i;
-    while (!model_stopping()) {
-        for (i = 0; i < ACCEPTS; i++) {
-            if (InterlockedExchange(&acceptors[i].idle, 0) != 0) {
-                begin_accept(&acceptors[i]);
-            }
-        }
-        (void)WaitForSingleObject(asked, INFINITE);
-        if (!model_stopping()) {
-            Sleep(MODEL_PAUSE_MS);
+    for (i = 0; i < ACCEPTS; i++) {
+        if (InterlockedExchange(&acceptors[i].idle, 0) != 0) {
+            begin_accept(&acceptors[i]);
         }
     }
 }
 
 /* What is cancelled has its packet, too, and only then its memory is ours
- * again. */
-static void break_all(void)
+ * again. An acceptor is idle then. */
+static void cancel_all(void)
 {
-    struct conn *conn;
+    unsigned i;
     AcquireSRWLockExclusive(&lock);
     (void)CancelIoEx((HANDLE)listener, NULL); /* there may be none */
-    for (conn = conns; conn != NULL; conn = conn->next) {
-        model_break(conn->sock);
-    }
     ReleaseSRWLockExclusive(&lock);
-    let_go();
-    while (alive > 0) {
-        (void)WaitForSingleObject(asked, INFINITE);
+    for (i = 0; i < ACCEPTS; i++) {
+        while (acceptors[i].idle == 0) {
+            (void)WaitForSingleObject(asked, INFINITE);
+        }
     }
-    (void)closesocket(listener);
+    model_break_all();
 }
 
 int main(int argc, char **argv)
@@ -331,12 +271,20 @@ int main(int argc, char **argv)
     for (i = 0; i < ACCEPTS; i++) {
         acceptors[i].idle = 1;
     }
+    begin_idle();
     model_on_stop(wake);
     model_announce(&options);
-    supervise();
-    break_all();
+    while (!model_stopping()) {
+        (void)WaitForSingleObject(asked, INFINITE);
+        if (!model_stopping()) {
+            Sleep(MODEL_PAUSE_MS);
+            begin_idle();
+        }
+    }
+    cancel_all();
     end_one();
     model_threads_join(threads, options.threads);
+    (void)closesocket(listener);
     (void)CloseHandle(port);
     (void)CloseHandle(asked);
     return model_end();

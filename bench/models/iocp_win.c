@@ -40,53 +40,19 @@ struct operation {
 };
 
 struct conn {
+    struct model_conn base;
     struct operation operation;
-    SOCKET sock;
-    unsigned delay;
     DWORD sent; /* of the size bytes in the buffer */
     DWORD size;
-    struct conn *next;
-    struct conn **at; /* what points to it */
     char buffer[MODEL_BUFFER];
 };
 
 static SOCKET listener;
 static HANDLE port;
-static SRWLOCK lock = SRWLOCK_INIT;
-static struct conn *conns; /* by the lock; for the end only */
-static CONDITION_VARIABLE left = CONDITION_VARIABLE_INIT; /* one has */
 
 static void wake(void)
 {
     (void)closesocket(listener);
-}
-
-static void enter(struct conn *conn)
-{
-    AcquireSRWLockExclusive(&lock);
-    conn->next = conns;
-    conn->at = &conns;
-    if (conns != NULL) {
-        conns->at = &conn->next;
-    }
-    conns = conn;
-    ReleaseSRWLockExclusive(&lock);
-}
-
-/* No operation is under way: the system writes to the memory of one that is. The
- * socket is closed by the lock because break_all() must not meet its number when
- * another has it. */
-static void leave(struct conn *conn)
-{
-    AcquireSRWLockExclusive(&lock);
-    *conn->at = conn->next;
-    if (conn->next != NULL) {
-        conn->next->at = conn->at;
-    }
-    (void)closesocket(conn->sock); /* sends what is left, then a FIN */
-    free(conn);
-    WakeConditionVariable(&left);
-    ReleaseSRWLockExclusive(&lock);
 }
 
 /* An operation that is done at once has its packet, too: behind either call the
@@ -97,7 +63,7 @@ static bool receive(struct conn *conn)
     DWORD flags = 0;
     memset(&conn->operation, 0, sizeof(conn->operation));
     conn->operation.direction = RECEIVE;
-    return WSARecv(conn->sock, &buffer, 1, NULL, &flags,
+    return WSARecv(conn->base.sock, &buffer, 1, NULL, &flags,
                &conn->operation.overlapped, NULL) == 0 ||
            WSAGetLastError() == WSA_IO_PENDING;
 }
@@ -107,7 +73,7 @@ static bool send_rest(struct conn *conn)
     WSABUF buffer = {conn->size - conn->sent, conn->buffer + conn->sent};
     memset(&conn->operation, 0, sizeof(conn->operation));
     conn->operation.direction = SEND;
-    return WSASend(conn->sock, &buffer, 1, NULL, 0, &conn->operation.overlapped,
+    return WSASend(conn->base.sock, &buffer, 1, NULL, 0, &conn->operation.overlapped,
                NULL) == 0 ||
            WSAGetLastError() == WSA_IO_PENDING;
 }
@@ -118,7 +84,7 @@ static bool on_received(struct conn *conn, DWORD size)
     if (size == 0) {
         return false; /* the peer's end */
     }
-    model_work(conn->delay);
+    model_work(conn->base.delay);
     conn->sent = 0;
     conn->size = size;
     return send_rest(conn);
@@ -149,7 +115,7 @@ static unsigned __stdcall work(void *arg)
         if (!succeeded || !(operation->direction == RECEIVE
                                   ? on_received(conn, size)
                                   : on_sent(conn, size))) {
-            leave(conn);
+            model_leave(&conn->base);
         }
     }
 }
@@ -162,16 +128,16 @@ static bool begin(SOCKET sock, unsigned delay)
         (void)closesocket(sock);
         return false;
     }
-    conn->sock = sock;
-    conn->delay = delay;
-    enter(conn);
+    conn->base.sock = sock;
+    conn->base.delay = delay;
+    model_enter(&conn->base);
     if (CreateIoCompletionPort((HANDLE)sock, port, (ULONG_PTR)conn, 0) ==
         NULL) {
-        leave(conn);
+        model_leave(&conn->base);
         return false;
     }
     if (!receive(conn)) {
-        leave(conn); /* the peer has gone again */
+        model_leave(&conn->base); /* the peer has gone again */
     }
     return true;
 }
@@ -191,21 +157,6 @@ static void accept_all(const struct model_options *options)
             Sleep(MODEL_PAUSE_MS);
         }
     }
-}
-
-/* What is cancelled has its packet, too: a connection leaves when that has
- * come, and not before. None is added any more. */
-static void break_all(void)
-{
-    struct conn *conn;
-    AcquireSRWLockExclusive(&lock);
-    for (conn = conns; conn != NULL; conn = conn->next) {
-        model_break(conn->sock);
-    }
-    while (conns != NULL) {
-        (void)SleepConditionVariableSRW(&left, &lock, INFINITE, 0);
-    }
-    ReleaseSRWLockExclusive(&lock);
 }
 
 /* One packet ends one thread. */
@@ -239,7 +190,7 @@ int main(int argc, char **argv)
     model_on_stop(wake);
     model_announce(&options);
     accept_all(&options);
-    break_all();
+    model_break_all(); /* each leaves when its last packet has come */
     end_all(options.threads);
     model_threads_join(threads, options.threads);
     (void)CloseHandle(port);

@@ -99,6 +99,67 @@ void model_break(SOCKET sock)
     (void)CancelIoEx((HANDLE)sock, NULL);
 }
 
+static SRWLOCK lock = SRWLOCK_INIT;
+static struct model_conn *conns; /* by the lock */
+static volatile LONG live; /* are there, or still leaving */
+static CONDITION_VARIABLE left = CONDITION_VARIABLE_INIT;
+
+/* Either model_break_all() still comes and finds it, or it comes too late. */
+void model_enter(struct model_conn *conn)
+{
+    (void)InterlockedIncrement(&live);
+    AcquireSRWLockExclusive(&lock);
+    conn->next = conns;
+    conn->at = &conns;
+    if (conns != NULL) {
+        conns->at = &conn->next;
+    }
+    conns = conn;
+    if (model_stopping()) {
+        model_break(conn->sock);
+    }
+    ReleaseSRWLockExclusive(&lock);
+}
+
+/* Out of the list first: model_break_all() must not meet the number of a socket
+ * that another one may have by then. */
+void model_leave(struct model_conn *conn)
+{
+    AcquireSRWLockExclusive(&lock);
+    *conn->at = conn->next;
+    if (conn->next != NULL) {
+        conn->next->at = conn->at;
+    }
+    ReleaseSRWLockExclusive(&lock);
+    (void)closesocket(conn->sock);
+    free(conn);
+    if (InterlockedDecrement(&live) == 0 && model_stopping()) {
+        AcquireSRWLockExclusive(&lock); /* not before it sleeps */
+        WakeConditionVariable(&left);
+        ReleaseSRWLockExclusive(&lock);
+    }
+}
+
+void model_break_all(void)
+{
+    struct model_conn *conn;
+    AcquireSRWLockExclusive(&lock);
+    for (conn = conns; conn != NULL; conn = conn->next) {
+        model_break(conn->sock);
+    }
+    while (live > 0) {
+        (void)SleepConditionVariableSRW(&left, &lock, INFINITE, 0);
+    }
+    ReleaseSRWLockExclusive(&lock);
+}
+
+int model_send_some(SOCKET sock, const char *bytes, int size)
+{
+    int sent = send(sock, bytes, size, 0);
+    return sent == SOCKET_ERROR && WSAGetLastError() == WSAEWOULDBLOCK ? 0
+                                                                       : sent;
+}
+
 LPFN_ACCEPTEX model_acceptex(SOCKET listener)
 {
     GUID id = WSAID_ACCEPTEX;

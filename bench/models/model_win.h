@@ -19,6 +19,33 @@ void model_nodelay(SOCKET sock);
  */
 void model_break(SOCKET sock);
 
+/* send() on a socket that does not block: returns how many bytes the system has
+ * taken, which may be 0, or SOCKET_ERROR if the connection is broken. */
+int model_send_some(SOCKET sock, const char *bytes, int size);
+
+/*
+ * The connections of a model that serves them on several threads; the first
+ * member of what it keeps of each. Any thread, but a connection leaves once, and
+ * nobody uses it then.
+ */
+struct model_conn {
+    SOCKET sock;
+    unsigned delay;
+    struct model_conn *next;
+    struct model_conn **at; /* what points to it */
+};
+
+void model_enter(struct model_conn *conn);
+
+/* Takes the connection, from malloc: closes its socket, which sends what is left
+ * and then a FIN, and frees it. No operation may be under way: the system writes
+ * to the memory of one that is. */
+void model_leave(struct model_conn *conn);
+
+/* For the end: model_break() for each that is there, and for each that still
+ * comes. Waits until the last one has left. */
+void model_break_all(void);
+
 /* Of the error that WSAGetLastError() has. Returns TLR_CLI_STATUS_FAILURE. */
 int model_fail_wsa(const char *what);
 

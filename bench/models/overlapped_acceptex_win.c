@@ -38,19 +38,19 @@ struct conn {
     char buffer[MODEL_BUFFER];
 };
 
-/* The operation that accepts. */
-struct acceptor {
+static struct model_options options;
+static struct conn *conns;
+static SOCKET listener;
+static HANDLE stop; /* an event */
+
+/* The operation that accepts: one, again and again. */
+static struct {
     OVERLAPPED overlapped; /* with an event of its own */
-    SOCKET listener;
     SOCKET sock; /* for who comes next; INVALID_SOCKET: none is under way */
-    LPFN_ACCEPTEX accept_ex;
-    const struct model_options *options;
+    LPFN_ACCEPTEX begin;
     struct model_pause pause;
     char addresses[2 * MODEL_ACCEPT_ADDRESS];
-};
-
-static struct conn *conns;
-static HANDLE stop;
+} accepting = {.sock = INVALID_SOCKET};
 
 static void wake(void)
 {
@@ -83,28 +83,23 @@ static void CALLBACK on_received(
 static void CALLBACK on_sent(
     DWORD error, DWORD size, LPWSAOVERLAPPED overlapped, DWORD flags);
 
-/* The routine runs later also if the operation is done at once. */
-static void receive(struct conn *conn)
+/* Begins the next operation. Its routine runs in a later wait also if it is done
+ * at once. */
+static void go_on(struct conn *conn)
 {
-    WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
-    DWORD flags = 0;
+    int result;
     memset(&conn->overlapped, 0, sizeof(conn->overlapped));
-    if (model_stopping() ||
-        (WSARecv(conn->sock, &buffer, 1, NULL, &flags, &conn->overlapped,
-             on_received) != 0 &&
-            WSAGetLastError() != WSA_IO_PENDING)) {
-        leave(conn);
+    if (conn->sent < conn->size) {
+        WSABUF rest = {conn->size - conn->sent, conn->buffer + conn->sent};
+        result =
+            WSASend(conn->sock, &rest, 1, NULL, 0, &conn->overlapped, on_sent);
+    } else {
+        WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
+        DWORD flags = 0;
+        result = WSARecv(conn->sock, &buffer, 1, NULL, &flags,
+            &conn->overlapped, on_received);
     }
-}
-
-static void send_rest(struct conn *conn)
-{
-    WSABUF buffer = {conn->size - conn->sent, conn->buffer + conn->sent};
-    memset(&conn->overlapped, 0, sizeof(conn->overlapped));
-    if (model_stopping() ||
-        (WSASend(conn->sock, &buffer, 1, NULL, 0, &conn->overlapped, on_sent) !=
-                0 &&
-            WSAGetLastError() != WSA_IO_PENDING)) {
+    if (result != 0 && WSAGetLastError() != WSA_IO_PENDING) {
         leave(conn);
     }
 }
@@ -114,14 +109,14 @@ static void CALLBACK on_received(
 {
     struct conn *conn = CONTAINING_RECORD(overlapped, struct conn, overlapped);
     (void)flags;
-    if (error != 0 || size == 0) {
+    if (error != 0 || size == 0 || model_stopping()) {
         leave(conn);
         return;
     }
     model_work(conn->delay);
     conn->sent = 0;
     conn->size = size;
-    send_rest(conn);
+    go_on(conn);
 }
 
 /* Windows sends all or fails. Wine 8 sends a part if the peer's end comes while
@@ -131,16 +126,12 @@ static void CALLBACK on_sent(
 {
     struct conn *conn = CONTAINING_RECORD(overlapped, struct conn, overlapped);
     (void)flags;
-    if (error != 0) {
+    if (error != 0 || model_stopping()) {
         leave(conn);
         return;
     }
     conn->sent += size;
-    if (conn->sent < conn->size) {
-        send_rest(conn);
-    } else {
-        receive(conn);
-    }
+    go_on(conn);
 }
 
 /* Takes the socket. False: there is no memory for it. */
@@ -153,87 +144,84 @@ static bool begin(SOCKET sock, unsigned delay)
     }
     conn->sock = sock;
     conn->delay = delay;
+    conn->sent = conn->size = 0;
     enter(conn);
-    receive(conn);
+    go_on(conn);
     return true;
 }
 
-/* Begins, or tries again after a pause. It sets its event also if it is done at
- * once. An error of a peer that has gone again is as good as another. */
-static void begin_accept(struct acceptor *acceptor)
+/* It sets its event also if it is done at once. If it fails it is tried again
+ * after a pause. */
+static void begin_accept(void)
 {
-    int family = acceptor->options->address.ss_family;
-    HANDLE event = acceptor->overlapped.hEvent;
+    HANDLE event = accepting.overlapped.hEvent;
     DWORD size;
-    memset(&acceptor->overlapped, 0, sizeof(acceptor->overlapped));
-    acceptor->overlapped.hEvent = event;
-    acceptor->sock = WSASocketW(
-        family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
-    if (acceptor->sock == INVALID_SOCKET) {
-        model_pause_begin(&acceptor->pause);
-        return;
+    memset(&accepting.overlapped, 0, sizeof(accepting.overlapped));
+    accepting.overlapped.hEvent = event;
+    accepting.sock = WSASocketW(options.address.ss_family, SOCK_STREAM,
+        IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
+    if (accepting.sock != INVALID_SOCKET) {
+        if (accepting.begin(listener, accepting.sock, accepting.addresses, 0,
+                MODEL_ACCEPT_ADDRESS, MODEL_ACCEPT_ADDRESS, &size,
+                &accepting.overlapped) ||
+            WSAGetLastError() == WSA_IO_PENDING) {
+            return;
+        }
+        (void)closesocket(accepting.sock);
+        accepting.sock = INVALID_SOCKET;
     }
-    if (!acceptor->accept_ex(acceptor->listener, acceptor->sock,
-            acceptor->addresses, 0, MODEL_ACCEPT_ADDRESS, MODEL_ACCEPT_ADDRESS,
-            &size, &acceptor->overlapped) &&
-        WSAGetLastError() != WSA_IO_PENDING) {
-        (void)closesocket(acceptor->sock);
-        acceptor->sock = INVALID_SOCKET;
-        model_pause_begin(&acceptor->pause);
-    }
+    model_pause_begin(&accepting.pause);
 }
 
 /* What AcceptEx() gives is no whole socket before it knows its listener. */
-static void end_accept(struct acceptor *acceptor)
+static void end_accept(void)
 {
-    SOCKET sock = acceptor->sock;
+    SOCKET sock = accepting.sock;
     DWORD size;
     DWORD flags;
-    acceptor->sock = INVALID_SOCKET;
-    if (!WSAGetOverlappedResult(acceptor->listener, &acceptor->overlapped,
-            &size, FALSE, &flags) ||
+    accepting.sock = INVALID_SOCKET;
+    if (!WSAGetOverlappedResult(
+            listener, &accepting.overlapped, &size, FALSE, &flags) ||
         setsockopt(sock, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
-            (const char *)&acceptor->listener,
-            sizeof(acceptor->listener)) != 0) {
+            (const char *)&listener, sizeof(listener)) != 0) {
         (void)closesocket(sock); /* the peer has gone again */
         return;
     }
     model_nodelay(sock);
-    if (!begin(sock, model_delay(acceptor->options))) {
-        model_pause_begin(&acceptor->pause);
+    if (!begin(sock, model_delay(&options))) {
+        model_pause_begin(&accepting.pause);
     }
 }
 
 /* Until the event that wake() sets: it needs that no more then. */
-static void serve(struct acceptor *acceptor)
+static void serve(void)
 {
-    const HANDLE events[] = {stop, acceptor->overlapped.hEvent};
+    const HANDLE events[] = {stop, accepting.overlapped.hEvent};
     DWORD what;
     do {
-        int ms;
-        if (acceptor->sock == INVALID_SOCKET &&
-            model_pause_timeout(&acceptor->pause) < 0) {
-            begin_accept(acceptor);
+        int ms = model_pause_timeout(&accepting.pause);
+        if (accepting.sock == INVALID_SOCKET && ms < 0) {
+            begin_accept();
+            ms = model_pause_timeout(&accepting.pause);
         }
-        ms = model_pause_timeout(&acceptor->pause);
         what = WSAWaitForMultipleEvents(
             2, events, FALSE, ms < 0 ? INFINITE : (DWORD)ms, TRUE);
         if (what == WSA_WAIT_EVENT_0 + 1) {
-            end_accept(acceptor);
+            end_accept();
             (void)SleepEx(0, TRUE);
         }
-        (void)model_pause_over(&acceptor->pause);
+        (void)model_pause_over(&accepting.pause);
     } while (what != WSA_WAIT_EVENT_0);
 }
 
 /* What is cancelled completes, too, and only then its memory is ours again. */
-static void cancel_all(struct acceptor *acceptor)
+static void cancel_all(void)
 {
     struct conn *conn;
-    (void)closesocket(acceptor->listener); /* cancels its operation */
-    if (acceptor->sock != INVALID_SOCKET) {
-        (void)WaitForSingleObject(acceptor->overlapped.hEvent, INFINITE);
-        (void)closesocket(acceptor->sock);
+    (void)closesocket(listener); /* cancels what accepts */
+    if (accepting.sock != INVALID_SOCKET) {
+        (void)WaitForSingleObject(accepting.overlapped.hEvent, INFINITE);
+        (void)closesocket(accepting.sock);
     }
     for (conn = conns; conn != NULL; conn = conn->next) {
         (void)CancelIoEx((HANDLE)conn->sock, NULL); /* may be done already */
@@ -245,31 +233,25 @@ static void cancel_all(struct acceptor *acceptor)
 
 int main(int argc, char **argv)
 {
-    struct model_options options;
-    struct acceptor acceptor = {
-        .sock = INVALID_SOCKET,
-        .options = &options,
-    };
     int status;
     if (!model_begin(&model, argc, argv, &options, &status)) {
         return status;
     }
-    if (!model_listen(&options, 0, &acceptor.listener)) {
+    if (!model_listen(&options, 0, &listener)) {
         return TLR_CLI_STATUS_FAILURE;
     }
-    acceptor.accept_ex = model_acceptex(acceptor.listener);
-    /* Both reset themselves. */
-    acceptor.overlapped.hEvent = CreateEventW(NULL, FALSE, FALSE, NULL);
-    stop = CreateEventW(NULL, FALSE, FALSE, NULL);
-    if (acceptor.accept_ex == NULL || acceptor.overlapped.hEvent == NULL ||
-        stop == NULL) {
+    stop = CreateEventW(NULL, FALSE, FALSE, NULL); /* both reset themselves */
+    accepting.overlapped.hEvent = CreateEventW(NULL, FALSE, FALSE, NULL);
+    accepting.begin = model_acceptex(listener);
+    if (stop == NULL || accepting.overlapped.hEvent == NULL ||
+        accepting.begin == NULL) {
         return model_fail("cannot begin", UV_ENOMEM);
     }
     model_on_stop(wake);
     model_announce(&options);
-    serve(&acceptor);
-    cancel_all(&acceptor);
-    (void)CloseHandle(acceptor.overlapped.hEvent);
+    serve();
+    cancel_all();
+    (void)CloseHandle(accepting.overlapped.hEvent);
     (void)CloseHandle(stop);
     return model_end();
 }

@@ -91,15 +91,6 @@ static void leave(struct conn *conn)
     free(conn);
 }
 
-/* Returns how many bytes the system took, or SOCKET_ERROR if the connection is
- * broken. */
-static int send_some(SOCKET sock, const char *bytes, int size)
-{
-    int sent = send(sock, bytes, size, 0);
-    return sent == SOCKET_ERROR && WSAGetLastError() == WSAEWOULDBLOCK ? 0
-                                                                       : sent;
-}
-
 /* Who is owed something is not received from. */
 static bool keep_rest(struct conn *conn, const char *bytes, int size)
 {
@@ -127,14 +118,14 @@ static bool on_readable(struct conn *conn)
         return false;
     }
     model_work(conn->delay);
-    sent = send_some(conn->sock, buffer, size);
+    sent = model_send_some(conn->sock, buffer, size);
     return sent == size || (sent != SOCKET_ERROR &&
                                keep_rest(conn, buffer + sent, size - sent));
 }
 
 static bool on_writable(struct conn *conn)
 {
-    int sent = send_some(
+    int sent = model_send_some(
         conn->sock, conn->rest + conn->begin, conn->end - conn->begin);
     if (sent == SOCKET_ERROR) {
         return false;

@@ -26,48 +26,15 @@ static const struct model model = {
 };
 
 struct conn {
-    SOCKET sock;
-    unsigned delay;
-    struct conn *next;
-    struct conn **at; /* what points to it */
+    struct model_conn base;
     char buffer[MODEL_BUFFER];
 };
 
 static SOCKET listener;
-static SRWLOCK lock = SRWLOCK_INIT;
-static struct conn *conns;                             /* by the lock */
-static CONDITION_VARIABLE left = CONDITION_VARIABLE_INIT; /* one has */
 
 static void wake(void)
 {
     (void)closesocket(listener);
-}
-
-static void enter(struct conn *conn)
-{
-    AcquireSRWLockExclusive(&lock);
-    conn->next = conns;
-    conn->at = &conns;
-    if (conns != NULL) {
-        conns->at = &conn->next;
-    }
-    conns = conn;
-    ReleaseSRWLockExclusive(&lock);
-}
-
-/* The socket is closed by the lock too: break_all() must not meet its number
- * when another has it. */
-static void leave(struct conn *conn)
-{
-    AcquireSRWLockExclusive(&lock);
-    *conn->at = conn->next;
-    if (conn->next != NULL) {
-        conn->next->at = conn->at;
-    }
-    (void)closesocket(conn->sock); /* sends what is left, then a FIN */
-    free(conn);
-    WakeConditionVariable(&left);
-    ReleaseSRWLockExclusive(&lock);
 }
 
 /* A blocking socket takes all, unless something is wrong. Wine 8 takes a part
@@ -88,17 +55,18 @@ static bool send_all(SOCKET sock, const char *bytes, int size)
 static unsigned __stdcall serve(void *arg)
 {
     struct conn *conn = arg;
+    SOCKET sock = conn->base.sock;
     for (;;) {
-        int size = recv(conn->sock, conn->buffer, sizeof(conn->buffer), 0);
+        int size = recv(sock, conn->buffer, sizeof(conn->buffer), 0);
         if (size <= 0) {
             break;
         }
-        model_work(conn->delay);
-        if (!send_all(conn->sock, conn->buffer, size)) {
+        model_work(conn->base.delay);
+        if (!send_all(sock, conn->buffer, size)) {
             break;
         }
     }
-    leave(conn);
+    model_leave(&conn->base);
     return 0;
 }
 
@@ -111,31 +79,17 @@ static bool begin(SOCKET sock, unsigned delay)
         (void)closesocket(sock);
         return false;
     }
-    conn->sock = sock;
-    conn->delay = delay;
-    enter(conn);
+    conn->base.sock = sock;
+    conn->base.delay = delay;
+    model_enter(&conn->base);
     thread = _beginthreadex(
         NULL, STACK, serve, conn, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     if (thread == 0) {
-        leave(conn);
+        model_leave(&conn->base);
         return false;
     }
     (void)CloseHandle((HANDLE)thread); /* it runs on */
     return true;
-}
-
-/* Only the main thread adds to the list. */
-static void break_all(void)
-{
-    struct conn *conn;
-    AcquireSRWLockExclusive(&lock);
-    for (conn = conns; conn != NULL; conn = conn->next) {
-        model_break(conn->sock);
-    }
-    while (conns != NULL) {
-        (void)SleepConditionVariableSRW(&left, &lock, INFINITE, 0);
-    }
-    ReleaseSRWLockExclusive(&lock);
 }
 
 int main(int argc, char **argv)
@@ -152,7 +106,7 @@ int main(int argc, char **argv)
     model_announce(&options);
     while (!model_stopping()) {
         SOCKET sock = accept(listener, NULL, NULL);
-        bool again = true;
+        bool again;
         if (sock != INVALID_SOCKET) {
             model_nodelay(sock);
             again = begin(sock, model_delay(&options));
@@ -163,6 +117,6 @@ int main(int argc, char **argv)
             Sleep(MODEL_PAUSE_MS);
         }
     }
-    break_all();
+    model_break_all();
     return model_end();
 }

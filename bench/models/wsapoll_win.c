@@ -106,15 +106,6 @@ static void leave(unsigned i)
     polled[i] = polled[count];
 }
 
-/* Returns how many bytes the system took, or SOCKET_ERROR if the connection is
- * broken. */
-static int send_some(SOCKET sock, const char *bytes, int size)
-{
-    int sent = send(sock, bytes, size, 0);
-    return sent == SOCKET_ERROR && WSAGetLastError() == WSAEWOULDBLOCK ? 0
-                                                                       : sent;
-}
-
 /* Who is owed something is not received from. */
 static bool keep_rest(unsigned i, const char *bytes, int size)
 {
@@ -145,7 +136,7 @@ static bool on_readable(unsigned i)
         return false;
     }
     model_work(conns[i].delay);
-    sent = send_some(sock, buffer, size);
+    sent = model_send_some(sock, buffer, size);
     return sent == size || (sent != SOCKET_ERROR &&
                                keep_rest(i, buffer + sent, size - sent));
 }
@@ -153,7 +144,7 @@ static bool on_readable(unsigned i)
 static bool on_writable(unsigned i)
 {
     struct conn *conn = &conns[i];
-    int sent = send_some(
+    int sent = model_send_some(
         conn->sock, conn->rest + conn->begin, conn->end - conn->begin);
     if (sent == SOCKET_ERROR) {
         return false;
