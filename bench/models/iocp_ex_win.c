@@ -78,7 +78,7 @@ static void go_on(struct conn *conn, DWORD size)
     for (turn = 0; turn < TURNS; turn++) {
         int result;
         if (operation->direction == SEND) {
-            conn->sent += size; /* all, but see on_sent() of iocp_win.c */
+            conn->sent += size; /* all of it, though that is not documented */
         } else if (size > 0) {
             model_work(conn->base.delay);
             conn->sent = 0;

@@ -90,8 +90,7 @@ static bool on_received(struct conn *conn, DWORD size)
     return send_rest(conn);
 }
 
-/* Windows sends all or fails. Wine 8 sends a part if the peer's end comes while
- * it waits for room. */
+/* All is sent, or it has failed; but that is not documented. */
 static bool on_sent(struct conn *conn, DWORD size)
 {
     conn->sent += size;

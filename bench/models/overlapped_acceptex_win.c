@@ -119,8 +119,7 @@ static void CALLBACK on_received(
     go_on(conn);
 }
 
-/* Windows sends all or fails. Wine 8 sends a part if the peer's end comes while
- * it waits for room. */
+/* All is sent, or it has failed; but that is not documented. */
 static void CALLBACK on_sent(
     DWORD error, DWORD size, LPWSAOVERLAPPED overlapped, DWORD flags)
 {

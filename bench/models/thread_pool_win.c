@@ -58,8 +58,8 @@ static void set_current(struct worker *worker, SOCKET sock)
     ReleaseSRWLockExclusive(&worker->lock);
 }
 
-/* A blocking socket takes all, unless something is wrong. Wine 8 takes a part
- * if the peer's end comes while it waits for room. */
+/* A blocking socket takes all, unless something is wrong; but send() is not
+ * documented to do so. */
 static bool send_all(SOCKET sock, const char *bytes, int size)
 {
     while (size > 0) {

@@ -37,8 +37,8 @@ static void wake(void)
     (void)closesocket(listener);
 }
 
-/* A blocking socket takes all, unless something is wrong. Wine 8 takes a part
- * if the peer's end comes while it waits for room. */
+/* A blocking socket takes all, unless something is wrong; but send() is not
+ * documented to do so. */
 static bool send_all(SOCKET sock, const char *bytes, int size)
 {
     while (size > 0) {
