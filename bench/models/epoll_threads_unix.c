@@ -236,12 +236,13 @@ int main(int argc, char **argv)
     if (loops == NULL || woken < 0) {
         return model_fail("cannot start", uv_translate_sys_error(errno));
     }
-    model_on_stop(wake);
     for (unsigned i = 0; i < options.threads; i++) {
         if (!open_loop(&loops[i])) {
+            free(loops);
             return TLR_CLI_STATUS_FAILURE;
         }
     }
+    model_on_stop(wake);
     for (unsigned i = 0; i < options.threads; i++) {
         int err = pthread_create(&loops[i].thread, NULL, serve, &loops[i]);
         if (err != 0) {

@@ -15,10 +15,8 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct model model = {
@@ -26,54 +24,11 @@ static const struct model model = {
     .summary = "An echo server with a process for each connection.",
 };
 
-/* A child's connection, or the parent's listener: to be shut down at the end. */
-static atomic_int current = -1;
-
-/* The children that live. Changed by reap(), and by spawn() while signals
- * are blocked. */
-static pid_t *children;
-static size_t child_count;
-static size_t child_room;
+static int listener;
 
 static void wake(void)
 {
-    (void)shutdown(atomic_load(&current), SHUT_RDWR);
-}
-
-static void forget(pid_t pid)
-{
-    for (size_t i = 0; i < child_count; i++) {
-        if (children[i] == pid) {
-            children[i] = children[--child_count];
-            return;
-        }
-    }
-}
-
-/* Signals do not queue: one may stand for several children. */
-static void reap(int number)
-{
-    int saved = errno;
-    pid_t pid;
-    (void)number;
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-        forget(pid);
-    }
-    errno = saved;
-}
-
-static bool make_room(void)
-{
-    if (child_count == child_room) {
-        size_t room = child_room > 0 ? 2 * child_room : 64;
-        pid_t *more = realloc(children, room * sizeof(*more));
-        if (more == NULL) {
-            return false;
-        }
-        children = more;
-        child_room = room;
-    }
-    return true;
+    (void)shutdown(listener, SHUT_RDWR);
 }
 
 /* ---- the child ---- */
@@ -114,14 +69,16 @@ static void serve(int conn, unsigned delay)
     }
 }
 
-/* _exit: what the parent has buffered, or wants done at its end, is its own. */
-static _Noreturn void be_child(
-    int listener, int conn, unsigned delay, const sigset_t *signals)
+/* Ends with its parent: by SIGTERM, as anybody may end it. _exit, since what is
+ * to be done at the parent's end is not for it. */
+static _Noreturn void be_child(int conn, unsigned delay, pid_t parent)
 {
-    atomic_store(&current, conn);
-    (void)sigprocmask(SIG_SETMASK, signals, NULL);
+    sigset_t none;
+    (void)sigemptyset(&none); /* none of these can fail */
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     (void)close(listener);
-    if (!model_stopping()) { /* the parent was asked before it forked */
+    if (getppid() == parent) { /* else it has just gone */
         serve(conn, delay);
     }
     _exit(TLR_CLI_STATUS_OK);
@@ -129,48 +86,22 @@ static _Noreturn void be_child(
 
 /* ---- the parent ---- */
 
-/* Returns whether there was a process to have. No signal comes in between: the
- * table is whole when reap() looks at it, and a child that is asked to stop does
- * not take the parent's listener for its own connection. */
-static bool spawn(int listener, int conn, unsigned delay)
+/* Returns whether there was a process to have. */
+static bool spawn(int conn, unsigned delay)
 {
-    sigset_t all;
-    sigset_t before;
-    pid_t pid = -1;
-    (void)sigfillset(&all); /* none of these can fail */
-    (void)sigprocmask(SIG_SETMASK, &all, &before);
-    if (make_room()) {
-        pid = fork();
-        if (pid == 0) {
-            be_child(listener, conn, delay, &before);
-        }
-        if (pid > 0) {
-            children[child_count++] = pid;
-        }
+    pid_t self = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        be_child(conn, delay, self);
     }
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return pid > 0;
 }
 
-/* Each child is asked, as the parent was, and waited for. */
-static void end_children(void)
-{
-    (void)signal(SIGCHLD, SIG_DFL); /* reap() would change the table */
-    for (size_t i = 0; i < child_count; i++) {
-        (void)kill(children[i], SIGTERM); /* ours until it is waited for */
-    }
-    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
-    }
-    free(children);
-    children = NULL;
-    child_count = 0;
-}
-
-static void accept_all(int listener, const struct model_options *options)
+static void accept_all(const struct model_options *options)
 {
     while (!model_stopping()) {
         int conn = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        bool well = conn >= 0 ? spawn(listener, conn, model_delay(options))
+        bool well = conn >= 0 ? spawn(conn, model_delay(options))
                               : model_accept_again(errno);
         if (conn >= 0) {
             (void)close(conn); /* the child has its own */
@@ -183,10 +114,7 @@ static void accept_all(int listener, const struct model_options *options)
 
 int main(int argc, char **argv)
 {
-    struct sigaction action = {
-        .sa_handler = reap, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
     struct model_options options;
-    int listener;
     int status;
     if (!model_begin(&model, argc, argv, &options, &status)) {
         return status;
@@ -194,12 +122,11 @@ int main(int argc, char **argv)
     if (!model_listen(&options, 0, &listener)) {
         return TLR_CLI_STATUS_FAILURE;
     }
-    atomic_store(&current, listener);
-    (void)sigaction(SIGCHLD, &action, NULL); /* fails for a signal unknown */
+    /* The kernel reaps the children: nobody asks how they ended. */
+    (void)signal(SIGCHLD, SIG_IGN); /* fails for a signal unknown */
     model_on_stop(wake);
     model_announce(&options);
-    accept_all(listener, &options);
-    end_children();
+    accept_all(&options);
     (void)close(listener);
     return model_end();
 }

@@ -145,17 +145,16 @@ bool model_listen(
 
 /*
  * From now on SIGTERM and SIGINT (Windows: Ctrl-C, Ctrl-Break) do not end the
- * process: the first of them has model_stopping() say true and then calls
- * `wake`, once. It is called beside whatever runs: on Unix from a signal
- * handler, on any thread, so that it may only do what signal-safety(7) lists
- * (write() to an eventfd, shutdown(), uv_async_send() are fine), and preserves
- * errno; on Windows on a thread of the system's. System calls go on after it
- * (SA_RESTART), but for those that never do: poll, select, epoll_wait. Threads
- * and children that exist, or come to exist, have the same handler.
+ * process: the first of them has model_stopping() say true and calls `wake`,
+ * once, on a thread that is not the model's; what it uses must be ready by now.
+ * It may do what any thread may, but not ask for model_stopping(). On Unix this is
+ * to be called before the model starts threads, for these are to leave the signals
+ * to that one; a child has them blocked, and as they were otherwise.
  */
 void model_on_stop(void (*wake)(void));
 
-/* Whether it was asked to stop. Any thread; also in `wake`. */
+/* Whether it was asked to stop. From when it says true `wake` has returned: what
+ * that uses may be released. Any thread. */
 bool model_stopping(void);
 
 /* Whether an accept that failed with this code, errno or WSAGetLastError(), is

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -73,29 +75,54 @@ bool model_accept_again(int error)
 
 /* ---- stopping ---- */
 
-static atomic_bool stopping; /* lock-free: fit for a handler */
+enum { RUNNING, ASKED, WOKEN };
+
+static atomic_int state = RUNNING;
 static void (*wake_up)(void);
 
-static void on_signal(int number)
+static sigset_t stop_signals(void)
 {
-    int saved = errno;
-    (void)number;
-    if (!atomic_exchange(&stopping, true)) {
-        wake_up();
-    }
-    errno = saved;
+    sigset_t set;
+    (void)sigemptyset(&set); /* these fail for a signal unknown */
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    return set;
 }
 
+static void *wait_for_signal(void *arg)
+{
+    const sigset_t set = stop_signals();
+    int number;
+    (void)arg;
+    (void)sigwait(&set, &number); /* likewise */
+    atomic_store(&state, ASKED);
+    wake_up();
+    atomic_store(&state, WOKEN);
+    return NULL;
+}
+
+/* A thread, not a handler: handlers interrupt system calls. ThreadSanitizer holds
+ * them back, too, until some blocking calls return that wait for them. Without
+ * one the signals end the process as they did. */
 void model_on_stop(void (*wake)(void))
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    const sigset_t set = stop_signals();
+    pthread_t thread;
     wake_up = wake;
-    (void)sigemptyset(&action.sa_mask); /* these fail for a signal unknown */
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* inherited */
+    if (pthread_create(&thread, NULL, wait_for_signal, NULL) != 0) {
+        (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+        return;
+    }
+    (void)pthread_detach(thread); /* ours: cannot fail */
 }
 
 bool model_stopping(void)
 {
-    return atomic_load(&stopping);
+    int now = atomic_load(&state);
+    while (now == ASKED) {
+        (void)sched_yield(); /* for a few system calls */
+        now = atomic_load(&state);
+    }
+    return now == WOKEN;
 }

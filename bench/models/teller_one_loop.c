@@ -102,13 +102,15 @@ int main(int argc, char **argv)
         return status;
     }
     int err = start(&server);
+    if (err == 0) {
+        model_on_stop(wake);
+        model_announce(&options);
+        (void)uv_run(&loop, UV_RUN_DEFAULT); /* until it has stopped */
+    }
+    tlr_server_destroy(server);
     if (err != 0) {
         return model_fail("cannot serve", err);
     }
-    model_on_stop(wake);
-    model_announce(&options);
-    (void)uv_run(&loop, UV_RUN_DEFAULT); /* until it has stopped */
-    tlr_server_destroy(server);
     (void)uv_loop_close(&loop); /* nothing is left on it */
     return model_end();
 }

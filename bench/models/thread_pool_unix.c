@@ -114,7 +114,6 @@ static void *work(void *arg)
 static int start(struct worker *worker)
 {
     pthread_attr_t attributes;
-    atomic_init(&worker->current, -1);
     (void)pthread_attr_init(&attributes); /* these cannot fail on Linux */
     (void)pthread_attr_setstacksize(&attributes, STACK);
     int err = pthread_create(&worker->thread, &attributes, work, worker);
@@ -132,12 +131,15 @@ int main(int argc, char **argv)
         return TLR_CLI_STATUS_FAILURE;
     }
     for (unsigned i = 0; i < options.threads; i++) {
+        atomic_init(&workers[i].current, -1);
+    }
+    model_on_stop(wake);
+    for (unsigned i = 0; i < options.threads; i++) {
         int err = start(&workers[i]);
         if (err != 0) {
             return model_fail("no thread", uv_translate_sys_error(err));
         }
     }
-    model_on_stop(wake);
     model_announce(&options);
     for (unsigned i = 0; i < options.threads; i++) {
         (void)pthread_join(workers[i].thread, NULL); /* ours: cannot fail */
