@@ -201,17 +201,21 @@ void model_threads_join(HANDLE *threads, unsigned count)
 
 /* ---- stopping ---- */
 
-static atomic_bool stopping;
+enum { RUNNING, ASKED, WOKEN };
+
+static atomic_int state = RUNNING;
 static void (*wake_up)(void);
 
 /* On a thread that the system makes for it. */
 static BOOL WINAPI on_event(DWORD event)
 {
+    int running = RUNNING;
     if (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT) {
         return FALSE;
     }
-    if (!atomic_exchange(&stopping, true)) {
+    if (atomic_compare_exchange_strong(&state, &running, ASKED)) {
         wake_up();
+        atomic_store(&state, WOKEN);
     }
     return TRUE;
 }
@@ -224,7 +228,12 @@ void model_on_stop(void (*wake)(void))
 
 bool model_stopping(void)
 {
-    return atomic_load(&stopping);
+    int now = atomic_load(&state);
+    while (now == ASKED) {
+        (void)SwitchToThread(); /* for a few system calls */
+        now = atomic_load(&state);
+    }
+    return now == WOKEN;
 }
 
 /* A datagram to itself: select() and WSAPoll() know sockets only. */

@@ -192,12 +192,11 @@ static void end_accept(void)
     }
 }
 
-/* Until the event that wake() sets: it needs that no more then. */
 static void serve(void)
 {
     const HANDLE events[] = {stop, accepting.overlapped.hEvent};
-    DWORD what;
-    do {
+    while (!model_stopping()) {
+        DWORD what;
         int ms = model_pause_timeout(&accepting.pause);
         if (accepting.sock == INVALID_SOCKET && ms < 0) {
             begin_accept();
@@ -210,7 +209,7 @@ static void serve(void)
             (void)SleepEx(0, TRUE);
         }
         (void)model_pause_over(&accepting.pause);
-    } while (what != WSA_WAIT_EVENT_0);
+    }
 }
 
 /* What is cancelled completes, too, and only then its memory is ours again. */
