@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An accept thread and one I/O thread: the main thread blocks in accept() and
- * hands each connection to the other, which sleeps alertably and does all I/O by
- * overlapped operations with completion routines. The hand-over is a routine as
- * well: QueueUserAPC() has the I/O thread run it in its sleep, so that there is
- * no queue, no lock and no event of our own.
+ * hands each connection to the other, which sleeps alertably and does all I/O
+ * by overlapped operations with completion routines. The hand-over is a routine
+ * as well: QueueUserAPC() has the I/O thread run it in its sleep, so that there
+ * is no queue, no lock and no event of our own.
  *
  * Serves well: many connections, without locks, and newcomers are let in while
  * others are served (see overlapped_alertable_win.c for the opposite). Ends:
@@ -70,8 +70,8 @@ static void CALLBACK on_received(
 static void CALLBACK on_sent(
     DWORD error, DWORD size, LPWSAOVERLAPPED overlapped, DWORD flags);
 
-/* Begins the next operation. Its routine runs in a later wait also if it is done
- * at once. */
+/* Begins the next operation. Its routine runs in a later wait also if it is
+ * done at once. */
 static void go_on(struct conn *conn)
 {
     int result;

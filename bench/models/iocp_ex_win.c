@@ -5,14 +5,15 @@
  * - AcceptEx(): accepting, too, is an operation with a packet. ACCEPTS of them
  *   are under way, with their sockets ready, and no thread is kept for it.
  * - GetQueuedCompletionStatusEx(): a call takes up to BATCH packets.
- * - FILE_SKIP_COMPLETION_PORT_ON_SUCCESS: what is done at once has no packet, and
- *   the thread goes on. Nearly all sends are, so a round trip costs one packet.
+ * - FILE_SKIP_COMPLETION_PORT_ON_SUCCESS: what is done at once has no packet,
+ *   and the thread goes on. Nearly all sends are, so a round trip costs one
+ *   packet.
  *
  * Serves well: thousands of connections on all processors, silent or not, also
- * if they come and go. Ends: with handlers that block, sooner than iocp: what is
- * in the batch of one that does waits for it, and no other thread can take it. A
- * connection holds its read buffer while it is silent, which Windows keeps in
- * memory as long as the read waits.
+ * if they come and go. Ends: with handlers that block, sooner than iocp: what
+ * is in the batch of one that does waits for it, and no other thread can take
+ * it. A connection holds its read buffer while it is silent, which Windows
+ * keeps in memory as long as the read waits.
  */
 #include "model_win.h"
 
@@ -90,8 +91,8 @@ static void go_on(struct conn *conn, DWORD size)
         if (conn->sent < conn->size) {
             WSABUF rest = {conn->size - conn->sent, conn->buffer + conn->sent};
             operation->direction = SEND;
-            result = WSASend(
-                conn->base.sock, &rest, 1, &size, 0, &operation->overlapped, NULL);
+            result = WSASend(conn->base.sock, &rest, 1, &size, 0,
+                &operation->overlapped, NULL);
         } else {
             WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
             DWORD flags = 0;
@@ -139,8 +140,8 @@ static void begin(SOCKET sock)
 
 /* ---- accepting ---- */
 
-/* By the lock: at the end, an operation is begun before all are cancelled, or not
- * at all. Its packet comes also if it is done at once. */
+/* By the lock: at the end, an operation is begun before all are cancelled, or
+ * not at all. Its packet comes also if it is done at once. */
 static void begin_accept(struct acceptor *acceptor)
 {
     OVERLAPPED *overlapped = &acceptor->operation.overlapped;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A completion port with N threads. Each socket is associated with the port
- * once, with its connection as the key; an operation that is done is a packet in
- * the port's queue, and whichever thread waits there takes it. The port lets as
- * many threads run as there are processors (its concurrency, 0) and knows when
- * one of them blocks: then the next packet wakes another, if there is one. The
- * thread that came last is woken first, while its stack and data are in the
+ * once, with its connection as the key; an operation that is done is a packet
+ * in the port's queue, and whichever thread waits there takes it. The port lets
+ * as many threads run as there are processors (its concurrency, 0) and knows
+ * when one of them blocks: then the next packet wakes another, if there is one.
+ * The thread that came last is woken first, while its stack and data are in the
  * caches. The main thread accepts.
  *
  * Serves well: thousands of connections, silent or not, on all processors, and
@@ -26,8 +26,8 @@
 
 static const struct model model = {
     .name = "model_iocp",
-    .summary = "An echo server with N threads at a completion port; another one "
-               "accepts.",
+    .summary = "An echo server with N threads at a completion port; another "
+               "one accepts.",
     .threads = MODEL_CPUS,
 };
 
@@ -59,22 +59,23 @@ static void wake(void)
  * connection may be another thread's, or gone. */
 static bool receive(struct conn *conn)
 {
+    OVERLAPPED *overlapped = &conn->operation.overlapped;
     WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
     DWORD flags = 0;
     memset(&conn->operation, 0, sizeof(conn->operation));
     conn->operation.direction = RECEIVE;
-    return WSARecv(conn->base.sock, &buffer, 1, NULL, &flags,
-               &conn->operation.overlapped, NULL) == 0 ||
+    return WSARecv(conn->base.sock, &buffer, 1, NULL, &flags, overlapped,
+               NULL) == 0 ||
            WSAGetLastError() == WSA_IO_PENDING;
 }
 
 static bool send_rest(struct conn *conn)
 {
-    WSABUF buffer = {conn->size - conn->sent, conn->buffer + conn->sent};
+    OVERLAPPED *overlapped = &conn->operation.overlapped;
+    WSABUF rest = {conn->size - conn->sent, conn->buffer + conn->sent};
     memset(&conn->operation, 0, sizeof(conn->operation));
     conn->operation.direction = SEND;
-    return WSASend(conn->base.sock, &buffer, 1, NULL, 0, &conn->operation.overlapped,
-               NULL) == 0 ||
+    return WSASend(conn->base.sock, &rest, 1, NULL, 0, overlapped, NULL) == 0 ||
            WSAGetLastError() == WSA_IO_PENDING;
 }
 

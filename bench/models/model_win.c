@@ -73,12 +73,11 @@ bool model_listen(
     return false;
 }
 
-/* A new connection that its peer has reset is told here, and that the network
- * has gone down. */
+/* A new connection that its peer has reset is told here. WSAENETDOWN is no
+ * peer's doing: it may stay for long. */
 bool model_accept_again(int error)
 {
-    return error == WSAECONNRESET || error == WSAECONNABORTED ||
-           error == WSAENETDOWN;
+    return error == WSAECONNRESET || error == WSAECONNABORTED;
 }
 
 /* ---- connections ---- */

@@ -25,8 +25,8 @@ int model_send_some(SOCKET sock, const char *bytes, int size);
 
 /*
  * The connections of a model that serves them on several threads; the first
- * member of what it keeps of each. Any thread, but a connection leaves once, and
- * nobody uses it then.
+ * member of what it keeps of each. Any thread, but a connection leaves once,
+ * and nobody uses it then.
  */
 struct model_conn {
     SOCKET sock;
@@ -37,9 +37,9 @@ struct model_conn {
 
 void model_enter(struct model_conn *conn);
 
-/* Takes the connection, from malloc: closes its socket, which sends what is left
- * and then a FIN, and frees it. No operation may be under way: the system writes
- * to the memory of one that is. */
+/* Takes the connection, from malloc: closes its socket, which sends what is
+ * left and then a FIN, and frees it. No operation may be under way: the system
+ * writes to the memory of one that is. */
 void model_leave(struct model_conn *conn);
 
 /* For the end: model_break() for each that is there, and for each that still

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One thread, overlapped I/O with completion routines, and AcceptEx(): accepting
- * is an overlapped operation like the others. It sets an event, and the one wait
- * of the thread is both for events and alertable, so that whatever happens first
- * ends it. This is overlapped_alertable_win.c without its fault: nothing waits
- * for a period, and an idle program sleeps.
+ * One thread, overlapped I/O with completion routines, and AcceptEx():
+ * accepting is an overlapped operation like the others. It sets an event, and
+ * the one wait of the thread is both for events and alertable, so that whatever
+ * happens first ends it. This is overlapped_alertable_win.c without its fault:
+ * nothing waits for a period, and an idle program sleeps.
  *
  * Serves well: many connections on one thread, without locks, whether they talk
  * or come and go. Ends: with a handler that blocks, which holds up everybody,
@@ -83,8 +83,8 @@ static void CALLBACK on_received(
 static void CALLBACK on_sent(
     DWORD error, DWORD size, LPWSAOVERLAPPED overlapped, DWORD flags);
 
-/* Begins the next operation. Its routine runs in a later wait also if it is done
- * at once. */
+/* Begins the next operation. Its routine runs in a later wait also if it is
+ * done at once. */
 static void go_on(struct conn *conn)
 {
     int result;

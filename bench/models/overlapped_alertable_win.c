@@ -3,8 +3,8 @@
  * One thread, overlapped I/O with completion routines, and a listener that does
  * not block. WSARecv() and WSASend() begin an operation and name a routine; the
  * system queues it to this thread when the operation is done, and runs it when
- * the thread is in an alertable wait, which is SleepEx() here. Between two waits
- * the thread looks whether somebody wants to connect.
+ * the thread is in an alertable wait, which is SleepEx() here. Between two
+ * waits the thread looks whether somebody wants to connect.
  *
  * Serves well: many connections that talk all the time, on one thread, without
  * locks; nothing of it grows with the connections that are silent but memory.
@@ -75,8 +75,8 @@ static void CALLBACK on_received(
 static void CALLBACK on_sent(
     DWORD error, DWORD size, LPWSAOVERLAPPED overlapped, DWORD flags);
 
-/* Begins the next operation. Its routine runs in a later wait also if it is done
- * at once. */
+/* Begins the next operation. Its routine runs in a later wait also if it is
+ * done at once. */
 static void go_on(struct conn *conn)
 {
     int result;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A pool of threads that block: each accepts a connection, serves it until it
- * closes, and accepts the next. There is no queue but the system's, and it wakes
- * one thread for each connection.
+ * closes, and accepts the next. There is no queue but the system's, and it
+ * wakes one thread for each connection.
  *
  * Serves well: short sessions, without a thread's start for each, and handlers
- * that block; the number of threads is a limit of what the machine is asked for.
- * Ends: when as many peers as there are threads keep their connections open: all
- * others wait, though nothing is done.
+ * that block; the number of threads is a limit of what the machine is asked
+ * for. Ends: when as many peers as there are threads keep their connections
+ * open: all others wait, though nothing is done.
  *
  * Stopping: the listener is closed while threads wait in accept(), which is how
  * Winsock has them told. Its number may be given out again before the last of

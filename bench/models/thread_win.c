@@ -11,7 +11,8 @@
  *
  * The stack is reserved small (STACK_SIZE_PARAM_IS_A_RESERVATION: else the size
  * is what is committed at once, of a megabyte reserved), for the buffer is not
- * on it. _beginthreadex() and not CreateThread(), because the C library is used.
+ * on it. _beginthreadex() and not CreateThread(), because the C library is
+ * used.
  */
 #include "model_win.h"
 

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * WSAPoll on one thread: as select, but the system is given one array, which the
- * program keeps from call to call, with what is wanted of each socket and room
- * for what there is.
+ * WSAPoll on one thread: as select, but the system is given one array, which
+ * the program keeps from call to call, with what is wanted of each socket and
+ * room for what there is.
  *
  * Serves well: tens to hundreds of connections; there is no limit to their
- * number, and code that uses poll() elsewhere runs with it. Ends: where many are
- * open and few busy, for each call looks through all of them, here and in the
- * system; and with a handler that blocks, for which everybody waits.
+ * number, and code that uses poll() elsewhere runs with it. Ends: where many
+ * are open and few busy, for each call looks through all of them, here and in
+ * the system; and with a handler that blocks, for which everybody waits.
  *
- * It tells POLLHUP also unasked, and at the peer's FIN, not only when both
- * directions are over as poll() does: who waits for room to send to a peer that
- * has half-closed would never sleep. Such a connection is left out (a negative
- * socket is passed over) and tried every RETRY_MS.
+ * It tells POLLHUP, also unasked, of a connection that was "disconnected or
+ * aborted", and the peer's FIN is enough for that (under Wine 8, too), while
+ * for poll() both directions must be over: who waits for room to send to a peer
+ * that has half-closed would never sleep. Such a connection is left out (a
+ * negative socket is passed over) and tried every RETRY_MS.
  */
 #include "model_win.h"
 
