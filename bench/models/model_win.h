@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What the models of Windows share beside model.h. */
+#ifndef TLR_BENCH_MODEL_WIN_H
+#define TLR_BENCH_MODEL_WIN_H
+
+#include "model.h"
+
+#include <mswsock.h>
+
+/* Sends without delay: no listener hands that down here. For each socket that
+ * was accepted. */
+void model_nodelay(SOCKET sock);
+
+/*
+ * Ends all calls and operations on a connection, those that wait now
+ * (WSA_OPERATION_ABORTED) and those to come (WSAESHUTDOWN), so that whoever
+ * serves it leaves it and closes the socket. Any thread, while that one cannot
+ * have closed it yet: a handle's number is given out again.
+ */
+void model_break(SOCKET sock);
+
+/* send() on a socket that does not block: returns how many bytes the system has
+ * taken, which may be 0, or SOCKET_ERROR if the connection is broken. */
+int model_send_some(SOCKET sock, const char *bytes, int size);
+
+/*
+ * The connections of a model that serves them on several threads; the first
+ * member of what it keeps of each. Any thread, but a connection leaves once,
+ * and nobody uses it then.
+ */
+struct model_conn {
+    SOCKET sock;
+    unsigned delay;
+    struct model_conn *next;
+    struct model_conn **at; /* what points to it */
+};
+
+void model_enter(struct model_conn *conn);
+
+/* Takes the connection, from malloc: closes its socket, which sends what is
+ * left and then a FIN, and frees it. No operation may be under way: the system
+ * writes to the memory of one that is. */
+void model_leave(struct model_conn *conn);
+
+/* For the end: model_break() for each that is there, and for each that still
+ * comes. Waits until the last one has left. */
+void model_break_all(void);
+
+/* Of the error that WSAGetLastError() has. Returns TLR_CLI_STATUS_FAILURE. */
+int model_fail_wsa(const char *what);
+
+/*
+ * Starts `count` threads into `threads`. False: it has said why, and some may
+ * run; who is not serving yet may leave, and that ends them.
+ */
+bool model_threads_start(
+    HANDLE *threads, unsigned count, unsigned(__stdcall *run)(void *));
+
+/* Waits for their ends. */
+void model_threads_join(HANDLE *threads, unsigned count);
+
+/*
+ * A socket that becomes readable by model_ring(), for a thread that waits for
+ * sockets and for nothing else. False: it has said why.
+ */
+bool model_bell_create(SOCKET *bell);
+void model_ring(SOCKET bell);
+
+/* AcceptEx as the listener's provider has it: called through mswsock.lib it
+ * would be looked up again each time. NULL: it has said why. */
+LPFN_ACCEPTEX model_acceptex(SOCKET listener);
+
+/* Bytes for each of the two addresses that AcceptEx writes. */
+enum { MODEL_ACCEPT_ADDRESS = sizeof(struct sockaddr_storage) + 16 };
+
+#endif
