@@ -64,6 +64,7 @@ missing() {
       zlib)
         # shellcheck disable=SC2046
         echo '#include <zlib.h>' | $(compiler) -E - >/dev/null 2>&1 ;;
+      liburing) [ -e /usr/include/liburing.h ] ;;
       mingw-zlib) [ -e /usr/x86_64-w64-mingw32/lib/libz.a ] ;;
       git) has git || ! old_libuv ;;
       certificates)
@@ -108,7 +109,7 @@ packages() {
   case $1 in
     apt-get) names='ninja=ninja-build cc=gcc c++=g++ libc=libc6-dev libuv=libuv1-dev
       libfuzzer=libclang-rt-dev
-      cmocka=libcmocka-dev zlib=zlib1g-dev mingw-zlib=libz-mingw-w64-dev llvm-cov=llvm certificates=ca-certificates
+      cmocka=libcmocka-dev zlib=zlib1g-dev liburing=liburing-dev mingw-zlib=libz-mingw-w64-dev llvm-cov=llvm certificates=ca-certificates
       dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
       wine=wine64 node=nodejs node-headers=libnode-dev
       luajit-headers=libluajit-5.1-dev redis-cli=redis-tools luv=lua-luv nvim=neovim
