@@ -107,6 +107,77 @@ static void the_silent_ones_of_idle_are_waited_for_once(void **state)
     assert_in_time(said->took < 4);
 }
 
+/* ---- an address that does not answer ---- */
+
+/* A listener whose row is full, on a loop that never turns, so that nobody is taken
+ * from it. */
+struct full {
+    uv_loop_t loop;
+    uv_tcp_t listener;
+    uv_tcp_t waiting[4];
+    uv_connect_t requests[4];
+};
+
+static void on_anything(uv_stream_t *listener, int status)
+{
+    (void)listener;
+    (void)status;
+}
+
+static void on_nothing(uv_connect_t *request, int status)
+{
+    (void)request;
+    (void)status;
+}
+
+static void fill(struct full *full, struct sockaddr_storage *address)
+{
+    int size = sizeof(*address);
+    assert_int_equal(uv_loop_init(&full->loop), 0);
+    assert_int_equal(uv_tcp_init(&full->loop, &full->listener), 0);
+    (void)uv_ip4_addr("127.0.0.1", 0, (struct sockaddr_in *)address);
+    assert_int_equal(
+        uv_tcp_bind(&full->listener, (struct sockaddr *)address, 0), 0);
+    assert_int_equal(
+        uv_listen((uv_stream_t *)&full->listener, 1, on_anything), 0);
+    assert_int_equal(uv_tcp_getsockname(&full->listener,
+        (struct sockaddr *)address, &size), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(uv_tcp_init(&full->loop, &full->waiting[i]), 0);
+        assert_int_equal(uv_tcp_connect(&full->requests[i], &full->waiting[i],
+            (struct sockaddr *)address, on_nothing), 0);
+    }
+}
+
+static void empty(struct full *full)
+{
+    uv_close((uv_handle_t *)&full->listener, NULL);
+    for (unsigned i = 0; i < 4; i++) {
+        uv_close((uv_handle_t *)&full->waiting[i], NULL);
+    }
+    (void)uv_run(&full->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&full->loop), 0);
+}
+
+static void a_connect_without_an_answer_leaves_it_to_the_next(void **state)
+{
+    static struct full full;
+    struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
+    struct sockaddr_storage addresses[2] = {{0}}; /* the second is the server's */
+    (void)state;
+#if defined(_WIN32)
+    skip(); /* a full row refuses there */
+#endif
+    fill(&full, &addresses[0]);
+    plan.addresses = addresses;
+    plan.address_count = 2;
+    plan.timeout_ms = 500;
+    loaded_run(&plan);
+    empty(&full);
+    assert_true(said->good);
+    assert_true(seen->accepted == plan.connections);
+}
+
 /* ---- asked to stop ---- */
 
 static void stopped_in_the_warm_up_no_interval_is_longer_than_it(void **state)
@@ -219,6 +290,7 @@ int main(void)
         test(what_comes_late_is_not_in_the_time),
         test(a_stream_ends_a_timeout_after_its_time),
         test(the_silent_ones_of_idle_are_waited_for_once),
+        test(a_connect_without_an_answer_leaves_it_to_the_next),
         test(stopped_in_the_warm_up_no_interval_is_longer_than_it),
         test(a_signal_while_it_ends_ends_it_at_once),
         test(nothing_is_verified_where_nothing_was_connected),

@@ -74,13 +74,16 @@ static void add_unsent(const struct tlr_load_result *result, double rate,
 {
     bool late = tlr_load_plan_dials_late(result->plan);
     bool one = result->total.unsent == 1;
+    const char *those = tlr_load_tally_failed(&result->total) > 0
+                            ? "those whose connection had not failed count"
+                        : one ? "it counts"
+                              : "they count";
     tlr_cli_text_add(text,
         "note: %" PRIu64 " %s%s due and never %s: %.0f/s of %.0f/s were "
         "reached; %s with the time %s had waited\n",
         result->total.unsent, late ? "connection" : "message",
         one ? " was" : "s were", late ? "opened" : "sent", rate,
-        result->plan->rate, one ? "it counts" : "they count",
-        one ? "it" : "they");
+        result->plan->rate, those, one ? "it" : "they");
 }
 
 static void look_at_schedule(

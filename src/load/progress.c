@@ -88,7 +88,8 @@ static void show(struct tlr_load_progress *progress, const char *line)
 }
 
 /* And releases it. */
-static void tell(struct tlr_load_progress *progress, struct tlr_cli_text *text)
+static void print_line(
+    struct tlr_load_progress *progress, struct tlr_cli_text *text)
 {
     if (progress->terminal) {
         show(progress, tlr_cli_text_get(text));
@@ -115,7 +116,7 @@ void tlr_load_progress_wait(struct tlr_load_progress *progress, double seconds,
         tlr_cli_text_add(&text, "warming up, %.0f s left, %" PRIu64 " open",
             left > 0 ? left : 0, open);
     }
-    tell(progress, &text);
+    print_line(progress, &text);
     progress->due = seconds + EACH - 0.5;
     progress->waits = true;
 }
@@ -136,7 +137,7 @@ void tlr_load_progress_add(struct tlr_load_progress *progress,
         return;
     }
     tlr_load_progress_text(progress, interval, now - progress->since, &text);
-    tell(progress, &text);
+    print_line(progress, &text);
     progress->since = now;
     progress->due = now + EACH - interval->seconds / 2;
     progress->trips = 0;
