@@ -219,6 +219,12 @@ static void of_several_runs_the_page_says_which_it_shows(void **state)
         count(text.data, ".latency_us.p99\" data-value=\"50.0"), 3);
     assert_non_null(strstr(text.data,
         "data-name=\"runs.1.errors_total\" data-value=\"7\">7</td>"));
+    assert_int_equal(count(text.data, "<p class=\"verdict"), 1);
+    assert_non_null(strstr(text.data, "<p class=\"verdict bad\">NOT verified: "
+                                      "1 of the 3 runs; run 2: 7 errors</p>"));
+    assert_non_null(
+        strstr(text.data, "data-name=\"verified\" data-value=\"false\""));
+    assert_non_null(strstr(text.data, "errors, all runs</dt><dd class=\"bad\">7"));
 }
 
 static void the_tables_of_runs_of_all_modes_are_well_formed(void **state)

@@ -81,6 +81,10 @@ static void read_row(
 /* Widens the ranges by one run's figures. */
 static void read_run(struct tlr_load_compared *compared, const char *run)
 {
+    const char *verified = tlr_cli_json_find(run, "verified");
+    if (verified != NULL && !tlr_cli_json_is_true(verified)) {
+        compared->verified = false; /* earlier versions told of the median */
+    }
     for (unsigned row = 0; row < TLR_LOAD_ROWS; row++) {
         struct tlr_load_range *range = &compared->rows[row];
         bool other = row == TLR_LOAD_ROW_RATE && counts_sessions(compared);

@@ -43,7 +43,7 @@ struct tlr_load_compared {
     double depth;
     double loops;
     double rate;
-    bool verified;
+    bool verified; /* every run of it */
     size_t runs;
     struct tlr_load_range rows[TLR_LOAD_ROWS];
 };

@@ -73,13 +73,14 @@ static void add_lines(struct tlr_cli_text *text,
     }
 }
 
+/* Of all runs, whichever is shown. */
 static void add_verdict(
-    struct tlr_cli_text *text, const struct tlr_load_result *result)
+    struct tlr_cli_text *text, const struct tlr_load_series *series)
 {
     struct tlr_cli_text lines = {0};
-    tlr_load_report_verdict(result, &lines);
+    tlr_load_series_verdict(series, &lines);
     add_lines(text, &lines,
-        tlr_load_result_is_good(result) ? "verdict good" : "verdict bad", "");
+        tlr_load_series_is_good(series) ? "verdict good" : "verdict bad", "");
     tlr_cli_text_free(&lines);
 }
 
@@ -104,9 +105,9 @@ void tlr_load_page(
     add_head(text, mode, address);
     add_title(text, series, mode, address);
     tlr_cli_text_add(text, "<main>\n");
-    add_verdict(text, result);
+    add_verdict(text, series);
     add_notes(text, result);
-    tlr_load_page_tiles(result, text);
+    tlr_load_page_tiles(series, text);
     tlr_load_page_charts(result, text);
     tlr_load_page_tables(series, text);
     tlr_cli_text_add(text,

@@ -13,7 +13,7 @@ extern const char *const tlr_load_page_style[];
 
 /* The few figures that one looks for first. */
 void tlr_load_page_tiles(
-    const struct tlr_load_result *result, struct tlr_cli_text *text);
+    const struct tlr_load_series *series, struct tlr_cli_text *text);
 
 /* All others, and what was asked for: of the median. With the next two. */
 void tlr_load_page_tables(

@@ -62,8 +62,9 @@ static void add_cells(const struct tlr_load_result *result, size_t run,
         add_time(text, run, "p99", tlr_load_histogram_percentile(latency, 99));
     }
     tlr_cli_text_add(text,
-        "<td data-name=\"runs.%zu.errors_total\" data-value=\"%" PRIu64 "\">",
-        run, failed);
+        "<td%s data-name=\"runs.%zu.errors_total\" data-value=\"%" PRIu64
+        "\">",
+        tlr_load_result_is_good(result) ? "" : " class=\"bad\"", run, failed);
     tlr_load_html_count(text, failed);
 }
 

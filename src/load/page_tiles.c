@@ -45,9 +45,26 @@ static void add_latency_tile(const struct tlr_load_result *result,
     close_tile(text);
 }
 
-void tlr_load_page_tiles(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
+/* Of all runs: a bad one is not to be overlooked because another is shown. */
+static void add_errors_tile(
+    const struct tlr_load_series *series, struct tlr_cli_text *text)
 {
+    uint64_t failed = 0;
+    for (size_t i = 0; i < series->count; i++) {
+        failed += tlr_load_tally_failed(&series->runs[i]->total);
+    }
+    tlr_cli_text_add(text, "<div><dt>errors%s</dt><dd%s>",
+        series->count > 1 ? ", all runs" : "",
+        failed > 0 ? " class=\"bad\"" : "");
+    tlr_load_html_count(text, failed);
+    close_tile(text);
+}
+
+void tlr_load_page_tiles(
+    const struct tlr_load_series *series, struct tlr_cli_text *text)
+{
+    const struct tlr_load_result *result =
+        series->runs[tlr_load_series_median(series)];
     const struct tlr_load_histogram *latency =
         &result->figures->latency[tlr_load_main_measure(result->plan)];
     tlr_cli_text_add(text, "<dl class=\"tiles\">\n");
@@ -60,8 +77,6 @@ void tlr_load_page_tiles(
     open_tile(text, "connections");
     tlr_load_html_count(text, result->total.connected);
     close_tile(text);
-    open_tile(text, "errors");
-    tlr_load_html_count(text, tlr_load_tally_failed(&result->total));
-    close_tile(text);
+    add_errors_tile(series, text);
     tlr_cli_text_add(text, "</dl>\n");
 }
