@@ -143,7 +143,9 @@ static void pages_of_all_modes_are_well_formed(void **state)
     for (unsigned mode = 0; mode < TLR_LOAD_MODES; mode++) {
         make_result((enum tlr_load_mode)mode, 5);
         assert_true(is_balanced(page()));
-        assert_int_equal(count(text.data, "<figure"), 3);
+        /* There are no latencies of what these two measure. */
+        bool few = mode == TLR_LOAD_CHURN || mode == TLR_LOAD_HELLO;
+        assert_int_equal(count(text.data, "<figure"), few ? 1 : 3);
         assert_int_equal(count(text.data, "://"), 0);
         tlr_cli_text_free(&text);
     }
@@ -248,7 +250,22 @@ static void without_intervals_there_is_nothing_to_draw(void **state)
     make_result(TLR_LOAD_ECHO, 0);
     assert_true(is_balanced(page()));
     assert_int_equal(count(text.data, "<path"), 0);
-    assert_int_equal(count(text.data, "Nothing was measured."), 3);
+    assert_int_equal(count(text.data, "<figure"), 1);
+    assert_int_equal(count(text.data, "Nothing was measured."), 1);
+}
+
+static void what_has_no_latency_has_no_chart_of_it(void **state)
+{
+    (void)state;
+    make_result(TLR_LOAD_STREAM, 5);
+    tlr_load_figures_clear(&figures);
+    assert_true(is_balanced(page()));
+    assert_int_equal(count(text.data, "<figure"), 1);
+    assert_null(strstr(text.data, "Nothing was measured."));
+    tlr_cli_text_free(&text);
+    result.total.connected = 0;
+    assert_true(is_balanced(page()));
+    assert_int_equal(count(text.data, "<figure"), 0);
 }
 
 static void a_single_interval_is_a_line_over_the_whole_width(void **state)
@@ -257,8 +274,85 @@ static void a_single_interval_is_a_line_over_the_whole_width(void **state)
     make_result(TLR_LOAD_ECHO, 1);
     assert_true(is_balanced(page()));
     assert_int_equal(count(text.data, "<path"), 1 + 4 + 1);
-    assert_int_equal(
-        count(text.data, "d=\"M0.0 0.0L500.0 0.0L1000.0 0.0\"/>"), 2);
+    assert_int_equal(count(text.data, "d=\"M0.0 0.0L1000.0 0.0\"/>"), 2);
+}
+
+/* A second for each but the last one, with so many round trips in each. */
+static void make_steps(
+    const uint64_t *round_trips, size_t steps, double last, double seconds)
+{
+    make_result(TLR_LOAD_ECHO, steps);
+    for (size_t i = 0; i < steps; i++) {
+        intervals[i].in_time.round_trips = round_trips[i];
+    }
+    intervals[steps - 1].seconds = last;
+    result.seconds = seconds;
+}
+
+#define STEPS(last, seconds, ...)                                              \
+    make_steps((const uint64_t[]){__VA_ARGS__},                                \
+        sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), last,      \
+        seconds)
+
+static void expect_throughput(const char *line)
+{
+    assert_true(is_balanced(page()));
+    const char *path = strstr(text.data, "<path class=\"l0\" d=\"");
+    assert_non_null(path);
+    path += strlen("<path class=\"l0\" d=\"");
+    if (strncmp(path, line, strlen(line)) != 0 || path[strlen(line)] != '"') {
+        fail_msg("%.*s is drawn, not %s", (int)strcspn(path, "\""), path, line);
+    }
+    tlr_cli_text_free(&text);
+}
+
+static void rates_are_steps_and_a_second_of_nothing_is_at_0(void **state)
+{
+    (void)state;
+    STEPS(1, 4, 100, 0, 200, 100);
+    expect_throughput("M0.0 500.0L250.0 500.0L250.0 1000.0L500.0 1000.0"
+                      "L500.0 0.0L750.0 0.0L750.0 500.0L1000.0 500.0");
+}
+
+static void a_short_end_is_joined_to_the_second_before(void **state)
+{
+    (void)state;
+    STEPS(0.25, 2.25, 100, 100, 100); /* 200 in 1.25 s */
+    expect_throughput("M0.0 500.0L444.4 500.0L444.4 200.0L1000.0 200.0");
+    STEPS(0.05, 1.05, 10, 305); /* 315 in 1.05 s: nearly all is at the end */
+    expect_throughput("M0.0 0.0L1000.0 0.0");
+    STEPS(0.5, 2.5, 100, 100, 100); /* it is long enough */
+    expect_throughput("M0.0 500.0L400.0 500.0L400.0 500.0L800.0 500.0"
+                      "L800.0 0.0L1000.0 0.0");
+}
+
+static void rates_end_where_the_sending_did(void **state)
+{
+    (void)state;
+    STEPS(2, 2.5, 100, 100, 50); /* half of a second, and then it was awaited */
+    expect_throughput("M0.0 0.0L400.0 0.0L400.0 0.0L800.0 0.0L800.0 0.0"
+                      "L1000.0 0.0");
+    STEPS(1, 1, 100, 0); /* the second one is of an end that was awaited */
+    expect_throughput("M0.0 0.0L500.0 0.0");
+    STEPS(1, 4, 100, 100); /* all connections were lost */
+    result.gave_out = 2;
+    expect_throughput("M0.0 0.0L250.0 0.0L250.0 0.0L500.0 0.0L500.0 1000.0"
+                      "L1000.0 1000.0");
+}
+
+static void the_largest_latency_is_drawn_however_short_its_interval(
+    void **state)
+{
+    (void)state;
+    make_result(TLR_LOAD_ECHO, 3);
+    intervals[2].seconds = 0.01;
+    intervals[2].latency[TLR_LOAD_PERCENTILES - 1] = 1000000000;
+    result.seconds = 2.01;
+    assert_true(is_balanced(page()));
+    const char *max = strstr(text.data, "<path class=\"l3\"");
+    assert_non_null(max);
+    /* 1 s is where the axis ends. */
+    assert_non_null(strstr(max, "L995.0 0.0L1000.0 0.0\"/>"));
 }
 
 static void a_day_is_thinned_out_and_keeps_its_peak(void **state)
@@ -271,27 +365,46 @@ static void a_day_is_thinned_out_and_keeps_its_peak(void **state)
     line[strcspn(line, ">")] = '\0';
     assert_in_range(count(line, "L"), 500, TLR_LOAD_CHART_POINTS);
     /* 4000 is where the axis ends; the others are far below. */
-    assert_int_equal(count(line, " 0.0L"), 1);
+    assert_in_range(count(line, " 0.0L"), 1, 2);
     assert_true(text.length < 200000);
 }
 
-static void seconds_with_errors_are_marked(void **state)
+static void seconds_with_errors_are_shaded_and_counted(void **state)
 {
     (void)state;
     make_result(TLR_LOAD_ECHO, 10);
-    assert_int_equal(count(page(), "class=\"failed\""), 0);
+    assert_int_equal(count(page(), "<rect"), 0);
+    assert_null(strstr(text.data, "errors</span>"));
     tlr_cli_text_free(&text);
     intervals[0].errors = 1;
-    intervals[9].errors = 7;
+    intervals[9].errors = 1700;
+    result.total.errors[TLR_LOAD_RESET] = 1701;
     assert_true(is_balanced(page()));
-    assert_int_equal(count(text.data, "errors</span>"), 1);
-    assert_int_equal(count(text.data,
-                         "<path class=\"failed\" d=\"M50.0 1000L50.0 950"
-                         "M950.0 1000L950.0 950\"/>"),
-        1);
+    assert_int_equal(count(text.data, "<rect"), 2);
+    assert_non_null(strstr(text.data,
+        "<rect class=\"failed\" x=\"0.00%\" y=\"0\" width=\"10.00%\" "
+        "height=\"100%\"><title>1 error, from 0.0 to 1.0 s</title></rect>"
+        "<text class=\"failed\" x=\"5.00%\" y=\"-6\">1</text>"));
+    assert_non_null(strstr(text.data, " y=\"-6\">1,700</text>"));
+    assert_non_null(strstr(text.data, "&#9632; 1,701 errors</span>"));
+    tlr_cli_text_free(&text);
+    result.total.errors[TLR_LOAD_REFUSED] = 1000; /* in the warm-up */
+    assert_non_null(
+        strstr(page(), "&#9632; 1,701 of 2,701 errors</span>"));
 }
 
-static void errors_of_a_day_are_thinned_out_and_not_lost(void **state)
+/* Behind `what`, at each place. */
+static uint64_t sum_behind(const char *at, const char *what)
+{
+    uint64_t sum = 0;
+    while ((at = strstr(at, what)) != NULL) {
+        at += strlen(what);
+        sum += strtoull(at, NULL, 10);
+    }
+    return sum;
+}
+
+static void errors_of_a_day_become_few_bands_and_none_is_lost(void **state)
 {
     (void)state;
     make_result(TLR_LOAD_ECHO, MANY);
@@ -300,10 +413,9 @@ static void errors_of_a_day_are_thinned_out_and_not_lost(void **state)
     }
     intervals[12345].errors = 1;
     assert_true(is_balanced(page()));
-    char *marks = strstr(text.data, "<path class=\"failed\"");
-    assert_non_null(marks);
-    marks[strcspn(marks, ">")] = '\0';
-    assert_int_equal(count(marks, "M"), TLR_LOAD_CHART_POINTS / 4 + 1);
+    assert_in_range(count(text.data, "<rect"), 60, 200);
+    assert_int_equal(sum_behind(text.data, "<title>"), MANY / 2 + 1);
+    assert_in_range(count(text.data, "y=\"-6\""), 5, 20);
 }
 
 /* Of the curve's first mark. */
@@ -387,11 +499,19 @@ static void what_is_held_is_drawn_as_open_connections(void **state)
     assert_true(is_balanced(page()));
     assert_int_equal(count(text.data, "<figure id=\"open\">"), 1);
     assert_int_equal(count(text.data, "<figure id=\"throughput\">"), 0);
-    /* 1 to 4, at the end of each second. */
-    assert_int_equal(count(text.data,
-                         "d=\"M0.0 750.0L250.0 750.0L500.0 500.0L750.0 250.0"
-                         "L1000.0 0.0\"/>"),
+    /* 1 to 4. */
+    assert_int_equal(
+        count(text.data, "d=\"M0.0 750.0L250.0 750.0L250.0 500.0L500.0 500.0"
+                         "L500.0 250.0L750.0 250.0L750.0 0.0L1000.0 0.0\"/>"),
         1);
+    tlr_cli_text_free(&text);
+    /* All of them answer at the end: there is nothing to see of that in time. */
+    for (size_t i = 0; i < 3; i++) {
+        memset(intervals[i].latency, 0, sizeof(intervals[i].latency));
+    }
+    assert_true(is_balanced(page()));
+    assert_int_equal(count(text.data, "<figure id=\"latency\">"), 0);
+    assert_int_equal(count(text.data, "<figure id=\"percentiles\">"), 1);
 }
 
 /* ---- axes ---- */
@@ -415,6 +535,12 @@ static void ticks_are_round_numbers_with_units(void **state)
     tlr_load_axis_count(&axis, 183425);
     expect_labels(&axis,
         "0 50&nbsp;k 100&nbsp;k 150&nbsp;k 200&nbsp;k");
+    tlr_load_axis_count(&axis, 24000);
+    expect_labels(&axis, "0 5&nbsp;k 10&nbsp;k 15&nbsp;k 20&nbsp;k 25&nbsp;k");
+    tlr_load_axis_count(&axis, 1100000);
+    expect_labels(&axis, "0 0.5&nbsp;M 1&nbsp;M 1.5&nbsp;M");
+    tlr_load_axis_count(&axis, 2100);
+    expect_labels(&axis, "0 500 1,000 1,500 2,000 2,500");
     tlr_load_axis_count(&axis, 0);
     expect_labels(&axis, "0 1");
     tlr_load_axis_seconds(&axis, 10.4);
@@ -612,10 +738,15 @@ int main(void)
         TEST(of_several_runs_the_page_says_which_it_shows),
         TEST(the_tables_of_runs_of_all_modes_are_well_formed),
         TEST(without_intervals_there_is_nothing_to_draw),
+        TEST(what_has_no_latency_has_no_chart_of_it),
         TEST(a_single_interval_is_a_line_over_the_whole_width),
         TEST(a_day_is_thinned_out_and_keeps_its_peak),
-        TEST(seconds_with_errors_are_marked),
-        TEST(errors_of_a_day_are_thinned_out_and_not_lost),
+        TEST(rates_are_steps_and_a_second_of_nothing_is_at_0),
+        TEST(a_short_end_is_joined_to_the_second_before),
+        TEST(rates_end_where_the_sending_did),
+        TEST(the_largest_latency_is_drawn_however_short_its_interval),
+        TEST(seconds_with_errors_are_shaded_and_counted),
+        TEST(errors_of_a_day_become_few_bands_and_none_is_lost),
         TEST(the_median_has_room_for_its_label_below_it),
         TEST(a_gap_is_not_drawn_over_and_a_lone_point_is_a_dot),
         TEST(what_comes_from_outside_is_escaped),

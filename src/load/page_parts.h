@@ -19,9 +19,20 @@ void tlr_load_page_tiles(
 void tlr_load_page_tables(
     const struct tlr_load_series *series, struct tlr_cli_text *text);
 
-/* Throughput (IDLE: open connections) and latency over time, and the latency's
- * percentiles. */
+/* All charts: those over time and, where there is any latency, its percentiles. */
 void tlr_load_page_charts(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+/* "of a round trip": what the latency is of, with a mark as tlr_load_advice_mark()
+ * gives it. */
+const char *tlr_load_page_measure(const struct tlr_load_result *result);
+
+/* ---- page_time.c: charts over time ---- */
+
+/* IDLE: the open connections. With errors. */
+void tlr_load_page_throughput(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+void tlr_load_page_latency_in_time(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
 /* The table of what is known of each latency; nothing if there is none. */
