@@ -9,6 +9,10 @@
 static const double time_steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900,
     1800, 3600, 7200, 14400, 21600, 43200, 86400};
 
+/* Of an axis of time: it is as long as the next tick if that is so little more, for
+ * a run of 10 s may have taken 9.9998. */
+#define NEARLY 0.005
+
 /* Decades of an axis that have room for 1, 2 and 5, and not only for 1. */
 #define ROOM 4.05
 
@@ -78,6 +82,10 @@ void tlr_load_axis_seconds(struct tlr_load_axis *axis, double high)
     }
     if (step < least) { /* more than a week: whole days */
         step = 86400 * ceil(least / 86400);
+    }
+    double last = ceil(axis->high / step) * step;
+    if (last <= axis->high * (1 + NEARLY)) {
+        axis->high = last;
     }
     add_even_ticks(axis, step);
 }

@@ -253,7 +253,8 @@ static void add_marks(
             100 * x, y, below ? "below" : "above", 100 * x, y,
             below ? 18 : -10);
         tlr_load_html_time(text, (uint64_t)mark->y);
-        tlr_cli_text_add(text, "</text>\n");
+        tlr_cli_text_add(
+            text, "%s</text>\n", mark->mark == NULL ? "" : mark->mark);
     }
 }
 
@@ -266,6 +267,10 @@ static void add_caption(
     tlr_load_html_escape(text, chart->unit);
     tlr_cli_text_add(text, "</span>");
     tlr_load_chart_explain_bands(chart, text);
+    if (chart->legend != NULL) {
+        tlr_cli_text_add(
+            text, "<span class=\"legend\">%s</span>", chart->legend);
+    }
     tlr_cli_text_add(text, "</figcaption>\n");
 }
 

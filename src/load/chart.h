@@ -33,6 +33,7 @@ struct tlr_load_chart {
     const char *name; /* the figure's id: letters */
     const char *title;
     const char *unit; /* what the lines are of: beside the title */
+    const char *legend; /* HTML, below these two; NULL: none */
     struct tlr_load_axis x;
     struct tlr_load_axis y;
     size_t points; /* of each line */
@@ -54,6 +55,7 @@ struct tlr_load_chart {
         double x;
         double y; /* nanoseconds: it is the label */
         bool below; /* the label is right below the point, not left above */
+        const char *mark; /* behind the label; NULL: none */
     } marks[TLR_LOAD_CHART_MARKS];
 };
 

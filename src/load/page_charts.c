@@ -9,17 +9,15 @@
 /* Points of the percentile curve, but for the first one; and its decades. */
 enum { CURVE = 400, DECADES = 5 };
 
-/* With the mark that tlr_load_advice() tells of. */
 const char *tlr_load_page_measure(const struct tlr_load_result *result)
 {
-    bool late = tlr_load_advice_is_late(result);
     switch (tlr_load_main_measure(result->plan)) {
     case TLR_LOAD_CONNECTING:
-        return late ? "of a connect *" : "of a connect";
+        return "of a connect";
     case TLR_LOAD_FIRST_BYTE:
-        return late ? "of the first byte *" : "of the first byte";
+        return "of the first byte";
     default:
-        return late ? "of a round trip *" : "of a round trip";
+        return "of a round trip";
     }
 }
 
@@ -69,7 +67,11 @@ static void add_curve(
             .x = marked[i],
             .y = (double)tlr_load_histogram_percentile(latency, marked[i]),
             .below = i % 2 == 0,
+            .mark = tlr_load_advice_mark(result, marked[i]),
         };
+        if (tlr_load_advice_is_late_at(result, marked[i])) {
+            chart.legend = tlr_load_page_legend_text;
+        }
     }
     tlr_load_chart_add(&chart, text);
 }

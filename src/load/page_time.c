@@ -11,8 +11,8 @@
 #include "chart.h"
 #include "rates.h"
 
-/* The rate of a shorter last interval is a matter of chance: it is joined to the
- * one before. */
+/* What a shorter last interval has is a matter of chance: it is joined to the one
+ * before. */
 #define SHORTEST 0.5
 
 /* Of an interval, by line of the chart: see tlr_load_percents. */
@@ -38,14 +38,14 @@ static double end_of(const struct tlr_load_result *result, size_t index)
                : interval->from + tlr_load_interval_seconds(result, interval);
 }
 
-/* Rates end where the sending did: see tlr_load_rates_of(). */
+/* All but latencies end where the sending did: see tlr_load_rates_of(). */
 static struct over_time begin(
     const struct tlr_load_result *result, enum kind kind)
 {
     struct over_time over = {.result = result, .kind = kind};
     const struct tlr_load_interval *intervals = result->intervals;
     over.count = result->interval_count;
-    while (kind == RATE && over.count > 0 &&
+    while (kind != LATENCY && over.count > 0 &&
            intervals[over.count - 1].from >= result->seconds) {
         over.count--;
     }
@@ -55,14 +55,16 @@ static struct over_time begin(
     }
     const struct tlr_load_interval *last = &intervals[over.count - 1];
     over.end = end_of(result, over.count - 1);
-    if (kind != RATE) {
-        return over;
+    if (kind != LATENCY) {
+        over.end = fmin(over.end, result->seconds);
     }
-    over.end = fmin(over.end, result->seconds);
-    over.joined = over.count > 1 && over.end - last->from < SHORTEST;
+    over.joined = kind != OPEN && over.count > 1 &&
+                  over.end - last->from < SHORTEST;
     over.steps -= over.joined ? 1 : 0;
     /* All connections were lost: the rest of the time counts, with nothing. */
-    over.steps += result->gave_out > 0 && over.end < result->seconds ? 1 : 0;
+    if (kind == RATE && result->gave_out > 0 && over.end < result->seconds) {
+        over.steps++;
+    }
     return over;
 }
 
@@ -78,18 +80,40 @@ static double rate_of(const struct over_time *over,
     return (line == 0 ? rate : rates.bytes_sent) / (1 << 20);
 }
 
+/* Of two that are joined, the one that more was measured in; the largest is of
+ * both. */
+static double latency_of(const struct tlr_load_interval *one,
+    const struct tlr_load_interval *other, unsigned line)
+{
+    unsigned at = shown[line];
+    uint64_t first = one->latency[at];
+    uint64_t second = other->latency[at];
+    if (at == TLR_LOAD_PERCENTILES - 1) {
+        return (double)(first > second ? first : second);
+    }
+    bool more = other->round_trips + other->sessions >
+                one->round_trips + one->sessions;
+    return (double)((more && second > 0) || first == 0 ? second : first);
+}
+
 static double value_of(const struct over_time *over, size_t step, unsigned line,
     double from, double to)
 {
     const struct tlr_load_interval *interval = &over->result->intervals[step];
+    bool joined = over->joined && step + 2 == over->count;
     if (over->kind == OPEN) {
-        return (double)interval->open;
+        /* At its end they may be closed already: the last interval knows. */
+        const struct tlr_load_result *result = over->result;
+        bool ends = to >= result->seconds;
+        return (double)(ends
+                ? result->intervals[result->interval_count - 1].open
+                : interval->open);
     }
     if (over->kind == LATENCY) {
-        return (double)interval->latency[shown[line]];
+        return latency_of(interval, joined ? interval + 1 : interval, line);
     }
     struct tlr_load_done done = interval->in_time;
-    if (over->joined && step + 2 == over->count) {
+    if (joined) {
         tlr_load_done_add(&done, &interval[1].in_time);
     }
     return rate_of(over, &done, to - from, line);
@@ -213,22 +237,12 @@ void tlr_load_page_throughput(
     add_counts(&over, &chart, text);
 }
 
-/* What is asked of all at the end is a point, and no course. */
-static bool is_one_point(const struct tlr_load_result *result)
-{
-    size_t intervals = 0;
-    for (size_t i = 0; i < result->interval_count; i++) {
-        intervals += result->intervals[i].latency[TLR_LOAD_PERCENTILES - 1] > 0;
-    }
-    return result->plan->mode == TLR_LOAD_IDLE && intervals < 2;
-}
-
 void tlr_load_page_latency_in_time(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     struct over_time over = begin(result, LATENCY);
-    if (is_one_point(result)) {
-        return;
+    if (result->plan->mode == TLR_LOAD_IDLE) {
+        return; /* all are asked at the end: there is no course of it */
     }
     double least = 0;
     double most = 0;
