@@ -227,7 +227,8 @@ static void of_several_runs_the_page_says_which_it_shows(void **state)
                                       "1 of the 3 runs; run 2: 7 errors</p>"));
     assert_non_null(
         strstr(text.data, "data-name=\"verified\" data-value=\"false\""));
-    assert_non_null(strstr(text.data, "errors, all runs</dt><dd class=\"bad\">7"));
+    assert_non_null(
+        strstr(text.data, "errors, all runs</dt><dd class=\"bad\">7"));
 }
 
 static void the_tables_of_runs_of_all_modes_are_well_formed(void **state)
@@ -333,8 +334,8 @@ static void rates_end_where_the_sending_did(void **state)
     STEPS(2, 2.5, 100, 100, 50); /* half of a second, and then it was awaited */
     expect_throughput("M0.0 0.0L400.0 0.0L400.0 0.0L800.0 0.0L800.0 0.0"
                       "L1000.0 0.0");
-    STEPS(1, 1, 100, 0); /* the second one is of an end that was awaited */
-    expect_throughput("M0.0 0.0L500.0 0.0");
+    STEPS(1, 1, 100, 0, 0); /* two seconds in which the end was awaited */
+    expect_throughput("M0.0 0.0L333.3 0.0");
     STEPS(1, 4, 100, 100); /* all connections were lost */
     result.gave_out = 2;
     expect_throughput("M0.0 0.0L250.0 0.0L250.0 0.0L500.0 0.0L500.0 1000.0"
@@ -352,7 +353,9 @@ static void the_largest_latency_is_drawn_however_short_its_interval(
     assert_true(is_balanced(page()));
     const char *max = strstr(text.data, "<path class=\"l3\"");
     assert_non_null(max);
-    /* 1 s is where the axis ends. */
+    /* It is where the axis ends. */
+    assert_non_null(strstr(text.data, ">1&nbsp;s</text>\n"));
+    assert_null(strstr(max, "d=\"M0.0 0.0"));
     assert_non_null(strstr(max, "L497.5 0.0L1000.0 0.0\"/>"));
 }
 
@@ -533,7 +536,7 @@ static void what_is_held_is_drawn_as_open_connections(void **state)
         count(text.data, "d=\"M0.0 750.0L250.0 750.0L250.0 500.0L500.0 500.0"
                          "L500.0 250.0L750.0 250.0L750.0 0.0L1000.0 0.0\"/>"),
         1);
-    /* All of them answer at the end: there is nothing to see of that in time. */
+    /* All of them answer at the end: there is no course of that. */
     assert_int_equal(count(text.data, "<figure id=\"latency\">"), 0);
     assert_int_equal(count(text.data, "<figure id=\"percentiles\">"), 1);
     tlr_cli_text_free(&text);
@@ -560,8 +563,9 @@ static void the_first_errors_are_told_in_full_with_causes_and_counts(
     (void)strcpy(result.problems[1], "connection 8: timeout");
     assert_true(is_balanced(page()));
     assert_int_equal(count(text.data, "<h2>Errors</h2>"), 1);
-    assert_non_null(strstr(text.data, ">wrong byte</th><td data-name=\"errors."
-                                      "wrong_byte\" data-value=\"1200\">1,200<"));
+    assert_non_null(strstr(text.data, ">wrong byte</th><td data-name=\""
+                                      "errors.wrong_byte\" data-value=\"1200\""
+                                      ">1,200</td>"));
     assert_non_null(strstr(text.data, ">timed out</th>"));
     assert_null(strstr(text.data, ">reset</th>"));
     assert_non_null(strstr(text.data,
@@ -723,13 +727,16 @@ static void no_table_leaves_a_hole_beside_it(void **state)
 {
     (void)state;
     make_result(TLR_LOAD_ECHO, 2);
-    assert_int_equal(count(page(), "<section class=\"narrow\">\n<h2>Latency"), 1);
-    assert_int_equal(count(text.data, "<section class=\"list\">\n<h2>Result"), 1);
+    assert_int_equal(
+        count(page(), "<section class=\"narrow\">\n<h2>Latency"), 1);
+    assert_int_equal(
+        count(text.data, "<section class=\"list\">\n<h2>Result"), 1);
     assert_int_equal(
         count(text.data, "<section class=\"broad list\">\n<h2>Settings"), 1);
     tlr_cli_text_free(&text);
     tlr_load_histogram_add(&figures.latency[TLR_LOAD_CONNECTING], 1000);
-    assert_int_equal(count(page(), "<section class=\"broad\">\n<h2>Latency"), 1);
+    assert_int_equal(
+        count(page(), "<section class=\"broad\">\n<h2>Latency"), 1);
     assert_int_equal(
         count(text.data, "<section class=\"broad list\">\n<h2>Result"), 1);
     tlr_cli_text_free(&text);

@@ -9,8 +9,8 @@
 static const double time_steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900,
     1800, 3600, 7200, 14400, 21600, 43200, 86400};
 
-/* Of an axis of time: it is as long as the next tick if that is so little more, for
- * a run of 10 s may have taken 9.9998. */
+/* Of an axis of time: it is as long as the next tick if that is so little more,
+ * for a run of 10 s may have taken 9.9998. */
 #define NEARLY 0.005
 
 /* Decades of an axis that have room for 1, 2 and 5, and not only for 1. */

@@ -43,7 +43,8 @@ struct tlr_load_chart {
     bool (*point)(
         const void *data, unsigned line, size_t index, double *x, double *y);
     /* What happened in a part of the time: it is shaded in red, with the count.
-     * False: there is no such part. From left to right; near ones become one. */
+     * False: there is no such part. From left to right; near ones become one.
+     */
     size_t bands;
     bool (*band)(
         const void *data, size_t index, struct tlr_load_chart_band *band);

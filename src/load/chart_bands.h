@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The bands of a chart (chart.h): shaded over its whole height, each with its count
- * above it where there is room, and in words for who points at it. Pure; both
- * append, and nothing where there is no band. */
+/* The bands of a chart (chart.h): shaded over its whole height, each with its
+ * count above it where there is room, and in words for who points at it. Pure;
+ * both append, and nothing where there is no band. */
 #ifndef TLR_LOAD_CHART_BANDS_H
 #define TLR_LOAD_CHART_BANDS_H
 

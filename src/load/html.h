@@ -11,8 +11,8 @@
  * become "?". */
 void tlr_load_html_escape(struct tlr_cli_text *text, const char *string);
 
-/* The same, with its whole numbers written as by tlr_load_html_count(): for what is
- * said of a result, which has no addresses in it. */
+/* The same, with its whole numbers written as by tlr_load_html_count(): for what
+ * is said of a result, which has no addresses in it. */
 void tlr_load_html_sentence(struct tlr_cli_text *text, const char *string);
 
 /* "1,234,567". */

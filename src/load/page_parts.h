@@ -31,7 +31,8 @@ void tlr_load_page_tables(
 void tlr_load_page_settings(
     const struct tlr_load_series *series, struct tlr_cli_text *text);
 
-/* All charts: those over time and, where there is any latency, its percentiles. */
+/* All charts: those over time and, where there is any latency, its percentiles;
+ * none without a connection. */
 void tlr_load_page_charts(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
@@ -85,8 +86,8 @@ void tlr_load_page_label(struct tlr_cli_text *text, const char *label);
 /* The end of its last cell, and its own. */
 void tlr_load_page_end(struct tlr_cli_text *text);
 
-/* A label, and the begin of a cell that has that name and value for machines. What
- * is not in the JSON result has no name: NULL. */
+/* A label, and the begin of a cell that has that name and value for machines.
+ * What is not in the JSON result has no name: NULL. */
 void tlr_load_page_open_u64(struct tlr_cli_text *text, const char *label,
     const char *name, uint64_t value);
 void tlr_load_page_open_double(struct tlr_cli_text *text, const char *label,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Charts over time are steps, one for each interval: as long as that took, and as
- * high as its figure. So what is drawn agrees with the tables: the mean height of
- * a rate is the rate of the run, and the highest step is its largest latency.
+ * Charts over time are steps, one for each interval: as long as that took, and
+ * as high as its figure. So what is drawn agrees with the tables: the mean height
+ * of a rate is the rate of the run, and the highest step its largest latency.
  */
 #include "page_parts.h"
 
@@ -11,8 +11,8 @@
 #include "chart.h"
 #include "rates.h"
 
-/* What a shorter last interval has is a matter of chance: it is joined to the one
- * before. */
+/* What a shorter last interval has is a matter of chance: it is joined to the
+ * one before. */
 #define SHORTEST 0.5
 
 /* Of an interval, by line of the chart: see tlr_load_percents. */

@@ -11,7 +11,8 @@
 void tlr_load_report_table(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
-/* The line or two that follow: whether all was right, and whether it ended early. */
+/* The line or two that follow: whether all was right, and whether it ended
+ * early. */
 void tlr_load_report_verdict(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 

@@ -54,8 +54,8 @@ bool tlr_load_series_is_aborted(const struct tlr_load_series *series);
 void tlr_load_series_table(
     const struct tlr_load_series *series, struct tlr_cli_text *text);
 
-/* Appends a line, or two if it ended early: whether all runs were good, and which
- * were not. Of one run it is tlr_load_report_verdict(). */
+/* Appends a line, or two if it ended early: whether all runs were good, and
+ * which were not. Of one run it is tlr_load_report_verdict(). */
 void tlr_load_series_verdict(
     const struct tlr_load_series *series, struct tlr_cli_text *text);
 
