@@ -192,7 +192,6 @@ function inspect() {
 
   // The charts: what is drawn is within the box; labels are apart, and in the card.
   const figures = document.querySelectorAll('figure');
-  if (figures.length !== 3) wrong.push(`${figures.length} charts`);
   for (const figure of figures) {
     if (!figure.querySelector('svg.chart')) {
       if (!figure.querySelector('p')) wrong.push(`${figure.id}: empty`);
@@ -214,6 +213,14 @@ function inspect() {
     }
     const card = figure.getBoundingClientRect();
     const texts = [...figure.querySelectorAll('text')].filter(shown);
+    if (figure.id === 'percentiles') {
+      for (const label of ['50%', '90%', '99%']) {
+        if (!texts.some((text) => text.textContent === label)) wrong.push(`no label ${label}`);
+      }
+      if (texts.filter((text) => text.matches('.mark')).length !== 5) {
+        wrong.push('not all percentiles have their labels');
+      }
+    }
     if (texts.length < 5) wrong.push(`${figure.id}: no labels`);
     texts.forEach((text, i) => {
       const a = text.getBoundingClientRect();
@@ -232,6 +239,19 @@ function inspect() {
     });
   }
   return wrong;
+}
+
+// What is drawn: the lines of each chart, and the ends of its y axis.
+function readDrawn() {
+  const drawn = {};
+  for (const figure of document.querySelectorAll('figure')) {
+    const labels = [...figure.querySelectorAll('text.y')].map((text) => text.textContent);
+    drawn[figure.id] = { low: labels[0], high: labels.at(-1), lines: {} };
+    for (const path of figure.querySelectorAll('svg.lines path')) {
+      drawn[figure.id].lines[path.getAttribute('class')] = path.getAttribute('d');
+    }
+  }
+  return drawn;
 }
 
 // --- pictures ------------------------------------------------------------------
@@ -299,9 +319,10 @@ function lookUp(json, name) {
 function compare(figures, json) {
   const wrong = [];
   const wanted = ['verified', 'connected', 'seconds', 'bytes_sent', 'bytes_received',
-    'bytes_per_second', 'errors.total', 'client_busy', 'mode', 'address', 'connections', 'loops',
+    'errors.total', 'client_busy', 'mode', 'address', 'connections', 'loops',
     ...(json.latency_us.count ? ['latency_us.p50', 'latency_us.p99', 'latency_us.max'] : []),
     ...(json.round_trips ? ['round_trips'] : []),
+    ...(json.mode !== 'idle' ? ['bytes_per_second'] : []),
     ...(json.round_trips && json.mode !== 'idle' ? ['round_trips_per_second'] : []),
     ...(json.runs.length > 1 ? json.runs.map((_, i) => `runs.${i}.errors_total`) : [])];
   for (const name of wanted) {
@@ -317,6 +338,51 @@ function compare(figures, json) {
   return wrong;
 }
 
+// A label of an axis, "25 k" or "500 µs", as a number: times in microseconds.
+function valueOf(label) {
+  const [, digits, unit] = /^([\d.,]+)\s*(.*)$/.exec(label);
+  const units = { '': 1, k: 1e3, M: 1e6, G: 1e9, ns: 1e-3, 'µs': 1, ms: 1e3, s: 1e6 };
+  return Number(digits.replaceAll(',', '')) * units[unit];
+}
+
+function pointsOf(line) {
+  return [...line.matchAll(/([ML])(-?[\d.]+) ([\d.]+)/g)].map(([, kind, x, y]) =>
+    ({ kind, x: Number(x), y: 1 - Number(y) / 1000 }));
+}
+
+// The charts are those that there is something for, and say what the JSON says: the
+// mean height of the rate is the rate, the highest latency the largest one.
+function compareDrawn(drawn, json) {
+  const wrong = [];
+  const near = (what, is, right, tolerance) => {
+    if (!(Math.abs(is - right) <= tolerance)) wrong.push(`${what} is drawn as ${is}, not ${right}`);
+  };
+  const wanted = !json.connected ? [] : [json.mode === 'idle' ? 'open' : 'throughput',
+    ...(json.latency_us.count && json.mode !== 'idle' ? ['latency'] : []),
+    ...(json.latency_us.count ? ['percentiles'] : [])];
+  if (String(Object.keys(drawn)) !== String(wanted)) {
+    wrong.push(`the charts are ${Object.keys(drawn)}, not ${wanted}`);
+  }
+  if (drawn.throughput?.lines.l0) {
+    const high = valueOf(drawn.throughput.high);
+    let area = 0;
+    const points = pointsOf(drawn.throughput.lines.l0);
+    points.forEach(({ kind, x, y }, i) => {
+      if (kind === 'L') area += (x - points[i - 1].x) * (y + points[i - 1].y) / 2;
+    });
+    const rate = json.mode === 'stream' ? json.bytes_per_second / 2 ** 20
+      : json.mode === 'connect' ? json.sessions_per_second : json.round_trips_per_second;
+    near('the rate', area / points.at(-1).x * high, rate, 0.002 * high + 0.05);
+  }
+  if (drawn.latency?.lines.l3) {
+    const [low, high] = [valueOf(drawn.latency.low), valueOf(drawn.latency.high)];
+    const most = Math.max(...pointsOf(drawn.latency.lines.l3).map(({ y }) => y));
+    near('the latency', low * (high / low) ** most, json.latency_us.max,
+      0.005 * json.latency_us.max);
+  }
+  return wrong;
+}
+
 // All that is wrong with a page. `keep`: where its pictures go, or nowhere.
 async function check(browser, file, json, keep) {
   const wrong = [];
@@ -326,6 +392,7 @@ async function check(browser, file, json, keep) {
   const title = await browser.evaluate('() => document.title');
   if (title !== `teller-load: ${json.mode}, ${json.address}`) wrong.push(`title ${title}`);
   wrong.push(...compare(await browser.evaluate(readFigures), json));
+  wrong.push(...compareDrawn(await browser.evaluate(readDrawn), json));
   for (const [look, how] of Object.entries(LOOKS)) {
     await browser.look(...how);
     wrong.push(...(await browser.evaluate(inspect)).map((what) => `${look}: ${what}`));
@@ -347,7 +414,12 @@ const FAULTS = {
   'a figure differs': (page) => page.replace('data-name="round_trips" data-value="', '$&1'),
   'a figure is missing': (page) => page.replace('data-name="latency_us.p99"', ''),
   'a chart is missing': (page) => page.replace(/<figure id="latency">[^]*?<\/figure>/, ''),
+  'the rate is drawn too low': (page) => page.replaceAll(/(class="l0" d="[^"]*)/g,
+    (line) => line.replaceAll(/ [\d.]+(?=L|$)/g, ' 990.0')),
+  'the largest latency is not drawn': (page) => page.replace(/(class="l3" d="[^"]*)/,
+    (line) => line.replaceAll(/ [\d.]+(?=L|$)/g, ' 900.0')),
   'a chart has no lines': (page) => page.replace(/<path[^>]*\/>/, ''),
+  'a label goes on a phone': (page) => page.replace(/class="x"([^>]*>50%)/, 'class="x minor"$1'),
   'a line leaves its chart': (page) => page.replace(/d="M[\d.]+ [\d.]+/, 'd="M-50 4000'),
   'a line is empty': (page) => page.replace(/ d="M[^"]*"/, ' d=""'),
   'lines are not drawn': (page) => page.replaceAll(/stroke: var\(--l\d\)/g, 'stroke: var(--card)'),
@@ -416,6 +488,7 @@ const RUNS = {
   connect: ['--mode', 'connect', '--duration', '2', '--connections', '4'],
   broken: ['--duration', '4', '--rate', '1200', '--connections', '12'],
   short: ['--round-trips', '1', '--connections', '1'],
+  end: ['--duration', '1.08', '--connections', '4'],
   repeat: ['--duration', '1', '--connections', '4', '--repeat', '3'],
   idle: ['--mode', 'idle', '--duration', '2', '--connections', '30'],
 };
@@ -440,7 +513,9 @@ async function main() {
       const json = await load(broken ? bad.address : server.address,
         [...options, '--report', file], broken ? 1 : 0);
       const wrong = await check(browser, file, json, join(out, name));
-      const marked = readFileSync(file, 'utf8').includes('<path class="failed"');
+      const marked = readFileSync(file, 'utf8').includes('<rect class="failed"');
+      const told = /<li>connection \d+: reset by the server/.test(readFileSync(file, 'utf8'));
+      if (told !== broken) wrong.push(`errors are ${told ? '' : 'not '}told`);
       if (marked !== broken) wrong.push(`errors are ${marked ? '' : 'not '}marked`);
       wrong.forEach((what) => fail(`${name}: ${what}`));
       console.log(`${name}: ${wrong.length} wrong`);

@@ -102,6 +102,19 @@ static void a_ratio_is_to_the_first_and_never_to_nothing(void **state)
     assert_false(tlr_load_compared_ratio(&a, &b, TLR_LOAD_ROW_P50, &ratio));
 }
 
+static void one_bad_run_is_enough_to_be_not_verified(void **state)
+{
+    struct tlr_load_compared a = read_runs(20, 20, 25, 10);
+    struct tlr_cli_text complaint = {0};
+    (void)state;
+    assert_true(a.verified);
+    assert_true(tlr_load_compared_read(&a, "x",
+        HEAD PLAN "\"runs\":[{\"verified\":true},{\"verified\":false}],"
+        END_WITHOUT_RUNS,
+        &complaint));
+    assert_false(a.verified);
+}
+
 static void the_rate_of_connects_is_that_of_sessions(void **state)
 {
     struct tlr_load_compared a;
@@ -269,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_difference_is_larger_if_no_run_reaches_the_other),
         cmocka_unit_test(of_one_run_the_spread_is_unknown),
         cmocka_unit_test(a_ratio_is_to_the_first_and_never_to_nothing),
+        cmocka_unit_test(one_bad_run_is_enough_to_be_not_verified),
         cmocka_unit_test(the_rate_of_connects_is_that_of_sessions),
         cmocka_unit_test(what_is_no_result_is_refused),
         cmocka_unit_test(a_figure_that_cannot_be_is_damage),

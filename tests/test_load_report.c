@@ -46,6 +46,7 @@ static int teardown(void **state)
 static const char *table(void)
 {
     tlr_load_report_table(&result, &text);
+    tlr_load_report_verdict(&result, &text);
     assert_false(text.failed);
     return tlr_cli_text_get(&text);
 }

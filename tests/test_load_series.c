@@ -138,11 +138,54 @@ static void the_table_has_the_range_of_the_runs(void **state)
                                       "    30             40\n"));
     assert_non_null(strstr(text.data, "  p99                   1.00 ms        "
                                       "2.00 ms        4.00 ms\n"));
-    assert_null(strstr(text.data, "NOT verified"));
-    series.runs[0]->total.errors[TLR_LOAD_RESET] = 1;
-    tlr_load_series_table(&series, &text);
-    assert_non_null(strstr(text.data, "NOT verified: 1 of the 3 runs"));
+    assert_null(strstr(text.data, "erified"));
     tlr_cli_text_free(&text);
+}
+
+static void expect_verdict(const char *expected)
+{
+    struct tlr_cli_text text = {0};
+    tlr_load_series_verdict(&series, &text);
+    assert_string_equal(tlr_cli_text_get(&text), expected);
+    tlr_cli_text_free(&text);
+}
+
+static void the_verdict_is_of_all_runs_and_names_the_bad_ones(void **state)
+{
+    (void)state;
+    add(30, 1);
+    series.runs[0]->total.bytes_verified = 7;
+    expect_verdict("every byte verified: 7 bytes\n");
+    add(10, 1);
+    add(20, 1);
+    assert_true(tlr_load_series_is_good(&series));
+    series.runs[2]->total.bytes_verified = 5;
+    expect_verdict("every byte verified: 12 bytes, in 3 runs\n");
+    series.runs[1]->total.errors[TLR_LOAD_RESET] = 3;
+    series.runs[2]->total.connected = 0; /* the median */
+    assert_false(tlr_load_series_is_good(&series));
+    expect_verdict("NOT verified: 2 of the 3 runs; run 2: 3 errors, run 3: no "
+                   "connection\n");
+    series.runs[1]->aborted = true;
+    series.runs[2]->total.connected = 1;
+    series.runs[1]->total.errors[TLR_LOAD_RESET] = 1;
+    expect_verdict("aborted at the first error\nNOT verified: 1 of the 3 runs; "
+                   "run 2: 1 error\n");
+}
+
+static void of_many_bad_runs_the_first_are_named(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        add(10, 1);
+        series.runs[i]->total.connected = i < 2;
+    }
+    tlr_load_series_mark_stopped(&series);
+    expect_verdict("stopped early\nNOT verified: 18 of the 20 runs; run 3: no "
+                   "connection, run 4: no connection, run 5: no connection, "
+                   "run 6: no connection, run 7: no connection, run 8: no "
+                   "connection, run 9: no connection, run 10: no connection, "
+                   "and 10 more\n");
 }
 
 static void the_json_is_the_medians_with_all_runs(void **state)
@@ -159,6 +202,15 @@ static void the_json_is_the_medians_with_all_runs(void **state)
     json_expect(text.data, "runs.1.round_trips_per_second", 30);
     json_expect(text.data, "runs.1.latency_us.max", 1000);
     json_expect(text.data, "runs.1.errors_total", 0);
+    assert_true(json_is_true(text.data, "verified"));
+    tlr_cli_text_free(&text);
+    series.runs[1]->total.errors[TLR_LOAD_RESET] = 1; /* not the median */
+    series.runs[1]->aborted = true;
+    tlr_load_series_json(&series, &text);
+    assert_false(json_is_true(text.data, "verified"));
+    assert_true(json_is_true(text.data, "aborted"));
+    assert_true(json_is_true(text.data, "runs.0.verified"));
+    assert_false(json_is_true(text.data, "runs.1.verified"));
     tlr_cli_text_free(&text);
 }
 
@@ -256,6 +308,8 @@ int main(void)
         series_test(connects_are_counted_in_sessions),
         series_test(a_result_is_kept_whole),
         series_test(the_table_has_the_range_of_the_runs),
+        series_test(the_verdict_is_of_all_runs_and_names_the_bad_ones),
+        series_test(of_many_bad_runs_the_first_are_named),
         series_test(the_json_is_the_medians_with_all_runs),
         series_test(a_field_is_quoted_where_it_has_to_be),
         series_test(a_line_has_a_value_for_each_name),

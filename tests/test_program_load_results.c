@@ -228,9 +228,12 @@ static void the_table_ends_with_the_range_of_the_runs(void **state)
     struct program *echo = start_echo(*state);
     struct program *load = run(*state, 0,
         LOAD(program_address(echo, 0), "--round-trips", "10", "--repeat", "2"));
-    if (strstr(load->out.text, "every byte verified: 32000 bytes\n2 runs; all "
-                               "of the above is of run ") == NULL ||
-        strstr(load->out.text, "median            max\n") == NULL) {
+    const char *runs =
+        strstr(load->out.text, "\n2 runs; all of the above is of run ");
+    const char *verdict = strstr(load->out.text, "erified");
+    if (runs == NULL || strstr(runs, "median            max\n") == NULL ||
+        verdict == NULL || verdict < runs ||
+        strcmp(verdict, "erified: 64000 bytes, in 2 runs\n") != 0) {
         program_fail(load, "has no range of the runs");
     }
     program_stop(echo);
@@ -268,30 +271,12 @@ static void a_run_that_is_not_verified_is_1_among_good_ones(void **state)
     struct program *load = run(*state, 1,
         LOAD(liar->address, "--connections", "1", "--round-trips", "4",
             "--repeat", "2"));
-    if (strstr(load->out.text, "NOT verified: 2 of the 2 runs\n") == NULL) {
+    const char *verdict = strstr(load->out.text, "erified");
+    if (verdict == NULL || strcmp(verdict, "erified: 2 of the 2 runs; run 1: 1 "
+                                           "error, run 2: 1 error\n") != 0) {
         program_fail(load, "does not say which runs were wrong");
     }
 }
-
-static void csv_is_names_and_a_line_a_run(void **state)
-{
-    struct program *echo = start_echo(*state);
-    struct program *load = run(*state, 0,
-        LOAD(program_address(echo, 0), "--round-trips", "10", "--repeat", "2",
-            "--csv", "--quiet"));
-    const char *names = output_line(*state, &load->out, 0);
-    const char *first = output_line(*state, &load->out, 1);
-    const char *second = output_line(*state, &load->out, 2);
-    if (output_lines(&load->out) != 3 ||
-        strncmp(names, "run,schema,version,mode,", 24) != 0 ||
-        strncmp(first, "1,teller-load/1," TELLER_VERSION ",echo,", 20) != 0 ||
-        strncmp(second, "2,teller-load/1,", 16) != 0) {
-        program_fail(load, "has not printed names and two lines");
-    }
-    program_stop(echo);
-}
-
-/* ---- comparison ---- */
 
 /* A folder for results; `remove_results` takes it away. */
 struct results {
@@ -325,6 +310,55 @@ static void remove_results(const struct results *results)
     assert_int_equal(uv_fs_rmdir(NULL, &request, results->folder, NULL), 0);
     uv_fs_req_cleanup(&request);
 }
+
+/* One that the test has made: it is removed. */
+static void expect_in_file(
+    struct program *program, const char *path, const char *words)
+{
+    static char text[1024 * 1024];
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    (void)fclose(file); /* it was only read */
+    if (strstr(text, words) == NULL) {
+        program_fail(program, "has written %s without \"%s\"", path, words);
+    }
+    (void)remove(path);
+}
+
+static void the_page_tells_the_first_errors_in_full(void **state)
+{
+    struct liar *liar = liar_listen(*state);
+    struct results results;
+    make_results(&results);
+    liar->flips = 100;
+    struct program *load = run(*state, 1,
+        LOAD(liar->address, "--connections", "1", "--round-trips", "4",
+            "--report", results.a));
+    expect_said(load, "connection 0: byte 100 is wrong");
+    expect_in_file(load, results.a, "<li>connection 0: byte 100 is wrong");
+    remove_results(&results);
+}
+
+static void csv_is_names_and_a_line_a_run(void **state)
+{
+    struct program *echo = start_echo(*state);
+    struct program *load = run(*state, 0,
+        LOAD(program_address(echo, 0), "--round-trips", "10", "--repeat", "2",
+            "--csv", "--quiet"));
+    const char *names = output_line(*state, &load->out, 0);
+    const char *first = output_line(*state, &load->out, 1);
+    const char *second = output_line(*state, &load->out, 2);
+    if (output_lines(&load->out) != 3 ||
+        strncmp(names, "run,schema,version,mode,", 24) != 0 ||
+        strncmp(first, "1,teller-load/1," TELLER_VERSION ",echo,", 20) != 0 ||
+        strncmp(second, "2,teller-load/1,", 16) != 0) {
+        program_fail(load, "has not printed names and two lines");
+    }
+    program_stop(echo);
+}
+
+/* ---- comparison ---- */
 
 static void write_file(const char *path, const char *text, size_t length)
 {
@@ -770,6 +804,7 @@ int main(void)
         scene_test(the_table_ends_with_the_range_of_the_runs),
         scene_test(ctrl_c_ends_the_repetition_with_what_there_is),
         scene_test(a_run_that_is_not_verified_is_1_among_good_ones),
+        scene_test(the_page_tells_the_first_errors_in_full),
         scene_test(csv_is_names_and_a_line_a_run),
         scene_test(two_outputs_never_share_a_file),
         scene_test(standard_output_is_no_file_to_write),

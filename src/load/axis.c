@@ -3,9 +3,15 @@
 
 #include <math.h>
 
+#include "html.h"
+
 /* Steps of an axis of time, in seconds, where 1-2-5 would be odd. */
 static const double time_steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900,
     1800, 3600, 7200, 14400, 21600, 43200, 86400};
+
+/* Of an axis of time: it is as long as the next tick if that is so little more,
+ * for a run of 10 s may have taken 9.9998. */
+#define NEARLY 0.005
 
 /* Decades of an axis that have room for 1, 2 and 5, and not only for 1. */
 #define ROOM 4.05
@@ -77,6 +83,10 @@ void tlr_load_axis_seconds(struct tlr_load_axis *axis, double high)
     if (step < least) { /* more than a week: whole days */
         step = 86400 * ceil(least / 86400);
     }
+    double last = ceil(axis->high / step) * step;
+    if (last <= axis->high * (1 + NEARLY)) {
+        axis->high = last;
+    }
     add_even_ticks(axis, step);
 }
 
@@ -144,16 +154,20 @@ static void add_with_unit(
     tlr_cli_text_add(text, "%.6g&nbsp;%s", value, unit);
 }
 
-static void label_count(struct tlr_cli_text *text, double value)
+/* In the unit of the largest one: 5 k and 10 k stand beside each other. */
+static void label_count(
+    const struct tlr_load_axis *axis, double value, struct tlr_cli_text *text)
 {
-    if (value >= 1e9) {
-        add_with_unit(text, value / 1e9, "G");
-    } else if (value >= 1e6) {
-        add_with_unit(text, value / 1e6, "M");
-    } else if (value >= 1e4) {
-        add_with_unit(text, value / 1e3, "k");
-    } else {
+    if (axis->high >= 1e3 && axis->high < 1e4) {
+        tlr_load_html_count(text, (uint64_t)(value + 0.5));
+    } else if (value == 0 || axis->high < 1e3) {
         tlr_cli_text_add(text, "%.6g", value);
+    } else if (axis->high >= 1e9) {
+        add_with_unit(text, value / 1e9, "G");
+    } else if (axis->high >= 1e6) {
+        add_with_unit(text, value / 1e6, "M");
+    } else {
+        add_with_unit(text, value / 1e3, "k");
     }
 }
 
@@ -195,7 +209,7 @@ void tlr_load_axis_label(
 {
     switch (axis->kind) {
     case TLR_LOAD_AXIS_COUNT:
-        label_count(text, value);
+        label_count(axis, value, text);
         break;
     case TLR_LOAD_AXIS_SECONDS:
         label_seconds(axis, value, text);

@@ -26,7 +26,7 @@ struct tlr_load_axis {
 /* `high` is the largest value; at most 6 ticks. */
 void tlr_load_axis_count(struct tlr_load_axis *axis, double high);
 
-/* 0 to `high`; at most 8 ticks. */
+/* 0 to `high`, or to a tick that is next to it; at most 8 ticks. */
 void tlr_load_axis_seconds(struct tlr_load_axis *axis, double high);
 
 /* From a 1, 2 or 5 below `low` to one above `high`; at most 16 ticks. Less than

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "chart.h"
 
+#include "chart_bands.h"
 #include "html.h"
 
 /* Between two labels at the ends of lines, in pixels. */
 #define APART 15.0
 
-/* The height of the mark of a failure, of TLR_LOAD_CHART_SIDE. */
-enum { FAILURE = 50 };
-
 /* Lines of more points are thinner. */
-enum { DENSE = 500 };
+enum { DENSE = 1000 };
 
 enum { BUCKETS = TLR_LOAD_CHART_POINTS / 2 };
 
@@ -122,40 +120,6 @@ static void add_line(const struct tlr_load_chart *chart, unsigned line,
     tlr_cli_text_add(text, "\"/>\n");
 }
 
-/* The first point from `begin` on that failed, or `end`. */
-static size_t find_failed(
-    const struct tlr_load_chart *chart, size_t begin, size_t end)
-{
-    while (chart->failed != NULL && begin < end &&
-           !chart->failed(chart->data, begin)) {
-        begin++;
-    }
-    return chart->failed == NULL ? end : begin;
-}
-
-static bool has_failed(const struct tlr_load_chart *chart)
-{
-    return find_failed(chart, 0, chart->points) < chart->points;
-}
-
-static void add_failures(
-    const struct tlr_load_chart *chart, struct tlr_cli_text *text)
-{
-    tlr_cli_text_add(text, "<path class=\"failed\" d=\"");
-    for (size_t i = 0; i < buckets_of(chart); i++) {
-        size_t end = begin_of(chart, i + 1);
-        size_t at = find_failed(chart, begin_of(chart, i), end);
-        double x;
-        double y;
-        if (at < end && chart->point(chart->data, 0, at, &x, &y)) {
-            x = TLR_LOAD_CHART_SIDE * tlr_load_axis_place(&chart->x, x);
-            tlr_cli_text_add(text, "M%.1f %dL%.1f %d", x, TLR_LOAD_CHART_SIDE,
-                x, TLR_LOAD_CHART_SIDE - FAILURE);
-        }
-    }
-    tlr_cli_text_add(text, "\"/>\n");
-}
-
 static void add_lines(
     const struct tlr_load_chart *chart, struct tlr_cli_text *text)
 {
@@ -169,9 +133,6 @@ static void add_lines(
         if (has_points(chart, i)) {
             add_line(chart, i, text);
         }
-    }
-    if (has_failed(chart)) {
-        add_failures(chart, text);
     }
     tlr_cli_text_add(text, "</svg>\n");
 }
@@ -202,8 +163,8 @@ static void add_x_axis(
         /* On a phone there is room for every other one of many. */
         const char *kind = chart->x.count > 5 && i % 2 == 1 ? " minor" : "";
         if (chart->x.kind == TLR_LOAD_AXIS_PERCENT) {
-            /* 50% is near 0%, and 99.99% is a long one beside a long one. */
-            kind = i == 1 ? " minor" : i == 5 ? " tight" : "";
+            /* 0% is near 50%, and 99.99% is a long one beside a long one. */
+            kind = i == 0 ? " minor" : i == 5 ? " tight" : "";
         }
         tlr_cli_text_add(text,
             "<line x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"100%%\"/>"
@@ -283,16 +244,34 @@ static void add_marks(
         const struct tlr_load_chart_mark *mark = &chart->marks[i];
         double x = tlr_load_axis_place(&chart->x, mark->x);
         double y = TLR_LOAD_CHART_HEIGHT * from_top(chart, mark->y);
-        /* Where a rising line is not: left above, or right below. */
-        bool below = x < 0.1 && y < TLR_LOAD_CHART_HEIGHT - 24;
+        /* Where a rising line is not: left above, or right below. By turns they
+         * are apart on a phone too. */
+        bool below = mark->below && y < TLR_LOAD_CHART_HEIGHT - 24;
         tlr_cli_text_add(text,
             "<circle cx=\"%.2f%%\" cy=\"%.1f\" r=\"3.5\"/><text "
-            "class=\"mark%s%s\" x=\"%.2f%%\" y=\"%.1f\" dy=\"%d\">",
-            100 * x, y, x < 0.1 ? " first" : "", mark->minor ? " minor" : "",
-            100 * x, y, below ? 18 : -10);
+            "class=\"mark %s\" x=\"%.2f%%\" y=\"%.1f\" dy=\"%d\">",
+            100 * x, y, below ? "below" : "above", 100 * x, y,
+            below ? 18 : -10);
         tlr_load_html_time(text, (uint64_t)mark->y);
-        tlr_cli_text_add(text, "</text>\n");
+        tlr_cli_text_add(
+            text, "%s</text>\n", mark->mark == NULL ? "" : mark->mark);
     }
+}
+
+static void add_caption(
+    const struct tlr_load_chart *chart, struct tlr_cli_text *text)
+{
+    tlr_cli_text_add(text, "<figcaption><b>");
+    tlr_load_html_escape(text, chart->title);
+    tlr_cli_text_add(text, "</b> <span>");
+    tlr_load_html_escape(text, chart->unit);
+    tlr_cli_text_add(text, "</span>");
+    tlr_load_chart_explain_bands(chart, text);
+    if (chart->legend != NULL) {
+        tlr_cli_text_add(
+            text, "<span class=\"legend\">%s</span>", chart->legend);
+    }
+    tlr_cli_text_add(text, "</figcaption>\n");
 }
 
 void tlr_load_chart_add(
@@ -302,12 +281,8 @@ void tlr_load_chart_add(
     for (unsigned i = 0; i < chart->line_count; i++) {
         any = any || has_points(chart, i);
     }
-    tlr_cli_text_add(text, "<figure id=\"%s\">\n<figcaption><b>", chart->name);
-    tlr_load_html_escape(text, chart->title);
-    tlr_cli_text_add(text, "</b> <span>");
-    tlr_load_html_escape(text, chart->unit);
-    tlr_cli_text_add(text, "</span>%s</figcaption>\n",
-        has_failed(chart) ? " <span class=\"bad\">&#9475; errors</span>" : "");
+    tlr_cli_text_add(text, "<figure id=\"%s\">\n", chart->name);
+    add_caption(chart, text);
     if (any) {
         tlr_cli_text_add(
             text, "<svg class=\"chart\" role=\"img\" aria-label=\"");
@@ -315,6 +290,7 @@ void tlr_load_chart_add(
         tlr_cli_text_add(text, "\">\n");
         add_y_axis(chart, text);
         add_x_axis(chart, text);
+        tlr_load_chart_add_bands(chart, text);
         add_lines(chart, text);
         add_labels(chart, text);
         add_marks(chart, text);

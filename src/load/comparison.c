@@ -145,6 +145,10 @@ static bool read_run(struct tlr_load_compared *compared, const char *run,
             complaint, "is damaged: run %zu is none", compared->runs);
         return false;
     }
+    const char *verified = tlr_cli_json_find(run, "verified");
+    if (verified != NULL && !tlr_cli_json_is_true(verified)) {
+        compared->verified = false; /* earlier versions told of the median */
+    }
     for (unsigned row = 0; row < TLR_LOAD_ROWS; row++) {
         struct tlr_load_range *range = &compared->rows[row];
         double value;

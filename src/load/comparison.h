@@ -71,7 +71,7 @@ struct tlr_load_compared {
     char mode[16];
     char sizes[TLR_LOAD_SIZES_TEXT]; /* as --size takes them; "": unknown */
     struct tlr_load_set set[TLR_LOAD_SETTINGS];
-    bool verified;
+    bool verified; /* every run of it */
     size_t runs;
     struct tlr_load_range rows[TLR_LOAD_ROWS];
 };

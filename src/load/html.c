@@ -2,20 +2,28 @@
 #include "html.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report.h"
 
-void tlr_load_html_escape(struct tlr_cli_text *text, const char *string)
+static void escape(
+    struct tlr_cli_text *text, const char *string, size_t length)
 {
-    for (; *string != '\0'; string++) {
-        unsigned char c = (unsigned char)*string;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)string[i];
         if (c == '<' || c == '>' || c == '&' || c == '"' || c == '\'') {
             tlr_cli_text_add(text, "&#%u;", (unsigned)c);
         } else {
             tlr_cli_text_add(text, "%c", c < ' ' || c == 127 ? '?' : c);
         }
     }
+}
+
+void tlr_load_html_escape(struct tlr_cli_text *text, const char *string)
+{
+    escape(text, string, strlen(string));
 }
 
 void tlr_load_html_count(struct tlr_cli_text *text, uint64_t count)
@@ -29,6 +37,24 @@ void tlr_load_html_count(struct tlr_cli_text *text, uint64_t count)
     tlr_cli_text_add(text, "%u", groups[--left]);
     while (left > 0) {
         tlr_cli_text_add(text, ",%03u", groups[--left]);
+    }
+}
+
+void tlr_load_html_sentence(struct tlr_cli_text *text, const char *string)
+{
+    static const char digits[] = "0123456789";
+    while (*string != '\0') {
+        size_t length = strcspn(string, digits);
+        escape(text, string, length);
+        bool fraction = length > 0 && string[length - 1] == '.';
+        string += length;
+        length = strspn(string, digits);
+        if (length > 3 && length <= 20 && !fraction) {
+            tlr_load_html_count(text, strtoull(string, NULL, 10));
+        } else {
+            tlr_cli_text_add(text, "%.*s", (int)length, string);
+        }
+        string += length;
     }
 }
 
@@ -58,6 +84,10 @@ void tlr_load_html_time(struct tlr_cli_text *text, uint64_t nanoseconds)
 void tlr_load_html_duration(struct tlr_cli_text *text, double seconds)
 {
     uint64_t whole = (uint64_t)(seconds + 0.5);
+    if (seconds <= 0) {
+        tlr_cli_text_add(text, "0&nbsp;s");
+        return;
+    }
     if (seconds < 120) {
         tlr_load_html_time(text, (uint64_t)(seconds * 1e9 + 0.5));
         return;

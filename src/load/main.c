@@ -141,6 +141,7 @@ static void print_result(struct program *program)
         tlr_load_report_table(
             series->runs[tlr_load_series_median(series)], &text);
         tlr_load_series_table(series, &text);
+        tlr_load_series_verdict(series, &text);
     }
     print(program, &text);
 }

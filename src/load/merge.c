@@ -81,6 +81,7 @@ static int print_result(
         tlr_load_result_json(result, &text);
     } else if (!settings->quiet) {
         tlr_load_report_table(result, &text);
+        tlr_load_report_verdict(result, &text);
     }
     int err = tlr_cli_text_output(&text, "teller-load merge");
     tlr_cli_text_free(&text);

@@ -30,6 +30,12 @@ static void add_head(
     tlr_cli_text_add(text, "</style>\n</head>\n<body>\n");
 }
 
+bool tlr_load_page_has_time(const struct tlr_load_result *result)
+{
+    return !result->unmeasured && result->total.connected > 0 &&
+           result->seconds > 0;
+}
+
 static void add_title(struct tlr_cli_text *text,
     const struct tlr_load_series *series, const char *mode,
     const char *address)
@@ -42,8 +48,10 @@ static void add_title(struct tlr_cli_text *text,
     tlr_load_html_escape(text, address);
     tlr_cli_text_add(text, " &middot; ");
     tlr_load_html_date(text, result->began);
-    tlr_cli_text_add(text, " &middot; ");
-    tlr_load_html_duration(text, result->seconds);
+    if (tlr_load_page_has_time(result)) {
+        tlr_cli_text_add(text, " &middot; ");
+        tlr_load_html_duration(text, result->seconds);
+    }
     if (series->count > 1) {
         tlr_cli_text_add(text, " &middot; run %zu of %zu, the median",
             median + 1, series->count);
@@ -67,20 +75,21 @@ static void add_lines(struct tlr_cli_text *text,
         tlr_cli_text_add(&one, "%.*s", (int)(length - skip), line + skip);
         text->failed = text->failed || one.failed;
         tlr_cli_text_add(text, "<p class=\"%s\">", kind);
-        tlr_load_html_escape(text, tlr_cli_text_get(&one));
+        tlr_load_html_sentence(text, tlr_cli_text_get(&one));
         tlr_cli_text_add(text, "</p>\n");
         tlr_cli_text_free(&one);
         line += length + (line[length] == '\n' ? 1 : 0);
     }
 }
 
+/* Of all runs, whichever is shown. */
 static void add_verdict(
-    struct tlr_cli_text *text, const struct tlr_load_result *result)
+    struct tlr_cli_text *text, const struct tlr_load_series *series)
 {
     struct tlr_cli_text lines = {0};
-    tlr_load_report_verdict(result, &lines);
+    tlr_load_series_verdict(series, &lines);
     add_lines(text, &lines,
-        tlr_load_result_is_good(result) ? "verdict good" : "verdict bad", "");
+        tlr_load_series_is_good(series) ? "verdict good" : "verdict bad", "");
     tlr_cli_text_free(&lines);
 }
 
@@ -106,9 +115,10 @@ void tlr_load_page(
     text->failed = text->failed || address.failed;
     tlr_cli_text_free(&address);
     tlr_cli_text_add(text, "<main>\n");
-    add_verdict(text, result);
+    add_verdict(text, series);
     add_notes(text, result);
-    tlr_load_page_tiles(result, text);
+    tlr_load_page_tiles(series, text);
+    tlr_load_page_errors(series, text);
     tlr_load_page_charts(result, text);
     tlr_load_page_tables(series, text);
     tlr_cli_text_add(text,

@@ -53,20 +53,14 @@ static double value_of(const struct tlr_load_histogram *latency, double row)
     return (double)tlr_load_histogram_percentile(latency, row);
 }
 
-/* A figure of the first column may have a mark. */
-static const char *mark_of(const struct column *column, double row)
+/* A figure of the first column may have a mark. Returns whether one has. */
+static bool add_latency_row(struct tlr_cli_text *text, const char *label,
+    const char *name, double row, const struct column *columns, unsigned count)
 {
     double percent = row == MIN    ? 0
                      : row == MEAN ? TLR_LOAD_ADVICE_MEAN
                                    : row;
-    return column->result == NULL
-               ? ""
-               : tlr_load_advice_mark(column->result, percent);
-}
-
-static void add_latency_row(struct tlr_cli_text *text, const char *label,
-    const char *name, double row, const struct column *columns, unsigned count)
-{
+    bool marked = false;
     tlr_load_page_label(text, label);
     for (unsigned i = 0; i < count; i++) {
         double value = value_of(columns[i].latency, row);
@@ -74,9 +68,18 @@ static void add_latency_row(struct tlr_cli_text *text, const char *label,
             "<td data-name=\"%s.%s\" data-value=\"%.3f\">", columns[i].name,
             name, value / 1000);
         tlr_load_html_time(text, (uint64_t)value);
-        tlr_cli_text_add(text, "%s</td>", mark_of(&columns[i], row));
+        marked |= columns[i].result != NULL &&
+                  tlr_load_page_mark(text, columns[i].result, percent);
+        tlr_cli_text_add(text, "</td>");
     }
     tlr_cli_text_add(text, "</tr>\n");
+    return marked;
+}
+
+unsigned tlr_load_page_latency_columns(const struct tlr_load_result *result)
+{
+    struct column columns[COLUMNS];
+    return find_columns(result, columns);
 }
 
 void tlr_load_page_latency(
@@ -84,24 +87,26 @@ void tlr_load_page_latency(
 {
     struct column columns[COLUMNS];
     unsigned count = find_columns(result, columns);
+    bool marked = false;
     if (count == 0) {
         return;
     }
-    tlr_load_page_open_table(text, "Latency", count > 1);
+    tlr_load_page_open_table(text, "Latency",
+        count > 1 ? TLR_LOAD_PAGE_BROAD : TLR_LOAD_PAGE_NARROW);
     tlr_cli_text_add(text, "<tr><td></td>");
     for (unsigned i = 0; i < count; i++) {
         tlr_cli_text_add(
             text, "<th scope=\"col\">%s</th>", columns[i].title);
     }
     tlr_cli_text_add(text, "</tr>\n");
-    add_latency_row(text, "min", "min", MIN, columns, count);
-    add_latency_row(text, "mean", "mean", MEAN, columns, count);
+    marked |= add_latency_row(text, "min", "min", MIN, columns, count);
+    marked |= add_latency_row(text, "mean", "mean", MEAN, columns, count);
     for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
         const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
-        add_latency_row(
+        marked |= add_latency_row(
             text, one->label, one->name, one->percent, columns, count);
     }
-    add_latency_row(text, "max", "max", 100, columns, count);
+    marked |= add_latency_row(text, "max", "max", 100, columns, count);
     tlr_load_page_label(text, "samples");
     for (unsigned i = 0; i < count; i++) {
         uint64_t samples = columns[i].latency->count;
@@ -111,6 +116,9 @@ void tlr_load_page_latency(
         tlr_load_html_count(text, samples);
         tlr_cli_text_add(text, "</td>");
     }
-    tlr_cli_text_add(text, "</tr>\n");
-    tlr_load_page_close_table(text);
+    tlr_cli_text_add(text, "</tr>\n</table>\n");
+    if (marked) {
+        tlr_load_page_legend(text);
+    }
+    tlr_cli_text_add(text, "</section>\n");
 }

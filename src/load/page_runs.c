@@ -23,8 +23,11 @@ static struct rate rate_of(const struct tlr_load_plan *plan)
 static void add_head(
     const struct tlr_load_plan *plan, struct tlr_cli_text *text)
 {
-    tlr_cli_text_add(text, "<tr><td></td><th scope=\"col\">%s</th>",
-        rate_of(plan).title);
+    tlr_cli_text_add(text, "<tr><td></td>");
+    if (plan->mode != TLR_LOAD_IDLE) { /* which has no rate */
+        tlr_cli_text_add(
+            text, "<th scope=\"col\">%s</th>", rate_of(plan).title);
+    }
     if (plan->mode != TLR_LOAD_STREAM) {
         tlr_cli_text_add(text,
             "<th scope=\"col\">p50</th><th scope=\"col\">p99</th>");
@@ -33,12 +36,31 @@ static void add_head(
 }
 
 static void add_time(struct tlr_cli_text *text, size_t run, const char *name,
-    uint64_t nanoseconds)
+    const struct tlr_load_histogram *latency, double percent)
 {
+    uint64_t nanoseconds = tlr_load_histogram_percentile(latency, percent);
     tlr_cli_text_add(text,
         "<td data-name=\"runs.%zu.latency_us.%s\" data-value=\"%.3f\">", run,
         name, (double)nanoseconds / 1000);
-    tlr_load_html_time(text, nanoseconds);
+    if (latency->count > 0) {
+        tlr_load_html_time(text, nanoseconds);
+    } else {
+        tlr_cli_text_add(text, "&ndash;");
+    }
+    tlr_cli_text_add(text, "</td>");
+}
+
+static void add_rate(const struct tlr_load_result *result, size_t run,
+    struct tlr_cli_text *text)
+{
+    double rate = tlr_load_series_rate(result);
+    tlr_cli_text_add(text, "<td data-name=\"runs.%zu.%s\" data-value=\"%.1f\">",
+        run, rate_of(result->plan).name, rate);
+    if (result->plan->mode == TLR_LOAD_STREAM) {
+        tlr_load_html_bytes(text, rate);
+    } else {
+        tlr_load_html_rate(text, rate);
+    }
     tlr_cli_text_add(text, "</td>");
 }
 
@@ -48,22 +70,18 @@ static void add_cells(const struct tlr_load_result *result, size_t run,
     const struct tlr_load_plan *plan = result->plan;
     const struct tlr_load_histogram *latency =
         &result->figures->latency[tlr_load_main_measure(plan)];
-    double rate = tlr_load_series_rate(result);
     uint64_t failed = tlr_load_tally_failed(&result->total);
-    tlr_cli_text_add(text, "<td data-name=\"runs.%zu.%s\" data-value=\"%.1f\">",
-        run, rate_of(plan).name, rate);
-    if (plan->mode == TLR_LOAD_STREAM) {
-        tlr_load_html_bytes(text, rate);
-        tlr_cli_text_add(text, "</td>");
-    } else {
-        tlr_load_html_rate(text, rate);
-        tlr_cli_text_add(text, "</td>");
-        add_time(text, run, "p50", tlr_load_histogram_percentile(latency, 50));
-        add_time(text, run, "p99", tlr_load_histogram_percentile(latency, 99));
+    if (plan->mode != TLR_LOAD_IDLE) {
+        add_rate(result, run, text);
+    }
+    if (plan->mode != TLR_LOAD_STREAM) {
+        add_time(text, run, "p50", latency, 50);
+        add_time(text, run, "p99", latency, 99);
     }
     tlr_cli_text_add(text,
-        "<td data-name=\"runs.%zu.errors_total\" data-value=\"%" PRIu64 "\">",
-        run, failed);
+        "<td%s data-name=\"runs.%zu.errors_total\" data-value=\"%" PRIu64
+        "\">",
+        tlr_load_result_is_good(result) ? "" : " class=\"bad\"", run, failed);
     tlr_load_html_count(text, failed);
 }
 
@@ -74,7 +92,7 @@ void tlr_load_page_runs(
     if (series->count < 2) {
         return;
     }
-    tlr_load_page_open_table(text, "Runs", true);
+    tlr_load_page_open_table(text, "Runs", TLR_LOAD_PAGE_BROAD);
     add_head(series->runs[0]->plan, text);
     for (size_t i = 0; i < series->count; i++) {
         tlr_cli_text_add(text, "<tr><th scope=\"row\">run %zu%s</th>", i + 1,

@@ -6,7 +6,7 @@ double tlr_load_rate(uint64_t count, double seconds)
     return seconds > 0 ? (double)count / seconds : 0;
 }
 
-static struct tlr_load_rates rates_of(
+struct tlr_load_rates tlr_load_rates_in(
     const struct tlr_load_done *done, double seconds)
 {
     struct tlr_load_rates rates = {
@@ -20,7 +20,7 @@ static struct tlr_load_rates rates_of(
 
 struct tlr_load_rates tlr_load_rates_of(const struct tlr_load_result *result)
 {
-    return rates_of(&result->figures->in_time, result->seconds);
+    return tlr_load_rates_in(&result->figures->in_time, result->seconds);
 }
 
 double tlr_load_interval_seconds(const struct tlr_load_result *result,
@@ -34,7 +34,7 @@ struct tlr_load_rates tlr_load_rates_of_interval(
     const struct tlr_load_result *result,
     const struct tlr_load_interval *interval)
 {
-    return rates_of(
+    return tlr_load_rates_in(
         &interval->in_time, tlr_load_interval_seconds(result, interval));
 }
 

@@ -15,6 +15,10 @@ struct tlr_load_rates {
 /* `count` in a second, 0 in no time. */
 double tlr_load_rate(uint64_t count, double seconds);
 
+/* Of what was done in so many seconds. */
+struct tlr_load_rates tlr_load_rates_in(
+    const struct tlr_load_done *done, double seconds);
+
 /* Of the time in which something was sent, and what was done in it. */
 struct tlr_load_rates tlr_load_rates_of(const struct tlr_load_result *result);
 

@@ -214,22 +214,21 @@ static void add_errors(
     }
 }
 
-static void add_good_verdict(
-    struct tlr_cli_text *text, const struct tlr_load_result *result)
+void tlr_load_report_good(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     const struct tlr_load_tally *total = &result->total;
     switch (result->plan->mode) {
     case TLR_LOAD_CHURN:
         tlr_cli_text_add(text,
-            "every connection ended as it should: %" PRIu64 "\n",
-            total->whole);
+            "every connection ended as it should: %" PRIu64, total->whole);
         break;
     case TLR_LOAD_HELLO:
-        tlr_cli_text_add(text, "every first byte came: %" PRIu64 "\n",
-            total->whole);
+        tlr_cli_text_add(
+            text, "every first byte came: %" PRIu64, total->whole);
         break;
     default:
-        tlr_cli_text_add(text, "every byte verified: %" PRIu64 " %s\n",
+        tlr_cli_text_add(text, "every byte verified: %" PRIu64 " %s",
             total->bytes_verified,
             tlr_load_problem_bytes(total->bytes_verified));
         break;
@@ -259,7 +258,8 @@ void tlr_load_report_verdict(
         return;
     }
     if (tlr_load_result_is_good(result)) {
-        add_good_verdict(text, result);
+        tlr_load_report_good(result, text);
+        tlr_cli_text_add(text, "\n");
         return;
     }
     uint64_t failed = tlr_load_tally_failed(total);
@@ -318,5 +318,4 @@ void tlr_load_report_table(
     }
     add_errors(text, &result->total);
     tlr_load_advice(result, text);
-    tlr_load_report_verdict(result, text);
 }

@@ -6,13 +6,18 @@
 #include "cli/text.h"
 #include "run.h"
 
-/* A table with units, the distribution of the latency, what to look at where
- * something is off, and a last line that says whether all was right. */
+/* A table with units, the distribution of the latency, and what to look at where
+ * something is off. */
 void tlr_load_report_table(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
-/* The last line or two of it: whether all was right, and whether it ended early. */
+/* The line or two that follow: whether all was right, and whether it ended
+ * early. */
 void tlr_load_report_verdict(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+/* What is said where all was right, without the line's end. */
+void tlr_load_report_good(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
 /* Appends "412.3 us", "1.25 ms" or "2.041 s". */

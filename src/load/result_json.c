@@ -138,8 +138,8 @@ static void add_intervals(
     tlr_cli_json_close(json);
 }
 
-static void add_result(
-    struct tlr_cli_json *json, const struct tlr_load_result *result)
+static void add_result(struct tlr_cli_json *json,
+    const struct tlr_load_result *result, bool is_aborted, bool is_good)
 {
     const struct tlr_load_histogram *latency = result->figures->latency;
     tlr_cli_json_string(json, "schema", TLR_LOAD_SCHEMA);
@@ -159,9 +159,8 @@ static void add_result(
     add_errors(json, &result->total);
     add_intervals(json, result);
     tlr_cli_json_bool(json, "stopped_early", result->stopped_early);
-    tlr_cli_json_bool(json, "aborted", result->aborted);
-    tlr_cli_json_bool(json, "verified",
-        tlr_load_result_is_good(result) && !result->foreign);
+    tlr_cli_json_bool(json, "aborted", is_aborted);
+    tlr_cli_json_bool(json, "verified", is_good && !result->foreign);
 }
 
 /* What can be compared between runs. */
@@ -198,7 +197,8 @@ void tlr_load_result_json(
 {
     struct tlr_cli_json json = {.text = text};
     tlr_cli_json_open(&json, NULL, '{');
-    add_result(&json, result);
+    add_result(
+        &json, result, result->aborted, tlr_load_result_is_good(result));
     open_runs(&json, 1);
     add_run(&json, result);
     tlr_cli_json_close(&json);
@@ -211,7 +211,8 @@ void tlr_load_series_json(
 {
     struct tlr_cli_json json = {.text = text};
     tlr_cli_json_open(&json, NULL, '{');
-    add_result(&json, series->runs[tlr_load_series_median(series)]);
+    add_result(&json, series->runs[tlr_load_series_median(series)],
+        tlr_load_series_is_aborted(series), tlr_load_series_is_good(series));
     open_runs(&json, series->wanted);
     for (size_t i = 0; i < series->count; i++) {
         add_run(&json, series->runs[i]);

@@ -15,7 +15,7 @@ void tlr_load_result_json(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
 /* The same of the median of one run or more, and in "runs" what each of them
- * had. */
+ * had; "verified" and "aborted" are of all of them. */
 void tlr_load_series_json(
     const struct tlr_load_series *series, struct tlr_cli_text *text);
 

@@ -83,8 +83,13 @@ static void set_phase(struct tlr_load_run *run, enum tlr_load_phase phase)
 
 static void pass_problems_on(struct tlr_load_run *run)
 {
-    char line[TLR_LOAD_PROBLEM_LENGTH];
-    while (tlr_load_problems_take(&run->crew.problems, line)) {
+    struct tlr_load_result *result = &run->result;
+    while (result->problem_count < TLR_LOAD_PROBLEMS) {
+        char *line = result->problems[result->problem_count];
+        if (!tlr_load_problems_take(&run->crew.problems, line)) {
+            return;
+        }
+        result->problem_count++;
         if (run->callbacks->problem != NULL) {
             run->callbacks->problem(run->data, line);
         }

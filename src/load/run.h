@@ -17,6 +17,7 @@
 
 #include "figures.h"
 #include "plan.h"
+#include "problems.h"
 #include "tally.h"
 
 struct tlr_load_run;
@@ -66,6 +67,8 @@ struct tlr_load_result {
     bool unmeasured;    /* it ended before its time was taken */
     bool foreign;       /* partly measured by a program that verifies nothing:
                            merged.h */
+    unsigned problem_count; /* the first errors, in full: what was told */
+    char problems[TLR_LOAD_PROBLEMS][TLR_LOAD_PROBLEM_LENGTH];
 };
 
 /* What a mode is measured by: round trips, connects or first bytes. */

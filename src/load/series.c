@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "series.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,9 @@
 
 #include "rates.h"
 #include "report.h"
+
+/* Runs that were not good, and are named. */
+enum { NAMED = 8 };
 
 /* ---- keeping ---- */
 
@@ -235,14 +239,10 @@ static const char *rate_label(const struct tlr_load_plan *plan)
 void tlr_load_series_table(
     const struct tlr_load_series *series, struct tlr_cli_text *text)
 {
-    size_t bad = 0;
     if (series->count < 2) {
         return;
     }
     const struct tlr_load_plan *plan = series->runs[0]->plan;
-    for (size_t i = 0; i < series->count; i++) {
-        bad += !tlr_load_result_is_good(series->runs[i]);
-    }
     tlr_cli_text_add(text, "%zu runs; all of the above is of run %zu, the "
                            "median\n",
         series->count, tlr_load_series_median(series) + 1);
@@ -252,8 +252,83 @@ void tlr_load_series_table(
         add_row(text, "p50", series, p50_of, true);
         add_row(text, "p99", series, p99_of, true);
     }
-    if (bad > 0) {
-        tlr_cli_text_add(text, "NOT verified: %zu of the %zu runs\n", bad,
-            series->count);
+}
+
+/* ---- the verdict ---- */
+
+static size_t count_bad(const struct tlr_load_series *series)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < series->count; i++) {
+        bad += !tlr_load_result_is_good(series->runs[i]);
     }
+    return bad;
+}
+
+bool tlr_load_series_is_good(const struct tlr_load_series *series)
+{
+    return count_bad(series) == 0;
+}
+
+bool tlr_load_series_is_aborted(const struct tlr_load_series *series)
+{
+    for (size_t i = 0; i < series->count; i++) {
+        if (series->runs[i]->aborted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "; run 2: 3 errors, run 5: 1 error, and 2 more". */
+static void name_bad(const struct tlr_load_series *series, size_t bad,
+    struct tlr_cli_text *text)
+{
+    size_t named = 0;
+    for (size_t i = 0; i < series->count && named < NAMED; i++) {
+        const struct tlr_load_result *run = series->runs[i];
+        uint64_t failed = tlr_load_tally_failed(&run->total);
+        if (tlr_load_result_is_good(run)) {
+            continue;
+        }
+        tlr_cli_text_add(text, "%s run %zu: ", named == 0 ? ";" : ",", i + 1);
+        if (failed == 0) {
+            tlr_cli_text_add(text, "no connection");
+        } else {
+            tlr_cli_text_add(text, "%" PRIu64 " error%s", failed,
+                failed == 1 ? "" : "s");
+        }
+        named++;
+    }
+    if (named < bad) {
+        tlr_cli_text_add(text, ", and %zu more", bad - named);
+    }
+    tlr_cli_text_add(text, "\n");
+}
+
+void tlr_load_series_verdict(
+    const struct tlr_load_series *series, struct tlr_cli_text *text)
+{
+    size_t bad = count_bad(series);
+    if (series->count < 2) {
+        tlr_load_report_verdict(series->runs[0], text);
+        return;
+    }
+    if (tlr_load_series_is_aborted(series)) {
+        tlr_cli_text_add(text, "aborted at the first error\n");
+    } else if (series->runs[0]->stopped_early) {
+        tlr_cli_text_add(text, "stopped early\n");
+    }
+    if (bad == 0) {
+        struct tlr_load_result all = *series->runs[0];
+        for (size_t i = 1; i < series->count; i++) {
+            tlr_load_tally_merge(&all.total, &series->runs[i]->total);
+        }
+        tlr_load_report_good(&all, text);
+        tlr_cli_text_add(text, ", in %zu runs\n", series->count);
+        return;
+    }
+    tlr_cli_text_add(
+        text, "NOT verified: %zu of the %zu runs", bad, series->count);
+    name_bad(series, bad, text);
 }

@@ -9,6 +9,7 @@
 #ifndef TLR_LOAD_SERIES_H
 #define TLR_LOAD_SERIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,8 +44,19 @@ double tlr_load_series_rate(const struct tlr_load_result *result);
  */
 size_t tlr_load_series_median(const struct tlr_load_series *series);
 
+/* Whether every run was good: what a result says is said of all of its runs. */
+bool tlr_load_series_is_good(const struct tlr_load_series *series);
+
+/* Whether an error ended one of them. */
+bool tlr_load_series_is_aborted(const struct tlr_load_series *series);
+
 /* Appends a table of what differs between the runs; nothing for one run. */
 void tlr_load_series_table(
+    const struct tlr_load_series *series, struct tlr_cli_text *text);
+
+/* Appends a line, or two if it ended early: whether all runs were good, and
+ * which were not. Of one run it is tlr_load_report_verdict(). */
+void tlr_load_series_verdict(
     const struct tlr_load_series *series, struct tlr_cli_text *text);
 
 #endif
