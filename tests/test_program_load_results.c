@@ -22,8 +22,8 @@ static struct program *start_echo(struct scene *scene)
 static struct program *run(
     struct scene *scene, int status, const char *const *args)
 {
-    struct program *load;
-    int got = program_run(scene, args, &load);
+    struct program *load = program_start(scene, args);
+    int got = program_wait(load);
     if (got != status) {
         program_fail(load, "has ended with %d, not with %d", got, status);
     }
