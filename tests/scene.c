@@ -84,6 +84,29 @@ bool run_until(
     return predicate(arg);
 }
 
+static bool has_passed(const void *arg)
+{
+    const bool *passed = arg;
+    return *passed;
+}
+
+static void on_passed(uv_timer_t *timer)
+{
+    bool *passed = timer->data;
+    *passed = true;
+}
+
+void scene_pass(struct scene *scene, uint64_t milliseconds)
+{
+    uv_timer_t *timer = scene_alloc(scene, sizeof(*timer));
+    bool *passed = scene_alloc(scene, sizeof(*passed));
+    assert_int_equal(uv_timer_init(&scene->loop, timer), 0);
+    timer->data = passed;
+    assert_int_equal(uv_timer_start(timer, on_passed, milliseconds, 0), 0);
+    assert_true(run_until(scene, has_passed, passed));
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
 bool scene_has_ipv6(struct scene *scene)
 {
     struct sockaddr_in6 address;

@@ -48,6 +48,9 @@ void *scene_alloc(struct scene *scene, size_t size);
 bool run_until(
     struct scene *scene, bool (*predicate)(const void *arg), const void *arg);
 
+/* Lets the loop run for so long. */
+void scene_pass(struct scene *scene, uint64_t milliseconds);
+
 bool scene_has_ipv6(struct scene *scene);
 
 /* Prints why, and skips the test. */

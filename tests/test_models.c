@@ -87,36 +87,12 @@ static void reset(struct client *client)
     assert_int_equal(uv_tcp_close_reset(&client->tcp, NULL), 0);
 }
 
-/* ---- time that passes ---- */
-
-static bool has_passed(const void *arg)
-{
-    const bool *passed = arg;
-    return *passed;
-}
-
-static void on_passed(uv_timer_t *timer)
-{
-    bool *passed = timer->data;
-    *passed = true;
-}
-
-static void pass(struct scene *scene, uint64_t milliseconds)
-{
-    uv_timer_t *timer = scene_alloc(scene, sizeof(*timer));
-    bool *passed = scene_alloc(scene, sizeof(*passed));
-    assert_int_equal(uv_timer_init(&scene->loop, timer), 0);
-    timer->data = passed;
-    assert_int_equal(uv_timer_start(timer, on_passed, milliseconds, 0), 0);
-    assert_true(run_until(scene, has_passed, passed));
-}
-
 /* Of a core. */
 static double cpu_share(struct program *program, uint64_t milliseconds)
 {
     double cpu = programs_cpu_seconds(program);
     uint64_t begin = uv_hrtime();
-    pass(program->scene, milliseconds);
+    scene_pass(program->scene, milliseconds);
     return (programs_cpu_seconds(program) - cpu) /
            ((double)(uv_hrtime() - begin) / 1e9);
 }

@@ -14,30 +14,6 @@
 
 enum { CLIENTS = 150, DESCRIPTORS = 40, MEASURED_MS = 1500 };
 
-static bool has_passed(const void *arg)
-{
-    const bool *passed = arg;
-    return *passed;
-}
-
-static void on_passed(uv_timer_t *timer)
-{
-    bool *passed = timer->data;
-    *passed = true;
-}
-
-/* Lets the loop run for so long; the clients go on pressing. */
-static void pass(struct scene *scene, uint64_t milliseconds)
-{
-    uv_timer_t *timer = scene_alloc(scene, sizeof(*timer));
-    bool *passed = scene_alloc(scene, sizeof(*passed));
-    assert_int_equal(uv_timer_init(&scene->loop, timer), 0);
-    timer->data = passed;
-    assert_int_equal(uv_timer_start(timer, on_passed, milliseconds, 0), 0);
-    assert_true(run_until(scene, has_passed, passed));
-    uv_close((uv_handle_t *)timer, NULL);
-}
-
 static unsigned lines_with(const struct output *output, const char *words)
 {
     const char *at = output->text;
@@ -77,7 +53,7 @@ static void expect_calm(
     program_wait_for(echo, &echo->err, "out of descriptors (EMFILE)");
     double before = programs_cpu_seconds(echo);
     uint64_t begin = uv_hrtime();
-    pass(scene, MEASURED_MS);
+    scene_pass(scene, MEASURED_MS); /* the clients go on pressing */
     double wall = (double)(uv_hrtime() - begin) / 1e9;
     double cpu = programs_cpu_seconds(echo) - before;
     print_message("%s, %s loops: %.2f%% of a core\n", balance, loops,

@@ -327,30 +327,6 @@ static void nobody_listening_exits_with_1_and_says_what_to_do(void **state)
 
 #ifdef SIGSTOP
 
-struct pause {
-    uv_timer_t timer;
-    bool over;
-};
-
-static void on_pause_over(uv_timer_t *timer)
-{
-    struct pause *pause = timer->data;
-    pause->over = true;
-}
-
-static bool is_over(const void *arg)
-{
-    const struct pause *pause = arg;
-    return pause->over;
-}
-
-static void wait_for(struct scene *scene, struct pause *pause, unsigned ms)
-{
-    pause->over = false;
-    assert_int_equal(uv_timer_start(&pause->timer, on_pause_over, ms, 0), 0);
-    assert_true(run_until(scene, is_over, pause));
-}
-
 /* The server has answered meanwhile: it has stood still from before the load did,
  * so that the load has waited for nothing else, but not for so long. */
 static void time_in_which_it_stood_still_is_no_timeout(void **state)
@@ -359,18 +335,14 @@ static void time_in_which_it_stood_still_is_no_timeout(void **state)
     struct program *echo = start_echo(scene);
     struct program *load = program_start(scene,
         LOAD(program_address(echo, 0), "--duration", "5", "--timeout", "2"));
-    struct pause *pause = scene_alloc(scene, sizeof(*pause));
-    pause->timer.data = pause;
-    assert_int_equal(uv_timer_init(&scene->loop, &pause->timer), 0);
     program_wait_for(load, &load->err, "Ctrl-C ends it");
-    wait_for(scene, pause, 200); /* until it is under way */
+    scene_pass(scene, 200); /* until it is under way */
     assert_int_equal(uv_process_kill(&echo->process, SIGSTOP), 0);
     assert_int_equal(uv_process_kill(&load->process, SIGSTOP), 0);
-    wait_for(scene, pause, 2500);
+    scene_pass(scene, 2500);
     assert_int_equal(uv_process_kill(&echo->process, SIGCONT), 0);
-    wait_for(scene, pause, 300);
+    scene_pass(scene, 300);
     assert_int_equal(uv_process_kill(&load->process, SIGCONT), 0);
-    uv_close((uv_handle_t *)&pause->timer, NULL);
     int status = program_wait(load);
     if (status != 0) {
         program_fail(load, "(%d) blames the server", status);
