@@ -765,5 +765,6 @@ void loaded_expect(const char *words)
     for (unsigned i = 0; i < lines; i++) {
         print_error("%s\n", said->line[i]);
     }
+    loaded_in_time(!loaded_was_starved(), words, __FILE__, __LINE__);
     fail_msg("none of %u lines says \"%s\"", said->lines, words);
 }

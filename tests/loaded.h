@@ -130,7 +130,7 @@ bool loaded_was_starved(void);
 #define assert_in_time(c) loaded_in_time((c), #c, __FILE__, __LINE__)
 void loaded_in_time(bool holds, const char *what, const char *file, int line);
 
-/* Requires that some line has these words. */
+/* Requires that some line has these words; skips likewise. */
 void loaded_expect(const char *words);
 
 /* A TCP port at which nobody listens. */
