@@ -301,7 +301,8 @@ function compare(figures, json) {
   const wanted = ['verified', 'connected', 'seconds', 'bytes_sent', 'bytes_received',
     'bytes_per_second', 'errors.total', 'client_busy', 'mode', 'address', 'connections', 'loops',
     ...(json.latency_us.count ? ['latency_us.p50', 'latency_us.p99', 'latency_us.max'] : []),
-    ...(json.round_trips ? ['round_trips', 'round_trips_per_second'] : [])];
+    ...(json.round_trips ? ['round_trips', 'round_trips_per_second'] : []),
+    ...(json.runs.length > 1 ? json.runs.map((_, i) => `runs.${i}.errors_total`) : [])];
   for (const name of wanted) {
     if (!(name in figures)) wrong.push(`${name} is not in the page`);
   }
@@ -414,6 +415,8 @@ const RUNS = {
   connect: ['--mode', 'connect', '--duration', '2', '--connections', '4'],
   broken: ['--duration', '4', '--rate', '1200', '--connections', '12'],
   short: ['--round-trips', '1', '--connections', '1'],
+  repeat: ['--duration', '1', '--connections', '4', '--repeat', '3'],
+  idle: ['--mode', 'idle', '--duration', '2', '--connections', '30'],
 };
 
 async function main() {

@@ -272,13 +272,30 @@ void program_ask(struct program *program, enum ask ask)
     }
 }
 
+bool program_complains(const struct program *program)
+{
+    const struct output *err = &program->err;
+    unsigned lines = output_lines(err);
+    if (err->length > 0 && err->text[err->length - 1] != '\n') {
+        return true;
+    }
+    for (unsigned i = 0; i < lines; i++) {
+        const char *line = output_line(program->scene, err, i);
+        if (strstr(line, " has not turned for ") == NULL &&
+            strstr(line, " turns again, after ") == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* By its words too: whom Ctrl-C just ends leaves Wine with 0. */
 void program_stop(struct program *program)
 {
     const char *text = program->out.text;
     program_ask(program, ASK_CTRL_C);
     int status = program_wait(program);
-    if (status != 0 || program->err.length != 0 ||
+    if (status != 0 || program_complains(program) ||
         (strstr(text, "\nstopped after ") == NULL &&
             strstr(text, "\"summary\"") == NULL)) {
         program_fail(program,

@@ -71,8 +71,12 @@ const char *program_address(struct program *program, unsigned index);
 
 void program_ask(struct program *program, enum ask ask);
 
+/* Whether it has said anything on stderr but that a loop has stalled, as loops do
+ * if the machine has too much to do. */
+bool program_complains(const struct program *program);
+
 /* Asks teller-echo by Ctrl-C, waits, and requires exit status 0, its summary,
- * and silence on stderr. */
+ * and no complaint. */
 void program_stop(struct program *program);
 
 /* Fails the test with a sentence about the program and all that it said. */

@@ -19,6 +19,7 @@ RUNS = {
     "echo": ["--round-trips", "20"],
     "echo, sizes and depth": ["--round-trips", "20", "--size", "1..4k", "--depth", "4"],
     "sessions": ["--round-trips", "20", "--session", "5"],
+    "a table of sizes": ["--round-trips", "20", "--size", "64=9,1k..4k=1", "--no-nodelay"],
     "open loop": ["--rate", "500", "--duration", "1.2"],
     "stream": ["--mode", "stream", "--duration", "0.3"],
     "connect": ["--mode", "connect", "--duration", "0.3"],

@@ -173,10 +173,10 @@ static void what_differs_in_the_plans_is_warned_of(void **state)
     tlr_load_compared_warn(&a, &b, &lines);
     assert_string_equal(tlr_cli_text_get(&lines), "");
     (void)snprintf(b.mode, sizeof(b.mode), "slow");
-    b.connections = 51;
-    b.size = 65;
-    b.depth = 2;
-    b.rate = 1000000;
+    b.set[TLR_LOAD_SET_CONNECTIONS].value = 51;
+    b.set[TLR_LOAD_SET_SIZE].value = 65;
+    b.set[TLR_LOAD_SET_DEPTH].value = 2;
+    b.set[TLR_LOAD_SET_RATE].value = 1000000;
     tlr_load_compared_warn(&a, &b, &lines);
     assert_string_equal(tlr_cli_text_get(&lines),
         "a.json and b.json differ in mode: echo and slow\n"
@@ -185,6 +185,45 @@ static void what_differs_in_the_plans_is_warned_of(void **state)
         "a.json and b.json differ in depth: 1 and 2\n"
         "a.json and b.json differ in rate: 0 and 1000000\n");
     tlr_cli_text_free(&lines);
+}
+
+/* Of the same largest size. */
+static void tables_of_sizes_are_compared_row_by_row(void **state)
+{
+    struct tlr_load_compared a;
+    struct tlr_load_compared b;
+    struct tlr_cli_text said = {0};
+    (void)state;
+    assert_true(tlr_load_compared_read(&a, "a.json",
+        HEAD PLAN "\"sizes\":\"64=99,16384=1\"," END, &said));
+    assert_true(tlr_load_compared_read(
+        &b, "b.json", HEAD PLAN "\"sizes\":\"16384\"," END, &said));
+    tlr_load_compared_warn(&a, &b, &said);
+    assert_string_equal(tlr_cli_text_get(&said),
+        "a.json and b.json differ in size: 64=99,16384=1 and 16384\n");
+    tlr_cli_text_free(&said);
+}
+
+/* An older version did not write all of them. */
+static void what_one_file_does_not_say_is_no_difference(void **state)
+{
+    struct tlr_load_compared a;
+    struct tlr_load_compared b;
+    struct tlr_cli_text said = {0};
+    (void)state;
+    assert_true(tlr_load_compared_read(&a, "a.json",
+        HEAD PLAN "\"sizes\":\"64\",\"timeout\":3,\"nodelay\":true," END,
+        &said));
+    assert_true(tlr_load_compared_read(&b, "b.json", HEAD PLAN END, &said));
+    tlr_load_compared_warn(&a, &b, &said);
+    assert_int_equal(said.length, 0);
+    assert_true(tlr_load_compared_read(&b, "b.json",
+        HEAD PLAN "\"timeout\":4,\"nodelay\":false," END, &said));
+    tlr_load_compared_warn(&a, &b, &said);
+    assert_string_equal(tlr_cli_text_get(&said),
+        "a.json and b.json differ in timeout: 3 and 4\n"
+        "a.json and b.json differ in nodelay: 1 and 0\n");
+    tlr_cli_text_free(&said);
 }
 
 int main(void)
@@ -198,6 +237,8 @@ int main(void)
         cmocka_unit_test(what_is_no_result_is_refused),
         cmocka_unit_test(a_figure_that_cannot_be_is_not_known),
         cmocka_unit_test(what_differs_in_the_plans_is_warned_of),
+        cmocka_unit_test(tables_of_sizes_are_compared_row_by_row),
+        cmocka_unit_test(what_one_file_does_not_say_is_no_difference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

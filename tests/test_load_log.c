@@ -260,6 +260,58 @@ static void two_logs_are_added_exactly(void **state)
     tlr_load_merged_destroy(merged);
 }
 
+static void settings_come_back_and_sizes_only_where_they_are_alike(
+    void **state)
+{
+    static const char *const names[] = {path, other_path};
+    static struct tlr_load_sizes sizes;
+    char text[TLR_LOAD_SIZES_TEXT];
+    (void)state;
+    if (!tlr_load_squeeze_is_here()) {
+        skip();
+    }
+    assert_int_equal(tlr_load_sizes_parse("64=99,16k=1", &sizes), 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct tlr_load_log *log = open_log(names[i]);
+        set_up();
+        plan.sizes = &sizes;
+        plan.size = 16384;
+        plan.round_trips = 41;
+        plan.duration_ms = 42;
+        plan.timeout_ms = 43;
+        plan.pieces = 44;
+        plan.read_rate = 45;
+        plan.write_rate = 46;
+        plan.send_buffer = 47;
+        plan.receive_buffer = 48;
+        plan.delay = true;
+        plan.source_count = 49;
+        log_second(log, 0, 10, 1000);
+        close_log(log);
+    }
+    struct tlr_load_merged *merged = merged_of(2, names);
+    const struct tlr_load_plan *back = tlr_load_merged_result(merged)->plan;
+    assert_string_equal(tlr_load_plan_sizes(back, text), "64=99,16384=1");
+    assert_true(back->round_trips == 41 && back->duration_ms == 42 &&
+                back->timeout_ms == 43 && back->pieces == 44 &&
+                back->read_rate == 45 && back->write_rate == 46 &&
+                back->send_buffer == 47 && back->receive_buffer == 48 &&
+                back->delay && back->source_count == 49);
+    tlr_load_merged_destroy(merged);
+    write_log(path, 1000);
+    merged = merged_of(2, names);
+    back = tlr_load_merged_result(merged)->plan;
+    assert_string_equal(tlr_load_plan_sizes(back, text), "");
+    assert_int_equal(back->size, 16384);
+    tlr_load_merged_destroy(merged);
+    write_log(other_path, 1000);
+    merged = merged_of(2, names);
+    back = tlr_load_merged_result(merged)->plan;
+    assert_null(back->sizes);
+    assert_string_equal(tlr_load_plan_sizes(back, text), "64");
+    tlr_load_merged_destroy(merged);
+}
+
 static void every_cut_is_found_out(void **state)
 {
     (void)state;
@@ -395,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_log_that_only_closes_is_empty),
         cmocka_unit_test(all_of_a_result_comes_back),
         cmocka_unit_test(two_logs_are_added_exactly),
+        cmocka_unit_test(settings_come_back_and_sizes_only_where_they_are_alike),
         cmocka_unit_test(every_cut_is_found_out),
         cmocka_unit_test(a_missing_line_is_found_out),
         cmocka_unit_test(nothing_is_read_beyond_its_room),

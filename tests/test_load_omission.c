@@ -35,21 +35,23 @@ static double lenience(void)
     return is_full() ? 1 : LENIENCE;
 }
 
-static void stall(struct tlr_load_plan *plan)
+/* A plan against a server that stalls in the middle of each of these. */
+static struct tlr_load_plan stalled_plan(unsigned every_ms)
 {
-    lies.stall_ms = is_full() ? 1000 : 400;
-    lies.every_ms = is_full() ? 10000 : 4000;
-    plan->connections = 10;
-    plan->depth = 64;
-    plan->duration_ms = is_full() ? 20000 : 4000;
+    struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
+    lies->stall_ms = is_full() ? 1000 : 400;
+    lies->every_ms = every_ms;
+    plan.connections = 10;
+    plan.duration_ms = is_full() ? 2 * every_ms : every_ms;
+    return plan;
 }
 
 /* What arithmetic gives, in ms. */
 static double expected(double percent)
 {
     double share = (100 - percent) / 100;
-    double stalled = (double)lies.stall_ms / lies.every_ms;
-    return lies.stall_ms * (1 - share / stalled);
+    double stalled = (double)lies->stall_ms / lies->every_ms;
+    return lies->stall_ms * (1 - share / stalled);
 }
 
 static bool is_within(
@@ -63,72 +65,83 @@ static bool is_within(
 
 static void a_closed_loop_overlooks_a_stall(void **state)
 {
-    struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
+    struct tlr_load_plan plan = stalled_plan(is_full() ? 10000 : 1600);
     (void)state;
-    stall(&plan);
-    plan.depth = 1;
     loaded_run(&plan);
-    assert_true(said.good);
+    assert_true(said->good);
     print_message("closed loop: p99 %.2f ms, max %.1f ms\n",
         loaded_ms(&plan, 99), loaded_ms(&plan, 100));
-    assert_true(loaded_ms(&plan, 99) < CLOSED_MOST_MS);
-    assert_true(loaded_ms(&plan, 100) > lies.stall_ms * 0.95);
+    assert_in_time(loaded_ms(&plan, 99) < CLOSED_MOST_MS);
+    assert_true(loaded_ms(&plan, 100) > lies->stall_ms * 0.95);
 }
 
-static bool tells_the_truth(struct tlr_load_plan *plan, double tolerance)
-{
-    loaded_run(plan);
-    assert_true(said.good);
-    assert_true(said.total.unsent == 0);
-    return is_within(plan, 99, tolerance) && is_within(plan, 95, tolerance) &&
-           loaded_ms(plan, 85) < CLOSED_MOST_MS;
-}
+/* Side by side, for they have little to do; their stalls are not at once. */
+enum { DEEP, ONE_BY_ONE };
 
-/* The machine's own stalls count too, and may be worth more tries. */
-static void expect_the_truth(struct tlr_load_plan *plan, double tolerance)
+static void begin_deep(void)
 {
-    unsigned tries = 0;
-    while (!tells_the_truth(plan, tolerance)) {
-        tries++;
-        assert_int_not_equal(tries, TRIES);
-    }
-}
-
-static void the_open_loop_tells_the_truth_of_a_stall(void **state)
-{
-    struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
-    (void)state;
-    stall(&plan);
+    loaded_turn_to(DEEP);
+    struct tlr_load_plan plan = stalled_plan(is_full() ? 10000 : 4000);
     plan.rate = 500;
-    expect_the_truth(&plan, 0.02);
+    plan.depth = 64;
+    loaded_begin(&plan);
 }
 
 /* Even if a connection can have only one message on the way: that a message has
  * to wait for another one is counted. */
-static void the_open_loop_counts_from_when_it_was_due(void **state)
+static void begin_one_by_one(void)
 {
-    struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
-    (void)state;
-    stall(&plan);
+    loaded_turn_to(ONE_BY_ONE);
+    struct tlr_load_plan plan = stalled_plan(is_full() ? 8000 : 3000);
     plan.rate = 500;
-    plan.depth = 1;
-    plan.connections = 100;
-    expect_the_truth(&plan, 0.03); /* what has waited goes one by one */
+    plan.connections = 20; /* ten messages of each in a stall */
+    loaded_begin(&plan);
+}
+
+static bool tells_the_truth(
+    const struct tlr_load_plan *plan, unsigned which, double tolerance)
+{
+    loaded_turn_to(which);
+    assert_true(said->good);
+    return said->total.unsent == 0 && is_within(plan, 99, tolerance) &&
+           is_within(plan, 95, tolerance) &&
+           loaded_ms(plan, 85) < CLOSED_MOST_MS;
+}
+
+/* The machine's own stalls count too, and may be worth more tries. What has been
+ * found once is found. */
+static void the_open_loop_tells_the_truth_of_a_stall(void **state)
+{
+    const struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
+    bool deep = false;
+    bool one_by_one = false;
+    unsigned tries = 0;
+    while (!deep || !one_by_one) {
+        assert_in_time(tries < TRIES);
+        tries++;
+        loaded_setup(state);
+        begin_deep();
+        begin_one_by_one();
+        loaded_wait();
+        deep |= tells_the_truth(&plan, DEEP, 0.02);
+        /* What has waited goes one by one. */
+        one_by_one |= tells_the_truth(&plan, ONE_BY_ONE, 0.03);
+    }
 }
 
 /* The median of a server's that takes 20 ms, in ms. */
 static double median_of_20_ms(struct tlr_load_plan *plan)
 {
     loaded_setup(NULL);
-    lies.delay_ms = 20;
-    lies.hello = plan->mode == TLR_LOAD_HELLO ? "hello" : NULL;
+    lies->delay_ms = 20;
+    lies->hello = plan->mode == TLR_LOAD_HELLO ? "hello" : NULL;
     plan->connections = 8;
-    plan->duration_ms = 1000;
+    plan->duration_ms = is_full() ? 1000 : 300;
     loaded_run(plan);
-    assert_true(said.good);
+    assert_true(said->good);
     /* The server may know of a connection before the client does. */
     assert_true(plan->mode == TLR_LOAD_HELLO ||
-                said.figures->latency[TLR_LOAD_ROUND_TRIP].min >=
+                said->figures->latency[TLR_LOAD_ROUND_TRIP].min >=
                     UINT64_C(19900000));
     print_message("%s: p50 %.2f ms of 20 ms\n", tlr_load_mode_name(plan->mode),
         loaded_ms(plan, 50));
@@ -153,7 +166,7 @@ static void a_known_delay_is_measured_to_a_millisecond(void **state)
         plan.session = runs[i].session;
         while (fabs(median_of_20_ms(&plan) - 20) > lenience()) {
             tries++;
-            assert_int_not_equal(tries, TRIES);
+            assert_in_time(tries < TRIES);
         }
     }
 }
@@ -165,7 +178,6 @@ int main(void)
         test(a_known_delay_is_measured_to_a_millisecond),
         test(a_closed_loop_overlooks_a_stall),
         test(the_open_loop_tells_the_truth_of_a_stall),
-        test(the_open_loop_counts_from_when_it_was_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

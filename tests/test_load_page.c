@@ -28,6 +28,11 @@ static struct tlr_load_result result;
 static struct tlr_load_interval intervals[MANY];
 static struct tlr_cli_text text;
 
+/* Of that one, or of more. */
+static struct tlr_load_result *runs[] = {&result, &result, &result};
+static double merits[] = {0, 2, 1};
+static struct tlr_load_series series;
+
 /* A good run of so many seconds, with a peak in its 777th one. */
 static void make_result(enum tlr_load_mode mode, size_t seconds)
 {
@@ -46,12 +51,15 @@ static void make_result(enum tlr_load_mode mode, size_t seconds)
         intervals[i] = (struct tlr_load_interval){.from = (double)i,
             .seconds = 1,
             .round_trips = peak ? 4000 : 1000 + i % 7,
+            .in_time.round_trips = peak ? 4000 : 1000 + i % 7,
+            .open = i + 1,
             .latency = {50000, 60000, 70000, 80000, 90000,
                 peak ? 20000000 : 100000}};
         figures.round_trips += intervals[i].round_trips;
         tlr_load_histogram_add(
             &figures.latency[TLR_LOAD_ROUND_TRIP], 50000 + i * 10);
     }
+    tlr_load_figures_were_in_time(&figures);
     result = (struct tlr_load_result){.plan = &plan,
         .figures = &figures,
         .intervals = intervals,
@@ -60,11 +68,13 @@ static void make_result(enum tlr_load_mode mode, size_t seconds)
         .seconds = (double)seconds};
     tlr_load_tally_init(&result.total);
     result.total.connected = result.total.whole = 3;
+    series = (struct tlr_load_series){
+        .wanted = 1, .count = 1, .runs = runs, .merits = merits};
 }
 
 static const char *page(void)
 {
-    tlr_load_page(&result, &text);
+    tlr_load_page(&series, &text);
     assert_false(text.failed);
     return tlr_cli_text_get(&text);
 }
@@ -147,9 +157,10 @@ static void failures_and_notes_are_told(void **state)
     (void)state;
     make_result(TLR_LOAD_ECHO, 5);
     result.total.errors[TLR_LOAD_RESET] = 2;
+    result.total.whole = 1;
     result.aborted = true;
-    figures.busy_ns = 99;
-    figures.elapsed_ns = 100;
+    figures.busy_ns = UINT64_C(990000000);
+    figures.elapsed_ns = UINT64_C(1000000000);
     assert_true(is_balanced(page()));
     assert_non_null(strstr(text.data,
         "<p class=\"verdict bad\">aborted at the first error</p>"));
@@ -169,6 +180,58 @@ static void the_title_says_what_where_and_when(void **state)
     assert_non_null(
         strstr(page(), "<title>teller-load: echo, 127.0.0.1:7007</title>"));
     assert_non_null(strstr(text.data, "2024-02-29 23:59:59 UTC"));
+}
+
+/* ---- several runs ---- */
+
+static void the_page_of_a_run_has_no_table_of_runs(void **state)
+{
+    (void)state;
+    make_result(TLR_LOAD_ECHO, 5);
+    assert_null(strstr(page(), "the median"));
+    assert_null(strstr(text.data, "<h2>Runs"));
+    assert_null(strstr(text.data, "data-name=\"runs."));
+}
+
+static void of_several_runs_the_page_says_which_it_shows(void **state)
+{
+    static struct tlr_load_result other;
+    (void)state;
+    make_result(TLR_LOAD_ECHO, 5);
+    other = result;
+    other.seconds = 10; /* for as many round trips */
+    other.total.errors[TLR_LOAD_RESET] = 7;
+    runs[1] = &other;
+    series.count = 3;
+    assert_true(is_balanced(page()));
+    runs[1] = &result;
+    assert_non_null(strstr(text.data, " &middot; run 3 of 3, the median</p>"));
+    assert_int_equal(count(text.data, "<h2>Runs"), 1);
+    assert_int_equal(count(text.data, "\">run "), 3);
+    assert_int_equal(count(text.data, "\">run 3, the one shown</th>"), 1);
+    assert_non_null(strstr(text.data,
+        "data-name=\"runs.1.round_trips_per_second\" "
+        "data-value=\"501.0\">501</td>"));
+    assert_non_null(strstr(text.data,
+        "data-name=\"runs.2.round_trips_per_second\" "
+        "data-value=\"1002.0\">1,002</td>"));
+    assert_int_equal(
+        count(text.data, ".latency_us.p99\" data-value=\"50.0"), 3);
+    assert_non_null(strstr(text.data,
+        "data-name=\"runs.1.errors_total\" data-value=\"7\">7</td>"));
+}
+
+static void the_tables_of_runs_of_all_modes_are_well_formed(void **state)
+{
+    (void)state;
+    for (unsigned mode = 0; mode < TLR_LOAD_MODES; mode++) {
+        make_result((enum tlr_load_mode)mode, 5);
+        series.count = 3;
+        assert_true(is_balanced(page()));
+        assert_int_equal(count(text.data, "data-name=\"runs."),
+            mode == TLR_LOAD_STREAM ? 2 * 3 : 4 * 3);
+        tlr_cli_text_free(&text);
+    }
 }
 
 /* ---- charts ---- */
@@ -309,6 +372,20 @@ static void what_comes_from_outside_is_escaped(void **state)
     assert_int_equal(
         count(text.data, "&#60;script&#62;&#34;&#38;&#39;?"), 2);
     assert_non_null(strstr(text.data, ">&#60;b&#62;</text>"));
+}
+
+static void what_is_held_is_drawn_as_open_connections(void **state)
+{
+    (void)state;
+    make_result(TLR_LOAD_IDLE, 4);
+    assert_true(is_balanced(page()));
+    assert_int_equal(count(text.data, "<figure id=\"open\">"), 1);
+    assert_int_equal(count(text.data, "<figure id=\"throughput\">"), 0);
+    /* 1 to 4, at the end of each second. */
+    assert_int_equal(count(text.data,
+                         "d=\"M0.0 750.0L250.0 750.0L500.0 500.0L750.0 250.0"
+                         "L1000.0 0.0\"/>"),
+        1);
 }
 
 /* ---- axes ---- */
@@ -471,7 +548,7 @@ static void a_file_that_cannot_be_written_is_named(void **state)
     (void)state;
     make_result(TLR_LOAD_ECHO, 2);
     assert_int_equal(tlr_load_page_write(
-                         "no-such-folder/page.html", &result, &complaint),
+                         "no-such-folder/page.html", &series, &complaint),
         UV_ENOENT);
     assert_string_equal(tlr_cli_text_get(&complaint),
         "cannot write the report to no-such-folder/page.html: no such file or "
@@ -490,7 +567,7 @@ static void a_full_disk_is_told(void **state)
     (void)fclose(full); /* nothing was written */
     make_result(TLR_LOAD_ECHO, 2);
     assert_int_equal(
-        tlr_load_page_write("/dev/full", &result, &complaint), UV_ENOSPC);
+        tlr_load_page_write("/dev/full", &series, &complaint), UV_ENOSPC);
     assert_non_null(
         strstr(tlr_cli_text_get(&complaint), "/dev/full: no space"));
     tlr_cli_text_free(&complaint);
@@ -503,9 +580,9 @@ static void a_file_that_was_there_is_written_anew(void **state)
     struct tlr_cli_text complaint = {0};
     (void)state;
     make_result(TLR_LOAD_ECHO, 900);
-    assert_int_equal(tlr_load_page_write(path, &result, &complaint), 0);
+    assert_int_equal(tlr_load_page_write(path, &series, &complaint), 0);
     make_result(TLR_LOAD_ECHO, 2);
-    assert_int_equal(tlr_load_page_write(path, &result, &complaint), 0);
+    assert_int_equal(tlr_load_page_write(path, &series, &complaint), 0);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
     size_t length = fread(got, 1, sizeof(got), file);
@@ -525,6 +602,9 @@ int main(void)
         TEST(pages_of_all_modes_are_well_formed),
         TEST(failures_and_notes_are_told),
         TEST(the_title_says_what_where_and_when),
+        TEST(the_page_of_a_run_has_no_table_of_runs),
+        TEST(of_several_runs_the_page_says_which_it_shows),
+        TEST(the_tables_of_runs_of_all_modes_are_well_formed),
         TEST(without_intervals_there_is_nothing_to_draw),
         TEST(a_single_interval_is_a_line_over_the_whole_width),
         TEST(a_day_is_thinned_out_and_keeps_its_peak),
@@ -533,6 +613,7 @@ int main(void)
         TEST(the_median_has_room_for_its_label_below_it),
         TEST(a_gap_is_not_drawn_over_and_a_lone_point_is_a_dot),
         TEST(what_comes_from_outside_is_escaped),
+        TEST(what_is_held_is_drawn_as_open_connections),
         TEST(ticks_are_round_numbers_with_units),
         TEST(axes_of_any_range_have_few_ticks_and_hold_it),
         TEST(places_go_from_0_to_1_and_not_beyond),

@@ -18,10 +18,10 @@ static void a_ramp_spreads_the_opening(void **state)
     plan.loops = 2;
     plan.ramp_ms = 1000;
     loaded_run(&plan);
-    double seconds = (double)(seen.last_at - seen.first_at) / 1e9;
-    assert_true(said.good);
-    assert_int_equal(seen.accepted, 40);
-    assert_true(seconds > 0.85 && seconds < 1.3);
+    double seconds = (double)(seen->last_at - seen->first_at) / 1e9;
+    assert_true(said->good);
+    assert_int_equal(seen->accepted, 40);
+    assert_in_time(seconds > 0.85 && seconds < 1.9);
 }
 
 static void the_warm_up_is_in_no_figure(void **state)
@@ -29,37 +29,40 @@ static void the_warm_up_is_in_no_figure(void **state)
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     const struct tlr_load_histogram *trips;
     (void)state;
-    lies.delay_ms = 60;
-    lies.delay_until = 300;
-    plan.warmup_ms = 600;
+    lies->delay_ms = 400;
+    lies->delay_until = 300;
+    plan.warmup_ms = 1000;
     plan.duration_ms = 500;
     plan.session = 5;
     loaded_run(&plan);
-    assert_true(said.good);
-    trips = &said.figures->latency[TLR_LOAD_ROUND_TRIP];
-    assert_true(trips->count > 0 && trips->max < 50 * 1000 * 1000);
-    assert_true(trips->count == said.figures->round_trips);
-    assert_true(said.figures->bytes_sent < said.total.bytes_sent);
-    assert_true(said.figures->bytes_verified < said.total.bytes_verified);
-    assert_true(said.figures->bytes_verified / 64 <= trips->count + 3);
-    assert_true(said.figures->sessions < said.total.whole);
-    assert_true(said.seconds > 0.4 && said.seconds < 0.7);
-    assert_true(said.interval_seconds > 0.4 && said.interval_seconds < 0.7);
-    assert_true(said.figures->elapsed_ns > 4e8 &&
-                said.figures->elapsed_ns < 7e8);
+    assert_true(said->good);
+    assert_false(said->unmeasured);
+    trips = &said->figures->latency[TLR_LOAD_ROUND_TRIP];
+    assert_true(trips->count > 0);
+    assert_in_time(trips->max < 350 * 1000 * 1000);
+    assert_true(trips->count == said->figures->round_trips);
+    assert_true(said->figures->bytes_sent < said->total.bytes_sent);
+    assert_true(said->figures->bytes_verified < said->total.bytes_verified);
+    assert_true(said->figures->bytes_verified / 64 <= trips->count + 3);
+    assert_true(said->figures->sessions < said->total.whole);
+    assert_in_time(said->seconds > 0.4 && said->seconds < 1);
+    assert_in_time(said->interval_seconds > 0.4 && said->interval_seconds < 1);
+    assert_true(said->figures->elapsed_ns > 4e8 &&
+                said->figures->elapsed_ns < 1e9);
 }
 
 /* All figures are those of nothing. */
 static void expect_unmeasured(void)
 {
-    assert_true(said.good);
-    assert_true(said.total.bytes_verified > 0);
-    assert_true(said.figures->round_trips == 0);
-    assert_true(said.figures->bytes_sent == 0);
-    assert_true(said.figures->sessions <= 3);
-    assert_true(said.figures->latency[TLR_LOAD_ROUND_TRIP].count == 0);
-    assert_true(said.figures->elapsed_ns < UINT64_C(5000000000));
-    assert_true(said.seconds < 1);
+    assert_true(said->good);
+    assert_true(said->unmeasured);
+    assert_true(said->total.bytes_verified > 0);
+    assert_true(said->figures->round_trips == 0);
+    assert_true(said->figures->bytes_sent == 0);
+    assert_true(said->figures->sessions <= 3);
+    assert_true(said->figures->latency[TLR_LOAD_ROUND_TRIP].count == 0);
+    assert_true(said->figures->elapsed_ns < UINT64_C(5000000000));
+    assert_in_time(said->seconds < 1);
 }
 
 static void stopped_in_the_warm_up_there_are_no_figures(void **state)
@@ -67,21 +70,41 @@ static void stopped_in_the_warm_up_there_are_no_figures(void **state)
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     (void)state;
     plan.warmup_ms = 60000;
-    stop_after[0] = 200;
+    stops->after[0] = 200;
     loaded_run(&plan);
-    assert_true(said.stopped_early);
+    assert_true(said->stopped_early);
     expect_unmeasured();
 }
 
-static void done_in_the_warm_up_there_are_no_figures(void **state)
+/* Messages that had not begun when it was over are of those that are asked for. */
+static void the_round_trips_count_from_the_end_of_the_warm_up(void **state)
 {
-    struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
+    static const struct {
+        uint32_t depth;
+        uint64_t session;
+        double rate;
+    } runs[] = {{1, 0, 0}, {64, 0, 0}, {4, 3, 0}, {8, 0, 200}};
     (void)state;
-    plan.warmup_ms = 60000;
-    plan.round_trips = 10;
-    plan.duration_ms = 0;
-    loaded_run(&plan);
-    expect_unmeasured();
+    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+        struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
+        loaded_setup(NULL);
+        lies->delay_ms = 2;
+        plan.warmup_ms = 150;
+        plan.round_trips = 10;
+        plan.duration_ms = 0;
+        plan.depth = runs[i].depth;
+        plan.session = runs[i].session;
+        plan.rate = runs[i].rate;
+        loaded_run(&plan);
+        assert_true(said->good);
+        if (said->figures->round_trips != 10 * plan.connections) {
+            print_message("run %u: %u round trips\n", (unsigned)i,
+                (unsigned)said->figures->round_trips);
+        }
+        assert_true(said->figures->round_trips == 10 * plan.connections);
+        assert_true(
+            said->total.bytes_verified / 64 > said->figures->round_trips);
+    }
 }
 
 static void a_short_duration_is_kept(void **state)
@@ -90,25 +113,25 @@ static void a_short_duration_is_kept(void **state)
     (void)state;
     plan.duration_ms = 20;
     loaded_run(&plan);
-    assert_true(said.good);
-    assert_true(said.figures->round_trips > 0);
-    assert_int_equal(said.intervals, 1);
-    assert_true(said.seconds > 0.01 && said.seconds < 0.5);
+    assert_true(said->good);
+    assert_true(said->figures->round_trips > 0);
+    assert_int_equal(said->intervals, 1);
+    assert_in_time(said->seconds > 0.01 && said->seconds < 0.5);
 }
 
 static void each_second_is_an_interval(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     (void)state;
-    plan.duration_ms = 3200;
+    plan.duration_ms = 2200;
     plan.connections = 4;
     plan.loops = 2;
-    lies.delay_ms = 5;
+    lies->delay_ms = 5;
     loaded_run(&plan);
-    assert_true(said.good);
-    assert_in_range(said.intervals, 3, 5);
-    assert_true(said.interval_seconds > 3.1 && said.interval_seconds < 4);
-    assert_int_equal(said.open_most, 4);
+    assert_true(said->good);
+    assert_in_time(said->intervals >= 2 && said->intervals <= 4);
+    assert_in_time(said->interval_seconds > 2.1 && said->interval_seconds < 3);
+    assert_int_equal(said->open_most, 4);
 }
 
 /* ---- whence and whereto ---- */
@@ -125,17 +148,17 @@ static void sources_are_taken_in_turn(void **state)
     plan.source_count = 3;
     plan.connections = 30;
     loaded_run(&plan);
-    if (said.total.errors[TLR_LOAD_MACHINE] == 30) {
+    if (said->total.errors[TLR_LOAD_MACHINE] == 30) {
         print_message("127.0.0.2 is not an address of this machine\n");
         skip();
     }
-    assert_true(said.good);
-    assert_int_equal(seen.source_count, 2);
+    assert_true(said->good);
+    assert_int_equal(seen->source_count, 2);
     for (unsigned i = 0; i < 2; i++) {
-        bool second = strcmp(seen.sources[i].address, "127.0.0.2") == 0;
+        bool second = strcmp(seen->sources[i].address, "127.0.0.2") == 0;
         assert_true(
-            second || strcmp(seen.sources[i].address, "127.0.0.3") == 0);
-        assert_int_equal(seen.sources[i].count, second ? 10 : 20);
+            second || strcmp(seen->sources[i].address, "127.0.0.3") == 0);
+        assert_int_equal(seen->sources[i].count, second ? 10 : 20);
     }
 }
 
@@ -148,7 +171,7 @@ static void a_source_of_elsewhere_is_named(void **state)
     plan.sources = &source;
     plan.source_count = 1;
     loaded_run(&plan);
-    assert_int_equal(said.total.errors[TLR_LOAD_MACHINE], 3);
+    assert_int_equal(said->total.errors[TLR_LOAD_MACHINE], 3);
     loaded_expect("connection 0: cannot connect (");
 }
 
@@ -170,13 +193,10 @@ static void find_free(struct sockaddr_storage *address)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
-/* A port of ours that nobody listens on may be chosen for our side too: what is
- * sent there comes back, from nobody. */
-static void connected_to_itself_is_refused(void **state)
+static void connect_to_itself(void)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     struct sockaddr_storage address;
-    (void)state;
     find_free(&address);
     plan.addresses = &address;
     plan.address_count = 1;
@@ -184,8 +204,20 @@ static void connected_to_itself_is_refused(void **state)
     plan.source_count = 1;
     plan.connections = 1;
     loaded_run(&plan);
-    assert_int_equal(said.total.errors[TLR_LOAD_REFUSED], 1);
-    assert_int_equal(said.total.bytes_sent, 0);
+}
+
+/* A port of ours that nobody listens on may be chosen for our side too: what is
+ * sent there comes back, from nobody. Others may have taken the port meanwhile. */
+static void connected_to_itself_is_refused(void **state)
+{
+    unsigned tries = 0;
+    (void)state;
+    do {
+        assert_int_not_equal(tries, 10);
+        tries++;
+        connect_to_itself();
+    } while (said->total.errors[TLR_LOAD_REFUSED] != 1);
+    assert_int_equal(said->total.bytes_sent, 0);
 }
 
 static void the_address_that_works_is_found(void **state)
@@ -200,20 +232,20 @@ static void the_address_that_works_is_found(void **state)
     plan.address_count = 3;
     plan.session = 2;
     loaded_run(&plan);
-    assert_true(said.good);
-    assert_int_equal(said.lines, 0);
-    assert_true(said.total.whole >= 3);
+    assert_true(said->good);
+    assert_int_equal(said->lines, 0);
+    assert_true(said->total.whole >= 3);
 }
 
 static void ipv6_is_as_good(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     (void)state;
-    lies.on_ipv6 = true;
+    lies->on_ipv6 = true;
     loaded_run(&plan);
-    assert_true(said.good);
-    assert_int_equal(seen.source_count, 1);
-    assert_string_equal(seen.sources[0].address, "::1");
+    assert_true(said->good);
+    assert_int_equal(seen->source_count, 1);
+    assert_string_equal(seen->sources[0].address, "::1");
 }
 
 static void small_buffers_only_slow_it_down(void **state)
@@ -228,8 +260,8 @@ static void small_buffers_only_slow_it_down(void **state)
     plan.round_trips = 5;
     plan.duration_ms = 0;
     loaded_run(&plan);
-    assert_true(said.good);
-    assert_true(said.total.bytes_verified == UINT64_C(3) * 5 * 300000);
+    assert_true(said->good);
+    assert_true(said->total.bytes_verified == UINT64_C(3) * 5 * 300000);
 }
 
 /* ---- how long ---- */
@@ -238,13 +270,13 @@ static void a_connect_without_an_answer_times_out(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     (void)state;
-    lies.takes_none = true;
+    lies->takes_none = true;
     plan.connections = 12;
     plan.timeout_ms = 400;
     loaded_run(&plan);
-    assert_false(said.good);
-    assert_int_equal(said.total.errors[TLR_LOAD_TIMEOUT], 12);
-    if (said.total.connected < 12) { /* where a full row refuses nobody */
+    assert_false(said->good);
+    assert_int_equal(said->total.errors[TLR_LOAD_TIMEOUT], 12);
+    if (said->total.connected < 12) { /* where a full row refuses nobody */
         loaded_expect(": no answer to the connect for 0.4 s");
     }
 }
@@ -254,23 +286,24 @@ static void connects_without_an_answer_time_out_one_by_one(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_CHURN);
     (void)state;
-    lies.takes_none = true;
+    lies->takes_none = true;
     plan.connections = 12;
     plan.duration_ms = 1500;
     plan.timeout_ms = 400;
     loaded_run(&plan);
-    assert_false(said.good);
-    assert_in_range(said.total.errors[TLR_LOAD_TIMEOUT], 12, 12 * 5);
+    assert_false(said->good);
+    assert_in_time(said->total.errors[TLR_LOAD_TIMEOUT] >= 12 &&
+                   said->total.errors[TLR_LOAD_TIMEOUT] <= 12 * 5);
 }
 
 static void an_answer_behind_the_timeout_is_one(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     (void)state;
-    lies.delay_ms = 900;
+    lies->delay_ms = 900;
     plan.timeout_ms = 300;
     loaded_run(&plan);
-    assert_int_equal(said.total.errors[TLR_LOAD_TIMEOUT], 3);
+    assert_int_equal(said->total.errors[TLR_LOAD_TIMEOUT], 3);
     loaded_expect(": timeout: stalled at byte 0 for 0.3 s; missing 64 bytes");
 }
 
@@ -279,8 +312,8 @@ static void an_answer_behind_the_timeout_is_one(void **state)
 /* Of all that were sent, and of those due that have waited for long. */
 static void expect_due_latencies(enum tlr_load_measure measure, uint64_t sent)
 {
-    assert_in_range(said.figures->latency[measure].count, sent,
-        sent + said.total.unsent);
+    assert_in_range(said->figures->latency[measure].count, sent,
+        sent + said->total.unsent);
 }
 
 static void the_rate_is_kept(void **state)
@@ -291,13 +324,14 @@ static void the_rate_is_kept(void **state)
     plan.loops = 3;
     plan.depth = 64;
     plan.rate = 2000;
-    plan.duration_ms = 1000;
+    plan.duration_ms = 500;
     loaded_run(&plan);
-    assert_true(said.good);
-    assert_in_range(said.figures->round_trips + said.total.unsent, 1980, 2150);
-    assert_true(said.figures->latency[TLR_LOAD_LATENESS].count ==
-                said.figures->round_trips + said.total.unsent);
-    expect_due_latencies(TLR_LOAD_ROUND_TRIP, said.figures->round_trips);
+    assert_true(said->good);
+    assert_in_time(said->figures->round_trips + said->total.unsent >= 900 &&
+                   said->figures->round_trips + said->total.unsent <= 1300);
+    assert_true(said->figures->latency[TLR_LOAD_LATENESS].count ==
+                said->figures->round_trips + said->total.unsent);
+    expect_due_latencies(TLR_LOAD_ROUND_TRIP, said->figures->round_trips);
 }
 
 /* 2 connections, one message each on the way, 20 ms: 100/s are all that can be. */
@@ -305,54 +339,57 @@ static void what_cannot_be_sent_counts_as_waiting(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     (void)state;
-    lies.delay_ms = 20;
+    lies->delay_ms = 20;
     plan.connections = 2;
     plan.rate = 1000;
-    plan.duration_ms = 1000;
+    plan.duration_ms = 500;
     loaded_run(&plan);
-    assert_true(said.good);
-    assert_in_range(said.figures->round_trips, 50, 104);
-    assert_in_range(said.figures->round_trips + said.total.unsent, 990, 1100);
-    expect_due_latencies(TLR_LOAD_ROUND_TRIP, said.figures->round_trips);
-    assert_true(said.figures->latency[TLR_LOAD_ROUND_TRIP].min >
+    assert_true(said->good);
+    assert_in_time(said->figures->round_trips >= 20 &&
+                   said->figures->round_trips <= 54);
+    assert_in_time(said->figures->round_trips + said->total.unsent >= 450 &&
+                   said->figures->round_trips + said->total.unsent <= 650);
+    expect_due_latencies(TLR_LOAD_ROUND_TRIP, said->figures->round_trips);
+    assert_true(said->figures->latency[TLR_LOAD_ROUND_TRIP].min >
                 UINT64_C(19000000));
     /* Most of them have waited from when they were due until the end. */
-    assert_true(loaded_ms(&plan, 50) > 400 && loaded_ms(&plan, 50) < 700);
+    assert_true(loaded_ms(&plan, 50) > 200 && loaded_ms(&plan, 50) < 450);
 }
 
 static void no_more_is_due_than_is_asked_for(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     (void)state;
-    lies.spared = true;
-    lies.only = 1;
-    lies.delay_ms = 0;
-    lies.silent_from = 1;
+    lies->spared = true;
+    lies->only = 1;
+    lies->delay_ms = 0;
+    lies->silent_from = 1;
     plan.connections = 2;
     plan.rate = 1000;
     plan.round_trips = 5;
     plan.duration_ms = 500;
     plan.timeout_ms = 800;
     loaded_run(&plan);
-    assert_int_equal(said.figures->round_trips, 5);
-    assert_int_equal(said.total.unsent, 4);
-    assert_int_equal(said.total.errors[TLR_LOAD_TIMEOUT], 1);
+    assert_int_equal(said->figures->round_trips, 5);
+    assert_int_equal(said->total.unsent, 4);
+    assert_int_equal(said->total.errors[TLR_LOAD_TIMEOUT], 1);
 }
 
 static void a_slot_that_failed_leaves_the_others_their_rate(void **state)
 {
     struct tlr_load_plan plan = loaded_plan(TLR_LOAD_ECHO);
     (void)state;
-    lies.spared = true;
-    lies.only = 1;
-    lies.closes_from = 640;
+    lies->spared = true;
+    lies->only = 1;
+    lies->closes_from = 640;
     plan.connections = 4;
     plan.rate = 400;
-    plan.duration_ms = 1000;
+    plan.duration_ms = 500;
     loaded_run(&plan);
-    assert_int_equal(tlr_load_tally_failed(&said.total), 1);
-    assert_in_range(said.figures->round_trips, 300, 330);
-    assert_in_range(said.total.unsent, 80, 100);
+    assert_int_equal(tlr_load_tally_failed(&said->total), 1);
+    assert_in_time(said->figures->round_trips >= 140 &&
+                   said->figures->round_trips <= 200);
+    assert_in_time(said->total.unsent >= 30 && said->total.unsent <= 60);
 }
 
 static void connects_are_due_too(void **state)
@@ -361,12 +398,12 @@ static void connects_are_due_too(void **state)
     (void)state;
     plan.connections = 10;
     plan.rate = 300;
-    plan.duration_ms = 1000;
+    plan.duration_ms = 500;
     loaded_run(&plan);
-    assert_true(said.good);
-    assert_in_range(seen.accepted, 290, 330);
-    assert_true(said.figures->sessions == seen.accepted);
-    expect_due_latencies(TLR_LOAD_CONNECTING, said.figures->sessions);
+    assert_true(said->good);
+    assert_in_time(seen->accepted >= 135 && seen->accepted <= 195);
+    assert_true(said->figures->sessions == seen->accepted);
+    expect_due_latencies(TLR_LOAD_CONNECTING, said->figures->sessions);
 }
 
 static void a_refused_connect_is_not_due_again(void **state)
@@ -379,10 +416,11 @@ static void a_refused_connect_is_not_due_again(void **state)
     plan.address_count = 1;
     plan.connections = 10;
     plan.rate = 100;
-    plan.duration_ms = 1000;
+    plan.duration_ms = 500;
     loaded_run(&plan);
-    assert_in_range(said.total.errors[TLR_LOAD_REFUSED], 80, 110);
-    assert_int_equal(said.total.connected, 0);
+    assert_in_time(said->total.errors[TLR_LOAD_REFUSED] >= 30 &&
+                   said->total.errors[TLR_LOAD_REFUSED] <= 65);
+    assert_int_equal(said->total.connected, 0);
 }
 
 int main(void)
@@ -392,7 +430,7 @@ int main(void)
         test(a_ramp_spreads_the_opening),
         test(the_warm_up_is_in_no_figure),
         test(stopped_in_the_warm_up_there_are_no_figures),
-        test(done_in_the_warm_up_there_are_no_figures),
+        test(the_round_trips_count_from_the_end_of_the_warm_up),
         test(a_short_duration_is_kept),
         test(each_second_is_an_interval),
         test(sources_are_taken_in_turn),

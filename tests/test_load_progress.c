@@ -67,6 +67,25 @@ static void elsewhere_a_line_comes_each_ten_seconds(void **state)
         "p99 592.0 us, 1 error\n");
 }
 
+static void until_something_is_measured_it_says_what_it_waits_for(void **state)
+{
+    (void)state;
+    progress.terminal = false;
+    plan.connections = 50;
+    plan.warmup_ms = 20000;
+    for (unsigned i = 1; i < 25; i++) {
+        tlr_load_progress_wait(&progress, i, i, i < 12 ? -1 : i - 12.0);
+    }
+    for (unsigned i = 0; i < 12; i++) {
+        add(i, 1024);
+    }
+    assert_string_equal(all_said(),
+        "teller-load: connecting, 10 of 50 open\n"
+        "teller-load: warming up, 12 s left, 20 open\n"
+        "teller-load: 20 s left, 50 open, 1024 round trips/s, 1.0 MiB/s, "
+        "p99 592.0 us, 1 error\n");
+}
+
 static void on_a_terminal_one_line_is_written_over(void **state)
 {
     (void)state;
@@ -117,6 +136,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         test(elsewhere_a_line_comes_each_ten_seconds),
+        test(until_something_is_measured_it_says_what_it_waits_for),
         test(on_a_terminal_one_line_is_written_over),
         test(quiet_is_quiet),
         test(a_run_without_an_end_says_how_long_it_has_been),

@@ -36,6 +36,7 @@ static int setup(void **state)
     figures->round_trips = 100;
     figures->sessions = 4;
     figures->bytes_received = 2 * 2048;
+    tlr_load_figures_were_in_time(figures);
     figures->busy_ns = 1;
     figures->elapsed_ns = 4;
     result.total.connected = 1;

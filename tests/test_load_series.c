@@ -49,9 +49,12 @@ static struct tlr_load_result run(uint64_t round_trips, uint64_t us)
     tlr_load_figures_init(figures);
     figures->round_trips = round_trips;
     figures->sessions = 1000 - round_trips;
+    tlr_load_figures_were_in_time(figures);
     tlr_load_histogram_add(&figures->latency[TLR_LOAD_ROUND_TRIP], us * 1000);
-    return (struct tlr_load_result){
-        .plan = &plan, .figures = figures, .seconds = 1};
+    return (struct tlr_load_result){.plan = &plan,
+        .figures = figures,
+        .seconds = 1,
+        .total.connected = 1};
 }
 
 static void add(uint64_t round_trips, uint64_t us)

@@ -103,6 +103,35 @@ static void what_is_no_size_is_refused(void **state)
     }
 }
 
+static void what_is_written_of_sizes_is_what_is_read(void **state)
+{
+    static const char *const texts[][2] = {{"16k", "16384"},
+        {"1..4k", "1..4096"}, {"64=99,16k", "64=99,16384=1"},
+        {"5=5", "5"}, {"1..2=3,4..4,1k", "1..2=3,4=1,1024=1"}};
+    char text[TLR_LOAD_SIZES_TEXT];
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_int_equal(tlr_load_sizes_parse(texts[i][0], &sizes), 0);
+        assert_string_equal(
+            tlr_load_sizes_format(&sizes, text), texts[i][1]);
+        assert_int_equal(tlr_load_sizes_parse(text, &sizes), 0);
+        assert_string_equal(
+            tlr_load_sizes_format(&sizes, text), texts[i][1]);
+    }
+    /* The longest one has room. */
+    for (size_t i = 0; i < TLR_LOAD_SIZES_MOST; i++) {
+        sizes.rows[i].low = (UINT64_C(1) << 40) - 1;
+        sizes.rows[i].high = UINT64_C(1) << 40;
+        sizes.rows[i].weight = (i + 1) * UINT64_C(1000000000);
+    }
+    sizes.count = TLR_LOAD_SIZES_MOST;
+    struct tlr_load_sizes wanted = sizes;
+    assert_int_equal(tlr_load_sizes_parse(
+                         tlr_load_sizes_format(&sizes, text), &sizes),
+        0);
+    assert_memory_equal(&sizes, &wanted, sizeof(sizes));
+}
+
 static void a_table_has_up_to_64_rows(void **state)
 {
     char text[2 * 65 + 1];
@@ -140,6 +169,7 @@ int main(void)
         cmocka_unit_test(without_weights_all_rows_are_alike),
         cmocka_unit_test(two_runs_send_the_same_and_two_connections_do_not),
         cmocka_unit_test(what_is_no_size_is_refused),
+        cmocka_unit_test(what_is_written_of_sizes_is_what_is_read),
         cmocka_unit_test(a_table_has_up_to_64_rows),
         cmocka_unit_test(the_largest_sizes_and_weights_are_no_overflow),
     };

@@ -145,7 +145,7 @@ static void stop_and_expect(
     const char *line;
     program_ask(echo, ASK_CTRL_C);
     assert_int_equal(program_wait(echo), 0);
-    assert_int_equal(echo->err.length, 0);
+    assert_false(program_complains(echo));
     line = output_line(
         echo->scene, &echo->out, output_lines(&echo->out) - 1);
     json_expect(line, figure, number);

@@ -335,7 +335,6 @@ static void on_pause_over(uv_timer_t *timer)
 {
     struct pause *pause = timer->data;
     pause->over = true;
-    uv_close((uv_handle_t *)timer, NULL);
 }
 
 static bool is_over(const void *arg)
@@ -344,23 +343,33 @@ static bool is_over(const void *arg)
     return pause->over;
 }
 
-/* The server has answered meanwhile, or would have. */
+static void wait_for(struct scene *scene, struct pause *pause, unsigned ms)
+{
+    pause->over = false;
+    assert_int_equal(uv_timer_start(&pause->timer, on_pause_over, ms, 0), 0);
+    assert_true(run_until(scene, is_over, pause));
+}
+
+/* The server has answered meanwhile: it has stood still from before the load did,
+ * so that the load has waited for nothing else, but not for so long. */
 static void time_in_which_it_stood_still_is_no_timeout(void **state)
 {
     struct scene *scene = *state;
     struct program *echo = start_echo(scene);
     struct program *load = program_start(scene,
-        LOAD(program_address(echo, 0), "--mode", "stream", "--connections",
-            "8", "--duration", "3", "--timeout", "0.7"));
+        LOAD(program_address(echo, 0), "--duration", "5", "--timeout", "2"));
     struct pause *pause = scene_alloc(scene, sizeof(*pause));
-    program_wait_for(load, &load->err, "Ctrl-C ends it");
     pause->timer.data = pause;
-    assert_int_equal(uv_process_kill(&load->process, SIGSTOP), 0);
     assert_int_equal(uv_timer_init(&scene->loop, &pause->timer), 0);
-    assert_int_equal(
-        uv_timer_start(&pause->timer, on_pause_over, 1500, 0), 0);
-    assert_true(run_until(scene, is_over, pause));
+    program_wait_for(load, &load->err, "Ctrl-C ends it");
+    wait_for(scene, pause, 200); /* until it is under way */
+    assert_int_equal(uv_process_kill(&echo->process, SIGSTOP), 0);
+    assert_int_equal(uv_process_kill(&load->process, SIGSTOP), 0);
+    wait_for(scene, pause, 2500);
+    assert_int_equal(uv_process_kill(&echo->process, SIGCONT), 0);
+    wait_for(scene, pause, 300);
     assert_int_equal(uv_process_kill(&load->process, SIGCONT), 0);
+    uv_close((uv_handle_t *)&pause->timer, NULL);
     int status = program_wait(load);
     if (status != 0) {
         program_fail(load, "(%d) blames the server", status);

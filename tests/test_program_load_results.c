@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json_reader.h"
+#include "load/squeeze.h"
 #include "peers.h"
 #include "programs.h"
 
@@ -114,6 +115,78 @@ static void a_wrong_goal_is_wrong_usage(void **state)
     program_expect_complaint(
         program_start(*state, LOAD("127.0.0.1:1", "--require", "errrors=0")),
         2, ARGS("--require knows no \"errrors\"", "did you mean errors?"));
+}
+
+/* ---- stopped in the warm-up ---- */
+
+#define WITHIN "nothing was measured: the run ended within its warm-up of 3600 s"
+
+static bool has_received(const void *arg)
+{
+    const struct liar *liar = arg;
+    return liar->received > 0;
+}
+
+/* It is asked to stop when it has sent something. */
+static struct program *run_within(struct scene *scene, int status,
+    struct liar *liar, const char *const *args)
+{
+    liar->received = 0;
+    struct program *load = program_start(scene, args);
+    assert_true(run_until(scene, has_received, liar));
+    program_ask(load, ASK_CTRL_C);
+    int got = program_wait(load);
+    if (got != status) {
+        program_fail(load, "has ended with %d, not with %d", got, status);
+    }
+    return load;
+}
+
+static void a_run_within_its_warm_up_says_so(void **state)
+{
+    struct liar *liar = liar_listen(*state);
+    struct program *load = run_within(*state, 0, liar,
+        LOAD(liar->address, "--warmup", "3600", "--connections", "2"));
+    if (strstr(load->out.text, "\nnote: " WITHIN) == NULL) {
+        program_fail(load, "does not say that nothing was measured");
+    }
+    load = run_within(*state, 0, liar,
+        LOAD(liar->address, "--warmup", "3600", "--connections", "2",
+            "--json"));
+    expect_said(load, "teller-load: note: " WITHIN);
+    json_expect(object_of(*state, load), "round_trips", 0);
+    load = run_within(*state, 3, liar,
+        LOAD(liar->address, "--warmup", "3600", "--connections", "2",
+            "--quiet", "--require", "p99<1000s"));
+    expect_said(load, "required p99<1000s, but it was not measured\n");
+    if (output_lines(&load->err) != 1) {
+        program_fail(load, "is not quiet");
+    }
+}
+
+/* Whose round trips count from its end on. */
+static void a_warm_up_leaves_out_what_the_manual_says(void **state)
+{
+    struct program *echo = start_echo(*state);
+    const char *json = object_of(*state,
+        run(*state, 0,
+            LOAD(program_address(echo, 0), "--connections", "4",
+                "--round-trips", "5", "--session", "1", "--warmup", "0.3",
+                "--json", "--quiet")));
+    json_expect(json, "round_trips", 20);
+    json_expect(json, "bytes_sent", 20 * 64);
+    json_expect(json, "latency_us.count", 20);
+    assert_true(json_number_at(json, "connected") >= 24);
+    struct liar *liar = liar_listen(*state);
+    liar->flips = 100;
+    json = object_of(*state,
+        run(*state, 1,
+            LOAD(liar->address, "--connections", "3", "--round-trips", "4",
+                "--warmup", "1000", "--json", "--quiet")));
+    json_expect(json, "errors.wrong_byte", 3);
+    json_expect(json, "round_trips", 0);
+    assert_false(json_is_true(json, "verified"));
+    program_stop(echo);
 }
 
 /* ---- repetition and CSV ---- */
@@ -261,6 +334,13 @@ static void write_file(const char *path, const char *text, size_t length)
     assert_int_equal(fclose(file), 0);
 }
 
+static void rename_to(const char *from, const char *to)
+{
+    uv_fs_t request;
+    assert_int_equal(uv_fs_rename(NULL, &request, from, to, NULL), 0);
+    uv_fs_req_cleanup(&request);
+}
+
 static void write_result(struct scene *scene, const char *path,
     const char *address, const char *connections, const char *repeat)
 {
@@ -315,6 +395,44 @@ static void of_single_runs_it_says_that_the_spread_is_unknown(void **state)
     program_stop(echo);
 }
 
+static void each_setting_that_differs_is_warned_of(void **state)
+{
+    static const char *const names[] = {"connections", "size", "depth",
+        "threads", "rate", "session", "warmup", "ramp", "duration",
+        "round-trips", "timeout", "pieces", "read-rate", "write-rate", "sndbuf",
+        "rcvbuf", "nodelay", "sources"};
+    struct program *echo = start_echo(*state);
+    const char *address = program_address(echo, 0);
+    struct results results;
+    make_results(&results);
+    struct program *load = run(*state, 0,
+        LOAD(address, "--mode", "slow", "--round-trips", "3", "--read-rate",
+            "1M", "--json", "--quiet"));
+    write_file(results.a, load->out.text, load->out.length);
+    load = run(*state, 0,
+        LOAD(address, "--mode", "slow", "--round-trips", "4", "--write-rate",
+            "1M", "--json", "--quiet", "--connections", "4", "--size",
+            "64=99,128=1", "--depth", "2", "--threads", "2", "--rate", "10000",
+            "--session", "2", "--warmup", "0.001", "--ramp", "0.001",
+            "--duration", "15", "--timeout", "15", "--pieces", "32", "--sndbuf",
+            "64k", "--rcvbuf", "64k", "--no-nodelay", "--source", "127.0.0.1"));
+    write_file(results.b, load->out.text, load->out.length);
+    struct program *compare =
+        run(*state, 0, LOAD("compare", results.a, results.b));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char words[64];
+        (void)snprintf(words, sizeof(words), " differ in %s: ", names[i]);
+        if (strstr(compare->out.text, words) == NULL) {
+            program_fail(compare, "does not say \"%s\"", words);
+        }
+    }
+    if (strstr(compare->out.text, "size: 64 and 64=99,128=1\n") == NULL) {
+        program_fail(compare, "does not say which sizes");
+    }
+    remove_results(&results);
+    program_stop(echo);
+}
+
 static void a_damaged_file_is_named(void **state)
 {
     struct program *echo = start_echo(*state);
@@ -354,6 +472,139 @@ static void wrong_usage_of_compare_exits_with_2(void **state)
     if (strstr(help->out.text, "usage: teller-load compare JSON...") == NULL) {
         program_fail(help, "does not help");
     }
+}
+
+/* ---- files, and standard output ---- */
+
+/* German and Chinese: no code page of Windows but UTF-8 has both. */
+#define FOREIGN "gr\xc3\xbcn-\xe6\xb5\x8b"
+
+/* Whether that name, and no other one that it was taken for, is in the folder. */
+static void expect_file(const char *folder, const char *name)
+{
+    uv_fs_t request;
+    uv_dirent_t entry;
+    bool found = false;
+    assert_true(uv_fs_scandir(NULL, &request, folder, 0, NULL) >= 0);
+    while (uv_fs_scandir_next(&request, &entry) == 0) {
+        found = found || strcmp(entry.name, name) == 0;
+    }
+    uv_fs_req_cleanup(&request);
+    if (!found) {
+        fail_msg("no %s", name);
+    }
+}
+
+static void remove_file(const char *folder, const char *name)
+{
+    uv_fs_t request;
+    char path[1024];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name); /* it fits */
+    (void)uv_fs_unlink(NULL, &request, path, NULL); /* may not be there */
+    uv_fs_req_cleanup(&request);
+}
+
+static void names_of_files_may_have_any_characters(void **state)
+{
+    static const char *const names[] = {FOREIGN ".txt", FOREIGN ".html",
+        FOREIGN ".log", FOREIGN ".merged.txt", FOREIGN ".json"};
+    enum { NAMES = sizeof(names) / sizeof(names[0]) };
+    struct program *echo = start_echo(*state);
+    struct results results;
+    char paths[NAMES][640];
+    make_results(&results);
+    for (size_t i = 0; i < NAMES; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "%s/%s", results.folder,
+            names[i]); /* it fits */
+    }
+    (void)run(*state, 0,
+        LOAD(program_address(echo, 0), "--round-trips", "5", "--quiet",
+            "--histogram", paths[0], "--report", paths[1], "--json"));
+    expect_file(results.folder, names[0]);
+    expect_file(results.folder, names[1]);
+    if (tlr_load_squeeze_is_here()) {
+        (void)run(*state, 0,
+            LOAD(program_address(echo, 0), "--round-trips", "5", "--quiet",
+                "--log", paths[2]));
+        expect_file(results.folder, names[2]);
+        (void)run(*state, 0,
+            LOAD("merge", paths[2], "--quiet", "--histogram", paths[3]));
+        expect_file(results.folder, names[3]);
+    }
+    write_result(*state, results.a, program_address(echo, 0), "3", "1");
+    program_expect_complaint(
+        program_start(*state, LOAD("compare", results.a, paths[4])), 1,
+        ARGS("/" FOREIGN ".json cannot be read (no such file"));
+    rename_to(results.a, paths[4]);
+    const char *json = object_of(*state,
+        run(*state, 0, LOAD("compare", paths[4], paths[4], "--json")));
+    if (strstr(json, "/" FOREIGN ".json\"") == NULL) {
+        fail_msg("another name in %s", json);
+    }
+    for (size_t i = 0; i < NAMES; i++) {
+        remove_file(results.folder, names[i]);
+    }
+    remove_results(&results);
+    program_stop(echo);
+}
+
+static void what_would_overwrite_another_is_wrong_usage(void **state)
+{
+    static const char *const files[] = {"--report", "--histogram", "--log"};
+    for (size_t i = 0; i < 3; i++) {
+        program_expect_complaint(
+            program_start(*state,
+                LOAD("127.0.0.1:1", files[i], "same.file", files[(i + 1) % 3],
+                    "same.file")),
+            2, ARGS("give each a file of its own"));
+    }
+    program_expect_complaint(
+        program_start(*state,
+            LOAD("127.0.0.1:1", "--threads", "2", "--loops", "3")),
+        2, ARGS("--threads and --loops are the same; give one of them"));
+}
+
+/* What it writes to standard output goes where nothing fits. */
+static void expect_full(struct scene *scene, const char *const *args)
+{
+    const char *shell[16] = {
+        "/bin/sh", "-c", "exec \"$0\" \"$@\" >/dev/full"};
+    size_t count = 3;
+    for (; *args != NULL; args++) {
+        assert_in_range(count, 0, 14);
+        shell[count++] = *args;
+    }
+    program_expect_complaint(program_start(scene, shell), 1,
+        ARGS("teller-load", ": cannot write to standard output: no space left"));
+}
+
+static void output_that_cannot_be_written_is_told(void **state)
+{
+    uv_fs_t request;
+    int err = uv_fs_access(NULL, &request, "/dev/full", 2, NULL);
+    uv_fs_req_cleanup(&request);
+    if (err != 0) {
+        skip_because("there is no /dev/full here");
+    }
+    struct program *echo = start_echo(*state);
+    struct results results;
+    const char *address = program_address(echo, 0);
+    make_results(&results);
+    expect_full(*state,
+        LOAD(address, "--round-trips", "5", "--quiet", "--json"));
+    expect_full(*state,
+        LOAD(address, "--round-trips", "5", "--quiet", "--csv", "--repeat",
+            "3"));
+    expect_full(*state, LOAD("compare", "--help"));
+    write_result(*state, results.a, address, "3", "1");
+    expect_full(*state, LOAD("compare", results.a, results.a));
+    if (tlr_load_squeeze_is_here()) {
+        (void)run(*state, 0,
+            LOAD(address, "--round-trips", "5", "--quiet", "--log", results.b));
+        expect_full(*state, LOAD("merge", results.b));
+    }
+    remove_results(&results);
+    program_stop(echo);
 }
 
 /* ---- what ends a run, and what is in its way ---- */
@@ -436,6 +687,8 @@ int main(void)
         scene_test(what_is_not_verified_is_1_whatever_the_goals),
         scene_test(errors_that_a_goal_allows_are_no_failure),
         scene_test(a_wrong_goal_is_wrong_usage),
+        scene_test(a_run_within_its_warm_up_says_so),
+        scene_test(a_warm_up_leaves_out_what_the_manual_says),
         scene_test(several_runs_are_told_one_by_one),
         scene_test(the_table_ends_with_the_range_of_the_runs),
         scene_test(ctrl_c_ends_the_repetition_with_what_there_is),
@@ -443,8 +696,12 @@ int main(void)
         scene_test(csv_is_names_and_a_line_a_run),
         scene_test(results_are_put_side_by_side),
         scene_test(of_single_runs_it_says_that_the_spread_is_unknown),
+        scene_test(each_setting_that_differs_is_warned_of),
         scene_test(a_damaged_file_is_named),
         scene_test(wrong_usage_of_compare_exits_with_2),
+        scene_test(names_of_files_may_have_any_characters),
+        scene_test(what_would_overwrite_another_is_wrong_usage),
+        scene_test(output_that_cannot_be_written_is_told),
         scene_test(the_first_error_ends_it_if_so_asked),
         scene_test(nothing_is_aborted_where_nothing_is_wrong),
         scene_test(too_few_descriptors_are_told_with_the_setting),

@@ -210,7 +210,7 @@ static void load_end(struct load *load)
 /* Has ended as after Ctrl-C. */
 static void expect_left(struct program *program)
 {
-    if (program_wait(program) != 0 || program->err.length != 0 ||
+    if (program_wait(program) != 0 || program_complains(program) ||
         strstr(program->out.text, "has taken over\n") == NULL ||
         strstr(program->out.text, "stopped after ") == NULL) {
         program_fail(program, "has not left as it should");

@@ -71,7 +71,7 @@ static enum tlr_cli_outcome apply(struct parser *parser,
     enum tlr_cli_outcome outcome = TLR_CLI_GO;
     if (option->apply(option, value, &complaint) != 0) {
         tlr_cli_text_add(parser->message, "%s: %s %s", parser->program->name,
-            option->name, tlr_cli_text_get(&complaint));
+            option->name, tlr_cli_text_line(&complaint));
         outcome = wrong(parser);
     }
     tlr_cli_text_free(&complaint);
@@ -206,8 +206,12 @@ bool tlr_cli_begin(const struct tlr_cli_program *program, int argc,
     struct tlr_cli_text message = {0};
     enum tlr_cli_outcome outcome =
         tlr_cli_parse(program, argc, argv, &message);
-    FILE *stream = outcome == TLR_CLI_WRONG ? stderr : stdout;
-    int err = tlr_cli_text_print(&message, stream);
+    int err = outcome == TLR_CLI_WRONG
+                  ? tlr_cli_text_print(&message, stderr)
+                  : tlr_cli_text_output(&message, program->name);
+    if (outcome == TLR_CLI_WRONG && err == UV_ENOMEM) {
+        (void)fprintf(stderr, "%s: out of memory\n", program->name);
+    }
     tlr_cli_text_free(&message);
     if (outcome == TLR_CLI_WRONG) {
         *status = TLR_CLI_STATUS_USAGE;

@@ -40,11 +40,19 @@ void tlr_cli_text_add(struct tlr_cli_text *text, const char *format, ...)
 /* The text so far, "" when it is empty. Borrowed until the next append. */
 const char *tlr_cli_text_get(const struct tlr_cli_text *text);
 
+/* The same for what is to be told to people; "out of memory" if an append failed:
+ * a line that is cut off, or empty, tells nobody anything. */
+const char *tlr_cli_text_line(const struct tlr_cli_text *text);
+
 /*
  * Writes the text to `stream` and flushes it. Returns 0, UV_ENOMEM if an
- * append failed, or UV_EIO if the stream did not take it all.
+ * append failed, or why the stream did not take it all: UV_EIO if it does not say.
  */
 int tlr_cli_text_print(const struct tlr_cli_text *text, FILE *stream);
+
+/* The same to standard output; an error is told too, in a line on standard error
+ * that begins with the name of the program. */
+int tlr_cli_text_output(const struct tlr_cli_text *text, const char *program);
 
 /* Releases the memory; the text is empty again. */
 void tlr_cli_text_free(struct tlr_cli_text *text);

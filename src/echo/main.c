@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/arguments.h"
 #include "cli/limits.h"
 #include "cli/privileges.h"
 #include "cli/signals.h"
@@ -41,7 +42,7 @@ static int say(const char *what, int err)
 /* One line, and the status that fits. */
 static int complain(struct tlr_cli_text *complaint, int err)
 {
-    (void)fprintf(stderr, "teller-echo: %s\n", tlr_cli_text_get(complaint));
+    (void)fprintf(stderr, "teller-echo: %s\n", tlr_cli_text_line(complaint));
     tlr_cli_text_free(complaint);
     return err == UV_EINVAL || err == UV_ENOTSUP || err == UV_ENOTSOCK
                ? TLR_CLI_STATUS_USAGE
@@ -324,14 +325,15 @@ static bool read_environment(struct program *program, int *status)
 
 int main(int argc, char **argv)
 {
+    char **args = tlr_cli_arguments(&argc, argv);
     struct program *program = calloc(1, sizeof(*program));
     const char **items = calloc((size_t)argc + 1, sizeof(*items));
     int status = TLR_CLI_STATUS_FAILURE;
     int err = UV_ENOMEM;
 
     tlr_cli_ignore_sigpipe();
-    if (program != NULL && items != NULL) {
-        if (!tlr_echo_options_read(&program->options, items, argc, argv,
+    if (args != NULL && program != NULL && items != NULL) {
+        if (!tlr_echo_options_read(&program->options, items, argc, args,
                                    &status) ||
             !read_environment(program, &status)) {
             goto out;

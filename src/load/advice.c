@@ -3,27 +3,55 @@
 
 #include <inttypes.h>
 
+#include "rates.h"
 #include "report.h"
 
 /* Of the asked rate: less is not reached. */
 #define NEARLY 0.99
 
-bool tlr_load_advice_is_late(const struct tlr_load_result *result)
+/* Of what a loop did in a shorter time nothing follows. */
+#define SHORTEST_NS UINT64_C(100000000)
+
+static double figure_of(
+    const struct tlr_load_histogram *histogram, double percent)
+{
+    if (percent == TLR_LOAD_ADVICE_MEAN) {
+        return tlr_load_histogram_mean(histogram);
+    }
+    return percent == 0
+               ? (double)histogram->min
+               : (double)tlr_load_histogram_percentile(histogram, percent);
+}
+
+bool tlr_load_advice_is_late_at(
+    const struct tlr_load_result *result, double percent)
 {
     const struct tlr_load_histogram *latency =
         &result->figures->latency[tlr_load_main_measure(result->plan)];
     const struct tlr_load_histogram *lateness =
         &result->figures->latency[TLR_LOAD_LATENESS];
-    return lateness->count > 0 &&
-           tlr_load_histogram_percentile(lateness, 99) * 10 >
-               tlr_load_histogram_percentile(latency, 50);
+    return lateness->count > 0 && latency->count > 0 &&
+           figure_of(lateness, percent) * 2 > figure_of(latency, percent);
+}
+
+bool tlr_load_advice_is_late(const struct tlr_load_result *result)
+{
+    return tlr_load_advice_is_late_at(result, 50) ||
+           tlr_load_advice_is_late_at(result, 99);
+}
+
+const char *tlr_load_advice_mark(
+    const struct tlr_load_result *result, double percent)
+{
+    return tlr_load_advice_is_late_at(result, percent) ? " *" : "";
 }
 
 static void look_at_client(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     double busy = tlr_load_figures_busy(result->figures);
-    if (busy > TLR_LOAD_BUSY_MOST) {
+    if (busy > TLR_LOAD_BUSY_MOST &&
+        result->figures->elapsed_ns > SHORTEST_NS * result->plan->loops) {
         tlr_cli_text_add(text,
             "note: the client was the limit: its loops were busy for %.0f%% of "
             "the time; give it more --threads, or another machine\n",
@@ -35,16 +63,17 @@ static void look_at_schedule(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     const struct tlr_load_plan *plan = result->plan;
-    uint64_t done = tlr_load_plan_dials_late(plan)
-                        ? result->figures->sessions
-                        : result->figures->round_trips;
-    double rate = tlr_load_report_rate(done, result->seconds);
+    /* Of all that was sent in time, whenever it came back. */
+    double rate = tlr_load_rate(tlr_load_plan_dials_late(plan)
+                                    ? result->figures->sessions
+                                    : result->figures->round_trips,
+        result->seconds);
     if (plan->rate == 0) {
         return;
     }
     if (tlr_load_advice_is_late(result)) {
-        tlr_cli_text_add(text, "note: the latency is marked with *: the "
-                               "schedule's own lateness dominates it\n");
+        tlr_cli_text_add(text, "note: latencies with * are more than half the "
+                               "schedule's own lateness\n");
     }
     if (result->total.unsent > 0) {
         tlr_cli_text_add(text,
@@ -58,6 +87,17 @@ static void look_at_schedule(
     }
 }
 
+static void look_at_end(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    if (result->gave_out > 0) {
+        tlr_cli_text_add(text,
+            "note: no connection was left after %.3f s: the rates are of the "
+            "%g s that were asked for\n",
+            result->gave_out, result->seconds);
+    }
+}
+
 static void look_at_machine(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
@@ -68,10 +108,27 @@ static void look_at_machine(
     }
 }
 
+/* Where nobody was connected the errors say why. */
+void tlr_load_advice_unmeasured(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    const struct tlr_load_plan *plan = result->plan;
+    if (!result->unmeasured || plan->warmup_ms == 0 ||
+        result->total.connected == 0) {
+        return;
+    }
+    tlr_cli_text_add(text,
+        "note: nothing was measured: the run ended within its warm-up of %g s",
+        (double)plan->warmup_ms / 1000);
+    tlr_cli_text_add(text, "\n");
+}
+
 void tlr_load_advice(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
+    tlr_load_advice_unmeasured(result, text);
     look_at_client(result, text);
+    look_at_end(result, text);
     look_at_schedule(result, text);
     look_at_machine(result, text);
 }

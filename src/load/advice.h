@@ -9,12 +9,26 @@
 /* The share of their time above which the client's own loops are the limit. */
 #define TLR_LOAD_BUSY_MOST 0.9
 
-/* Whether the figures of latency are dominated by the schedule's own lateness:
- * its p99 is more than a tenth of the latency's median. */
+/* Whether a figure of latency, 0 (the least) to 100 (the largest) or the mean, is
+ * dominated by the schedule's own lateness: the same figure of that is more than
+ * half of it. */
+#define TLR_LOAD_ADVICE_MEAN (-1)
+bool tlr_load_advice_is_late_at(
+    const struct tlr_load_result *result, double percent);
+
+/* Whether that is so of the p50 or of the p99. */
 bool tlr_load_advice_is_late(const struct tlr_load_result *result);
 
-/* Appends a line each, or nothing. */
+/* What marks such a figure; "" if it is none. */
+const char *tlr_load_advice_mark(
+    const struct tlr_load_result *result, double percent);
+
+/* Append a line each, or nothing. */
 void tlr_load_advice(
+    const struct tlr_load_result *result, struct tlr_cli_text *text);
+
+/* The one of them that says why all figures are 0. */
+void tlr_load_advice_unmeasured(
     const struct tlr_load_result *result, struct tlr_cli_text *text);
 
 #endif

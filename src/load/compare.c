@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uv.h>
-
 #include "cli/json.h"
 #include "cli/options.h"
 #include "comparison.h"
+#include "files.h"
 #include "report.h"
 
 /* The columns are called A to P. A file is some KiB and 300 bytes a second. */
@@ -30,16 +29,13 @@ static int read_open(uv_file file, char **bytes, size_t *length)
     int got = 1;
     *length = 0;
     while (got > 0) {
-        uv_fs_t request;
         char *more = realloc(all, *length + BLOCK + 1);
         if (more == NULL || *length > FILE_MOST) {
             free(more == NULL ? all : more);
             return more == NULL ? UV_ENOMEM : UV_EFBIG;
         }
         all = more;
-        uv_buf_t room = uv_buf_init(all + *length, BLOCK);
-        got = uv_fs_read(NULL, &request, file, &room, 1, -1, NULL);
-        uv_fs_req_cleanup(&request);
+        got = tlr_load_file_read(file, all + *length, BLOCK);
         *length += got > 0 ? (size_t)got : 0;
     }
     if (got < 0) {
@@ -53,15 +49,12 @@ static int read_open(uv_file file, char **bytes, size_t *length)
 
 static int read_file(const char *name, char **bytes, size_t *length)
 {
-    uv_fs_t request;
-    int file = uv_fs_open(NULL, &request, name, UV_FS_O_RDONLY, 0, NULL);
-    uv_fs_req_cleanup(&request);
+    uv_file file = tlr_load_file_open(name);
     if (file < 0) {
         return file;
     }
     int err = read_open(file, bytes, length);
-    (void)uv_fs_close(NULL, &request, file, NULL); /* it was only read */
-    uv_fs_req_cleanup(&request);
+    (void)tlr_load_file_close(file); /* it was only read */
     return err;
 }
 
@@ -82,7 +75,7 @@ static bool read_result(struct tlr_load_compared *compared, const char *name)
     }
     if (!good) {
         (void)fprintf(stderr, "teller-load: %s %s\n", name,
-            tlr_cli_text_get(&complaint));
+            tlr_cli_text_line(&complaint));
     }
     free(bytes);
     tlr_cli_text_free(&complaint);
@@ -172,7 +165,8 @@ static void add_head(
     for (size_t i = 0; i < comparison->count; i++) {
         const struct tlr_load_compared *file = &comparison->files[i];
         tlr_cli_text_add(text, "%c  %s: %s, %.0f connections, %zu %s%s\n",
-            (char)('A' + i), file->name, file->mode, file->connections,
+            (char)('A' + i), file->name, file->mode,
+            file->set[TLR_LOAD_SET_CONNECTIONS].value,
             file->runs, file->runs == 1 ? "run" : "runs",
             file->verified ? "" : ", NOT verified");
     }
@@ -211,7 +205,7 @@ static void add_table(
     for (const char *line = tlr_cli_text_get(&warnings); *line != '\0';) {
         int length = (int)strcspn(line, "\n");
         tlr_cli_text_add(text, "warning: %.*s\n", length, line);
-        line += length + 1;
+        line += length + (line[length] == '\n'); /* or it is cut off */
     }
     text->failed = text->failed || warnings.failed;
     tlr_cli_text_free(&warnings);
@@ -263,10 +257,11 @@ static void add_json_warnings(
     tlr_cli_json_open(json, "warnings", '[');
     add_warnings(&lines, comparison);
     for (char *line = lines.data; line != NULL && *line != '\0';) {
-        size_t length = strcspn(line, "\n"); /* each line has its end */
+        size_t length = strcspn(line, "\n");
+        bool whole = line[length] == '\n'; /* or it is cut off */
         line[length] = '\0';
         tlr_cli_json_string(json, NULL, line);
-        line += length + 1;
+        line += length + whole;
     }
     json->text->failed = json->text->failed || lines.failed;
     tlr_cli_text_free(&lines);
@@ -306,7 +301,8 @@ static const char notes[] =
     "around the median. A difference is larger than the spread if no run of the\n"
     "one file reaches any of the other.\n"
     "\n"
-    "Exit status: 0 done, 1 a file is unreadable or damaged, 2 wrong usage.";
+    "Exit status: 0 done, 1 a file is unreadable or damaged or the comparison\n"
+    "cannot be written, 2 wrong usage.";
 
 static bool parse(int argc, char **argv, struct tlr_cli_list *list, bool *json,
     int *status)
@@ -368,7 +364,7 @@ int tlr_load_compare_main(int argc, char **argv)
     } else {
         add_table(&text, &comparison);
     }
-    if (tlr_cli_text_print(&text, stdout) != 0) {
+    if (tlr_cli_text_output(&text, "teller-load compare") != 0) {
         status = TLR_CLI_STATUS_FAILURE;
     }
     tlr_cli_text_free(&text);

@@ -32,6 +32,32 @@ static const struct row rows[TLR_LOAD_ROWS] = {
         "client_busy"},
 };
 
+struct setting {
+    const char *name; /* in a result */
+    const char *label;
+};
+
+static const struct setting settings[TLR_LOAD_SETTINGS] = {
+    [TLR_LOAD_SET_CONNECTIONS] = {"connections", "connections"},
+    [TLR_LOAD_SET_SIZE] = {"size", "size"},
+    [TLR_LOAD_SET_DEPTH] = {"depth", "depth"},
+    [TLR_LOAD_SET_LOOPS] = {"loops", "threads"},
+    [TLR_LOAD_SET_RATE] = {"rate", "rate"},
+    [TLR_LOAD_SET_SESSION] = {"session", "session"},
+    [TLR_LOAD_SET_WARMUP] = {"warmup", "warmup"},
+    [TLR_LOAD_SET_RAMP] = {"ramp", "ramp"},
+    [TLR_LOAD_SET_DURATION] = {"duration", "duration"},
+    [TLR_LOAD_SET_ROUND_TRIPS] = {"round_trips_per_connection", "round-trips"},
+    [TLR_LOAD_SET_TIMEOUT] = {"timeout", "timeout"},
+    [TLR_LOAD_SET_PIECES] = {"pieces", "pieces"},
+    [TLR_LOAD_SET_READ_RATE] = {"read_rate", "read-rate"},
+    [TLR_LOAD_SET_WRITE_RATE] = {"write_rate", "write-rate"},
+    [TLR_LOAD_SET_SEND_BUFFER] = {"send_buffer", "sndbuf"},
+    [TLR_LOAD_SET_RECEIVE_BUFFER] = {"receive_buffer", "rcvbuf"},
+    [TLR_LOAD_SET_NODELAY] = {"nodelay", "nodelay"},
+    [TLR_LOAD_SET_SOURCES] = {"sources", "sources"},
+};
+
 /* In microseconds 30 years, which are still nanoseconds in 64 bits. */
 #define FIGURE_MOST 1e15
 
@@ -92,6 +118,37 @@ static void read_run(struct tlr_load_compared *compared, const char *run)
     }
 }
 
+/* True and false are 1 and 0. */
+static void read_setting(
+    struct tlr_load_compared *compared, const char *json, unsigned index)
+{
+    struct tlr_load_set *set = &compared->set[index];
+    const char *name = settings[index].name;
+    const char *found = tlr_cli_json_find(json, name);
+    set->known = read_number(json, name, &set->value);
+    if (found != NULL && (*found == 't' || *found == 'f')) {
+        set->known = true;
+        set->value = *found == 't';
+    }
+}
+
+/* False: it lacks one that each result has. */
+static bool read_settings(struct tlr_load_compared *compared, const char *json)
+{
+    bool whole = tlr_cli_json_as_string(tlr_cli_json_find(json, "mode"),
+        compared->mode, sizeof(compared->mode));
+    for (unsigned i = 0; i < TLR_LOAD_SETTINGS; i++) {
+        read_setting(compared, json, i);
+        whole = whole &&
+                (compared->set[i].known || i >= TLR_LOAD_SETTINGS_NEEDED);
+    }
+    if (!tlr_cli_json_as_string(tlr_cli_json_find(json, "sizes"),
+            compared->sizes, sizeof(compared->sizes))) {
+        compared->sizes[0] = '\0';
+    }
+    return whole;
+}
+
 bool tlr_load_compared_read(struct tlr_load_compared *compared,
     const char *name, const char *json, struct tlr_cli_text *complaint)
 {
@@ -109,13 +166,7 @@ bool tlr_load_compared_read(struct tlr_load_compared *compared,
             TLR_LOAD_SCHEMA);
         return false;
     }
-    if (!tlr_cli_json_as_string(tlr_cli_json_find(json, "mode"),
-            compared->mode, sizeof(compared->mode)) ||
-        !read_number(json, "connections", &compared->connections) ||
-        !read_number(json, "size", &compared->size) ||
-        !read_number(json, "depth", &compared->depth) ||
-        !read_number(json, "loops", &compared->loops) ||
-        !read_number(json, "rate", &compared->rate)) {
+    if (!read_settings(compared, json)) {
         tlr_cli_text_add(complaint, "is damaged: it lacks what was run");
         return false;
     }
@@ -171,27 +222,41 @@ bool tlr_load_compared_ratio(const struct tlr_load_compared *first,
     return true;
 }
 
-static void warn_of(const struct tlr_load_compared *first,
-    const struct tlr_load_compared *other, const char *what, double one,
-    double another, struct tlr_cli_text *lines)
+static void warn_of_sizes(const struct tlr_load_compared *first,
+    const struct tlr_load_compared *other, struct tlr_cli_text *lines)
 {
-    if (one != another) {
+    if (strcmp(first->sizes, other->sizes) != 0) {
+        tlr_cli_text_add(lines, "%s and %s differ in size: %s and %s\n",
+            first->name, other->name, first->sizes, other->sizes);
+    }
+}
+
+static void warn_of(const struct tlr_load_compared *first,
+    const struct tlr_load_compared *other, unsigned index,
+    struct tlr_cli_text *lines)
+{
+    const struct tlr_load_set *one = &first->set[index];
+    const struct tlr_load_set *another = &other->set[index];
+    if (one->known && another->known && one->value != another->value) {
         tlr_cli_text_add(lines, "%s and %s differ in %s: %.10g and %.10g\n",
-            first->name, other->name, what, one, another);
+            first->name, other->name, settings[index].label, one->value,
+            another->value);
     }
 }
 
 void tlr_load_compared_warn(const struct tlr_load_compared *first,
     const struct tlr_load_compared *other, struct tlr_cli_text *lines)
 {
+    bool sized = first->sizes[0] != '\0' && other->sizes[0] != '\0';
     if (strcmp(first->mode, other->mode) != 0) {
         tlr_cli_text_add(lines, "%s and %s differ in mode: %s and %s\n",
             first->name, other->name, first->mode, other->mode);
     }
-    warn_of(first, other, "connections", first->connections,
-        other->connections, lines);
-    warn_of(first, other, "size", first->size, other->size, lines);
-    warn_of(first, other, "depth", first->depth, other->depth, lines);
-    warn_of(first, other, "threads", first->loops, other->loops, lines);
-    warn_of(first, other, "rate", first->rate, other->rate, lines);
+    for (unsigned i = 0; i < TLR_LOAD_SETTINGS; i++) {
+        if (i == TLR_LOAD_SET_SIZE && sized) {
+            warn_of_sizes(first, other, lines);
+        } else {
+            warn_of(first, other, i, lines);
+        }
+    }
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "cli/text.h"
+#include "sizes.h"
 
 /* The figures that are compared: rows of the table. */
 enum {
@@ -28,6 +29,36 @@ enum {
 const char *tlr_load_row_name(unsigned row);
 const char *tlr_load_row_label(unsigned row);
 
+/* The settings that shape the load: where they differ, that is warned of. What
+ * comes first is in all results. */
+enum {
+    TLR_LOAD_SET_CONNECTIONS,
+    TLR_LOAD_SET_SIZE,
+    TLR_LOAD_SET_DEPTH,
+    TLR_LOAD_SET_LOOPS,
+    TLR_LOAD_SET_RATE,
+    TLR_LOAD_SETTINGS_NEEDED,
+    TLR_LOAD_SET_SESSION = TLR_LOAD_SETTINGS_NEEDED,
+    TLR_LOAD_SET_WARMUP,
+    TLR_LOAD_SET_RAMP,
+    TLR_LOAD_SET_DURATION,
+    TLR_LOAD_SET_ROUND_TRIPS,
+    TLR_LOAD_SET_TIMEOUT,
+    TLR_LOAD_SET_PIECES,
+    TLR_LOAD_SET_READ_RATE,
+    TLR_LOAD_SET_WRITE_RATE,
+    TLR_LOAD_SET_SEND_BUFFER,
+    TLR_LOAD_SET_RECEIVE_BUFFER,
+    TLR_LOAD_SET_NODELAY, /* 0 or 1 */
+    TLR_LOAD_SET_SOURCES,
+    TLR_LOAD_SETTINGS
+};
+
+struct tlr_load_set {
+    bool known;
+    double value;
+};
+
 struct tlr_load_range {
     bool known;
     double value; /* the result's own: its median run's */
@@ -38,11 +69,8 @@ struct tlr_load_range {
 struct tlr_load_compared {
     const char *name; /* of the file; borrowed */
     char mode[16];
-    double connections;
-    double size;
-    double depth;
-    double loops;
-    double rate;
+    char sizes[TLR_LOAD_SIZES_TEXT]; /* as --size takes them; "": unknown */
+    struct tlr_load_set set[TLR_LOAD_SETTINGS];
     bool verified;
     size_t runs;
     struct tlr_load_range rows[TLR_LOAD_ROWS];

@@ -9,7 +9,7 @@
 #include "cli/json_read.h"
 #include "result_json.h"
 
-enum { FIELD_MOST = 256 };
+enum { FIELD_MOST = TLR_LOAD_SIZES_TEXT }; /* no string is longer */
 
 void tlr_load_csv_field(struct tlr_cli_text *text, const char *field)
 {

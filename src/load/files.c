@@ -1,48 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 #include "files.h"
 
-#include <errno.h>
-
-#include <uv.h>
-
-/* Not uv_translate_sys_error(): on Windows that takes an error of the system's,
- * and errno is one of the C library's. */
-int tlr_load_file_error(void)
+static uv_file open_as(const char *path, int flags)
 {
-    switch (errno) {
-    case ENOENT:
-        return UV_ENOENT;
-    case EACCES:
-        return UV_EACCES;
-    case EPERM:
-        return UV_EPERM;
-    case EISDIR:
-        return UV_EISDIR;
-    case ENOTDIR:
-        return UV_ENOTDIR;
-    case ENOSPC:
-        return UV_ENOSPC;
-    case EROFS:
-        return UV_EROFS;
-    case EMFILE:
-        return UV_EMFILE;
-    case ENOMEM:
-        return UV_ENOMEM;
-    default:
-        return UV_EIO;
-    }
+    uv_fs_t request;
+    uv_file file = uv_fs_open(NULL, &request, path, flags, 0666, NULL);
+    uv_fs_req_cleanup(&request);
+    return file;
 }
 
-int tlr_load_file_close(FILE *file)
+uv_file tlr_load_file_create(const char *path)
 {
-    errno = 0;
-    int err = fflush(file) != 0 ? tlr_load_file_error() : 0;
-    if (err == 0 && ferror(file)) {
-        err = UV_EIO; /* why is long forgotten */
+    return open_as(path, UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC);
+}
+
+uv_file tlr_load_file_open(const char *path)
+{
+    return open_as(path, UV_FS_O_RDONLY);
+}
+
+int tlr_load_file_try(const char *path)
+{
+    uv_file file = open_as(path, UV_FS_O_WRONLY | UV_FS_O_CREAT);
+    return file < 0 ? file : tlr_load_file_close(file);
+}
+
+int tlr_load_file_write(uv_file file, const struct tlr_cli_text *text)
+{
+    size_t written = 0;
+    if (text->failed) {
+        return UV_ENOMEM;
     }
-    errno = 0;
-    if (fclose(file) != 0 && err == 0) {
-        err = tlr_load_file_error();
+    while (written < text->length) {
+        uv_fs_t request;
+        uv_buf_t rest = uv_buf_init(
+            text->data + written, (unsigned)(text->length - written));
+        int got = uv_fs_write(NULL, &request, file, &rest, 1, -1, NULL);
+        uv_fs_req_cleanup(&request);
+        if (got <= 0) {
+            return got == 0 ? UV_EIO : got;
+        }
+        written += (size_t)got;
     }
+    return 0;
+}
+
+int tlr_load_file_read(uv_file file, char *bytes, unsigned room)
+{
+    uv_fs_t request;
+    uv_buf_t to = uv_buf_init(bytes, room);
+    int got = uv_fs_read(NULL, &request, file, &to, 1, -1, NULL);
+    uv_fs_req_cleanup(&request);
+    return got;
+}
+
+int tlr_load_file_close(uv_file file)
+{
+    uv_fs_t request;
+    int err = uv_fs_close(NULL, &request, file, NULL);
+    uv_fs_req_cleanup(&request);
     return err;
+}
+
+int tlr_load_file_put(const char *path, const struct tlr_cli_text *text)
+{
+    if (text->failed) {
+        return UV_ENOMEM;
+    }
+    uv_file file = tlr_load_file_create(path);
+    if (file < 0) {
+        return file;
+    }
+    int err = tlr_load_file_write(file, text);
+    int closed = tlr_load_file_close(file);
+    return err != 0 ? err : closed;
 }

@@ -226,24 +226,30 @@ int tlr_load_hdr_to_text(const struct tlr_load_histogram *histogram,
     return err;
 }
 
+int tlr_load_hdr_unpack(struct tlr_load_histogram *histogram,
+    const uint8_t *packed, size_t size, struct tlr_load_hdr_room *room)
+{
+    size_t length = 0;
+    tlr_load_histogram_init(histogram);
+    if (size < PACKED_HEAD ||
+        (get(packed, 4) & ~COOKIE_WORDS) != COOKIE_PACKED ||
+        get(packed + 4, 4) != size - PACKED_HEAD) {
+        return UV_EINVAL;
+    }
+    int err = tlr_load_expand(packed + PACKED_HEAD, size - PACKED_HEAD,
+        room->plain, sizeof(room->plain), &length);
+    return err != 0 ? err
+                    : tlr_load_hdr_decode(histogram, room->plain, length);
+}
+
 int tlr_load_hdr_from_text(struct tlr_load_histogram *histogram,
     const char *text, size_t length, struct tlr_load_hdr_room *room,
     size_t *size)
 {
-    size_t packed = 0;
     tlr_load_histogram_init(histogram);
     int err = tlr_load_base64_decode(
-        text, length, room->packed, sizeof(room->packed), &packed);
-    if (err != 0) {
-        return err;
-    }
-    if (packed < PACKED_HEAD ||
-        (get(room->packed, 4) & ~COOKIE_WORDS) != COOKIE_PACKED ||
-        get(room->packed + 4, 4) != packed - PACKED_HEAD) {
-        return UV_EINVAL;
-    }
-    err = tlr_load_expand(room->packed + PACKED_HEAD,
-        packed - PACKED_HEAD, room->plain, sizeof(room->plain), size);
+        text, length, room->packed, sizeof(room->packed), size);
     return err != 0 ? err
-                    : tlr_load_hdr_decode(histogram, room->plain, *size);
+                    : tlr_load_hdr_unpack(
+                          histogram, room->packed, *size, room);
 }

@@ -55,9 +55,14 @@ struct tlr_load_hdr_room {
 int tlr_load_hdr_to_text(const struct tlr_load_histogram *histogram,
     struct tlr_load_hdr_room *room);
 
-/* Reads `length` characters of one. What it was before it was compressed is in
- * room->plain then, *size bytes. Returns as tlr_load_hdr_decode, UV_ENOBUFS: it is
- * larger than any of ours, UV_ENOMEM, or UV_ENOTSUP without zlib. */
+/* Reads what such a text is of, less the base64. Returns as tlr_load_hdr_decode,
+ * UV_ENOBUFS: it is larger than any of ours, UV_ENOMEM, or UV_ENOTSUP without
+ * zlib. */
+int tlr_load_hdr_unpack(struct tlr_load_histogram *histogram,
+    const uint8_t *packed, size_t size, struct tlr_load_hdr_room *room);
+
+/* Reads `length` characters of one. Less the base64 it is in room->packed then,
+ * *size bytes. Returns as tlr_load_hdr_unpack. */
 int tlr_load_hdr_from_text(struct tlr_load_histogram *histogram,
     const char *text, size_t length, struct tlr_load_hdr_room *room,
     size_t *size);

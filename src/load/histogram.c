@@ -73,8 +73,14 @@ void tlr_load_histogram_clear(struct tlr_load_histogram *histogram)
 void tlr_load_histogram_add(
     struct tlr_load_histogram *histogram, uint64_t value)
 {
-    histogram->count++;
-    histogram->slots[tlr_load_histogram_slot(value)]++;
+    tlr_load_histogram_add_many(histogram, value, 1);
+}
+
+void tlr_load_histogram_add_many(
+    struct tlr_load_histogram *histogram, uint64_t value, uint64_t count)
+{
+    histogram->count += count;
+    histogram->slots[tlr_load_histogram_slot(value)] += count;
     if (value < histogram->min) {
         histogram->min = value;
     }

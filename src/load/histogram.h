@@ -42,6 +42,10 @@ void tlr_load_histogram_clear(struct tlr_load_histogram *histogram);
 void tlr_load_histogram_add(
     struct tlr_load_histogram *histogram, uint64_t value);
 
+/* As if it had been added so many times. */
+void tlr_load_histogram_add_many(
+    struct tlr_load_histogram *histogram, uint64_t value, uint64_t count);
+
 /* Adds all of `from` to `into`, as if its values had been added one by one. */
 void tlr_load_histogram_merge(struct tlr_load_histogram *into,
     const struct tlr_load_histogram *from);

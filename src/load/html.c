@@ -71,14 +71,9 @@ void tlr_load_html_duration(struct tlr_cli_text *text, double seconds)
 
 void tlr_load_html_bytes(struct tlr_cli_text *text, double bytes)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    unsigned unit = 0;
-    while (bytes >= 1024 && unit < 4) {
-        bytes /= 1024;
-        unit++;
-    }
+    const char *unit = tlr_load_report_bytes(&bytes);
     tlr_cli_text_add(
-        text, "%.*f&nbsp;%s", unit == 0 ? 0 : 1, bytes, units[unit]);
+        text, "%.*f&nbsp;%s", strcmp(unit, "B") == 0 ? 0 : 1, bytes, unit);
 }
 
 /* The Gregorian calendar from a March 1st on, so that a leap day is the last

@@ -5,7 +5,6 @@
  */
 #include "log.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@
 #include "squeeze.h"
 
 struct tlr_load_log {
-    FILE *file;
+    uv_file file;
     const char *path;
     int err; /* the first one */
     bool begun; /* the head is written */
@@ -41,9 +40,8 @@ int tlr_load_log_open(struct tlr_load_log **out, const char *path,
     if (log != NULL) {
         log->path = path;
         tlr_load_histogram_init(&log->connects);
-        errno = 0;
-        log->file = fopen(path, "wb");
-        err = log->file == NULL ? tlr_load_file_error() : 0;
+        log->file = tlr_load_file_create(path);
+        err = log->file < 0 ? log->file : 0;
     }
     if (err != 0) {
         tlr_cli_text_add(
@@ -58,12 +56,8 @@ int tlr_load_log_open(struct tlr_load_log **out, const char *path,
 /* Appends what has been gathered to the file, as far as nothing was wrong. */
 static void write_out(struct tlr_load_log *log)
 {
-    if (log->err == 0 && log->line.failed) {
-        log->err = UV_ENOMEM;
-    }
-    errno = 0;
-    if (log->err == 0 && tlr_cli_text_print(&log->line, log->file) != 0) {
-        log->err = tlr_load_file_error();
+    if (log->err == 0) {
+        log->err = tlr_load_file_write(log->file, &log->line);
     }
     tlr_cli_text_free(&log->line);
 }

@@ -236,6 +236,7 @@ static int read_histogram(struct tlr_load_log_reader *reader, struct rest rest,
 {
     line->kind = TLR_LOAD_LOG_HISTOGRAM;
     line->histogram = &reader->histogram;
+    line->packed = reader->room.packed;
     line->plain = reader->room.plain;
     take_tag(&rest, line);
     struct rest begin = take_field(&rest);
@@ -251,12 +252,15 @@ static int read_histogram(struct tlr_load_log_reader *reader, struct rest rest,
         return complain(complaint, "a time that is none");
     }
     line->at += base;
-    int err = tlr_load_hdr_from_text(
-        &reader->histogram, text.at, text.length, &reader->room, &line->size);
+    int err = tlr_load_hdr_from_text(&reader->histogram, text.at, text.length,
+        &reader->room, &line->packed_size);
     if (err != 0) {
         tlr_cli_text_add(complaint, "a histogram %s", what_is_wrong(err));
         return err;
     }
+    /* Not what was read: that may be some hundred times as long. */
+    line->plain_size =
+        tlr_load_hdr_encode(&reader->histogram, reader->room.plain);
     if (!reader->ours) {
         reader->part = OTHER;
         return 0;

@@ -42,8 +42,10 @@ struct tlr_load_log_line {
     char tag[TLR_LOAD_LOG_TAG];    /* "": none; cut off where it is longer */
     enum tlr_load_measure measure; /* TLR_LOAD_MEASURES: none of ours */
     const struct tlr_load_histogram *histogram; /* its maximum is exact in ours */
+    const uint8_t *packed;         /* as tlr_load_hdr_unpack() reads it */
+    size_t packed_size;
     const uint8_t *plain;          /* as tlr_load_hdr_encode() writes it */
-    size_t size;
+    size_t plain_size;
 };
 
 struct tlr_load_log_reader;

@@ -8,6 +8,8 @@
 
 #include <uv.h>
 
+#include "advice.h"
+#include "cli/arguments.h"
 #include "cli/check.h"
 #include "cli/limits.h"
 #include "cli/options.h"
@@ -34,6 +36,7 @@ struct program {
     struct tlr_load_outfiles files;
     uint64_t runs; /* begun */
     bool stopped;  /* by a signal: no run follows */
+    bool unwritten; /* standard output has failed */
     int status;
 };
 
@@ -54,6 +57,12 @@ static void on_problem(void *data, const char *line)
     (void)fprintf(stderr, "teller-load: %s\n", line);
 }
 
+static void on_waiting(void *data, double seconds, uint64_t open, double warm)
+{
+    struct program *program = data;
+    tlr_load_progress_wait(&program->progress, seconds, open, warm);
+}
+
 static void on_interval(void *data, const struct tlr_load_interval *interval,
     const struct tlr_load_figures *figures)
 {
@@ -64,10 +73,19 @@ static void on_interval(void *data, const struct tlr_load_interval *interval,
 
 /* ---- what is told ---- */
 
-/* Prints to standard output, and releases. */
+static void cannot(struct program *program, const char *what, int err)
+{
+    (void)fprintf(
+        stderr, "teller-load: cannot %s: %s\n", what, uv_strerror(err));
+    program->status = TLR_CLI_STATUS_FAILURE;
+}
+
+/* Prints to standard output, and releases. What cannot be written is told once. */
 static void print(struct program *program, struct tlr_cli_text *text)
 {
-    if (tlr_cli_text_print(text, stdout) != 0) {
+    if (!program->unwritten &&
+        tlr_cli_text_output(text, "teller-load") != 0) {
+        program->unwritten = true;
         program->status = TLR_CLI_STATUS_FAILURE;
     }
     tlr_cli_text_free(text);
@@ -98,6 +116,21 @@ static void print_result(struct program *program)
         tlr_load_series_table(series, &text);
     }
     print(program, &text);
+}
+
+/* For a reader of numbers alone, who would take these for measured. */
+static void warn_if_unmeasured(
+    const struct program *program, const struct tlr_load_result *result)
+{
+    const struct tlr_load_settings *settings = &program->settings;
+    struct tlr_cli_text text = {0};
+    if (!settings->quiet && (settings->json || settings->csv)) {
+        tlr_load_advice_unmeasured(result, &text);
+    }
+    if (text.length > 0) {
+        (void)fprintf(stderr, "teller-load: %s", tlr_cli_text_get(&text));
+    }
+    tlr_cli_text_free(&text);
 }
 
 static void print_remedy(const struct tlr_load_result *result)
@@ -141,7 +174,7 @@ static void announce(const struct tlr_load_settings *settings)
 static void complain(struct program *program, struct tlr_cli_text *complaint)
 {
     (void)fprintf(
-        stderr, "teller-load: %s\n", tlr_cli_text_get(complaint));
+        stderr, "teller-load: %s\n", tlr_cli_text_line(complaint));
     program->status = TLR_CLI_STATUS_FAILURE;
 }
 
@@ -157,15 +190,11 @@ static void open_files(struct program *program)
     tlr_cli_text_free(&complaint);
 }
 
-/* Of the median, if there is one. */
 static void close_files(struct program *program)
 {
-    const struct tlr_load_series *series = &program->series;
     struct tlr_cli_text complaint = {0};
-    if (tlr_load_outfiles_close(&program->files,
-            series->count == 0 ? NULL
-                               : series->runs[tlr_load_series_median(series)],
-            &complaint) != 0) {
+    if (tlr_load_outfiles_close(
+            &program->files, &program->series, &complaint) != 0) {
         complain(program, &complaint);
     }
     tlr_cli_text_free(&complaint);
@@ -182,7 +211,7 @@ static void check_requirements(struct program *program)
         struct tlr_cli_text line = {0};
         if (!tlr_load_require_holds(&all->items[i], result, &line)) {
             (void)fprintf(
-                stderr, "teller-load: %s\n", tlr_cli_text_get(&line));
+                stderr, "teller-load: %s\n", tlr_cli_text_line(&line));
             if (program->status == TLR_CLI_STATUS_OK) {
                 program->status = TLR_LOAD_STATUS_MISSED;
             }
@@ -192,13 +221,6 @@ static void check_requirements(struct program *program)
 }
 
 /* ---- its course ---- */
-
-static void cannot(struct program *program, const char *what, int err)
-{
-    (void)fprintf(
-        stderr, "teller-load: cannot %s: %s\n", what, uv_strerror(err));
-    program->status = TLR_CLI_STATUS_FAILURE;
-}
 
 /* A run that was broken off counts only where there is no other. */
 static void keep(struct program *program, const struct tlr_load_result *result)
@@ -224,6 +246,7 @@ static void on_done(void *data, const struct tlr_load_result *result)
         program->status = TLR_CLI_STATUS_FAILURE;
     }
     print_remedy(result);
+    warn_if_unmeasured(program, result);
     if (program->settings.csv) {
         print_line(program, result);
     }
@@ -233,6 +256,7 @@ static void on_done(void *data, const struct tlr_load_result *result)
 
 static const struct tlr_load_callbacks callbacks = {
     .problem = on_problem,
+    .waiting = on_waiting,
     .interval = on_interval,
     .done = on_done,
 };
@@ -291,11 +315,16 @@ int main(int argc, char **argv)
     struct program program = {.status = TLR_CLI_STATUS_OK};
     uv_loop_t loop;
     tlr_cli_ignore_sigpipe();
+    argv = tlr_cli_arguments(&argc, argv);
+    if (argv == NULL) {
+        cannot(&program, "start", UV_ENOMEM);
+        return program.status;
+    }
     if (argc > 1 && strcmp(argv[1], "compare") == 0) {
         return tlr_load_compare_main(argc - 1, argv + 1);
     }
     if (argc > 1 && strcmp(argv[1], "merge") == 0) {
-        return tlr_load_merge_main(argc, argv);
+        return tlr_load_merge_main(argc - 1, argv + 1);
     }
     if (!tlr_load_settings_read(
             &program.settings, argc, argv, &program.status)) {

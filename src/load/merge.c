@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 #include "merged.h"
+#include "option_rows.h"
 #include "percentiles.h"
 #include "report.h"
 #include "result_json.h"
@@ -24,11 +25,13 @@ static const char summary[] =
     "percentile is exact to three digits.";
 
 static const char notes[] =
-    "Rates are of the sums, over the longest of the times; seconds are put\n"
-    "together by the machines' clocks. Logs of other programs are taken as round\n"
-    "trips in nanoseconds: there the bytes, the errors and the rest are unknown.\n"
+    "Rates are of the sums, over the longest of the times. What each log counted is\n"
+    "shared out among seconds since the earliest, by the machines' clocks. Logs of\n"
+    "other programs are taken as round trips in nanoseconds: there the bytes, the\n"
+    "errors and the rest are unknown.\n"
     "\n"
-    "Exit status: 0 no errors, 1 a log is damaged or has errors, 2 wrong usage.";
+    "Exit status: 0 no errors, 1 a log is damaged or has errors or something\n"
+    "cannot be written, 2 wrong usage.";
 
 static bool read_settings(
     struct settings *settings, int argc, char **argv, int *status)
@@ -39,15 +42,9 @@ static bool read_settings(
             .repeats = true},
     };
     const struct tlr_cli_option options[] = {
-        {.name = "--json", .help = "print the result as one JSON object",
-            .apply = tlr_cli_apply_flag, .target = &settings->json},
-        {.name = "--histogram", .argument = "FILE",
-            .help = "write the percentiles of the latency (HdrHistogram's "
-                    "text, in milliseconds)",
-            .apply = tlr_cli_apply_string, .target = &settings->histogram},
-        {.name = "--quiet",
-            .help = "print errors only (and what --json asks for)",
-            .apply = tlr_cli_apply_flag, .target = &settings->quiet},
+        TLR_LOAD_OPTION_JSON(&settings->json),
+        TLR_LOAD_OPTION_HISTOGRAM(&settings->histogram),
+        TLR_LOAD_OPTION_QUIET(&settings->quiet),
     };
     const struct tlr_cli_program program = {
         .name = "teller-load merge",
@@ -65,7 +62,7 @@ static bool read_settings(
 /* Prints what has been said, each line after the program's name. */
 static void say(const struct tlr_cli_text *text)
 {
-    const char *line = tlr_cli_text_get(text);
+    const char *line = tlr_cli_text_line(text);
     while (*line != '\0') {
         int length = 0;
         while (line[length] != '\0' && line[length] != '\n') {
@@ -85,7 +82,7 @@ static int print_result(
     } else if (!settings->quiet) {
         tlr_load_report_table(result, &text);
     }
-    int err = tlr_cli_text_print(&text, stdout);
+    int err = tlr_cli_text_output(&text, "teller-load merge");
     tlr_cli_text_free(&text);
     if (err != 0) {
         return TLR_CLI_STATUS_FAILURE;
@@ -147,7 +144,7 @@ int tlr_load_merge_main(int argc, char **argv)
     settings.logs.items = calloc((size_t)argc, sizeof(*settings.logs.items));
     if (settings.logs.items == NULL || tlr_load_merged_create(&merged) != 0) {
         (void)fprintf(stderr, "teller-load merge: out of memory\n");
-    } else if (read_settings(&settings, argc - 1, argv + 1, &status)) {
+    } else if (read_settings(&settings, argc, argv, &status)) {
         status = merge(&settings, merged);
     }
     if (merged != NULL) {

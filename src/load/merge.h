@@ -4,9 +4,9 @@
 #ifndef TLR_LOAD_MERGE_H
 #define TLR_LOAD_MERGE_H
 
-/* Does it with the program's own arguments, argv[1] being "merge", and returns what
- * to exit with: 0; 1: a log cannot be read or is damaged, a file cannot be written,
- * or one of the logs has errors; 2: wrong usage. */
+/* The whole program; argv[0] is "merge". Returns its exit status: 0; 1: a log
+ * cannot be read or is damaged or has errors, or a file or the result cannot be
+ * written; 2: wrong usage. Main thread. */
 int tlr_load_merge_main(int argc, char **argv);
 
 #endif

@@ -6,9 +6,7 @@
  */
 #include "merged.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +15,11 @@
 #include "log_reader.h"
 #include "seconds.h"
 
+enum { BLOCK = 64 * 1024 };
+
 struct tlr_load_merged {
     struct tlr_load_plan plan;
+    struct tlr_load_sizes sizes;
     struct sockaddr_storage address;
     struct tlr_load_result result;
     struct tlr_load_figures figures;
@@ -30,9 +31,14 @@ struct tlr_load_merged {
     struct tlr_load_histogram now[TLR_LOAD_MEASURES];
     bool in_interval; /* what comes is of this one: */
     uint64_t interval_at;
+    uint64_t interval_seconds; /* nanoseconds */
     uint64_t first; /* of another program's: when it begins and ends */
     uint64_t last;
     uint64_t odd_tags; /* lines with a tag that is none of ours */
+    uv_file file;
+    char block[BLOCK]; /* what was read of it, up to `filled` */
+    size_t filled;
+    size_t at; /* the next character */
     char line[TLR_LOAD_LOG_LINE];
 };
 
@@ -118,18 +124,60 @@ static bool take_plan(struct tlr_load_plan *plan,
     plan->ramp_ms = larger(plan->ramp_ms, is->ramp / 1000000);
     plan->warmup_ms = larger(plan->warmup_ms, is->warmup / 1000000);
     plan->duration_ms = larger(plan->duration_ms, is->duration / 1000000);
-    if (is->depth > UINT32_MAX) {
+    plan->round_trips = larger(plan->round_trips, is->messages);
+    plan->timeout_ms = larger(plan->timeout_ms, is->timeout / 1000000);
+    plan->pieces = larger(plan->pieces, is->pieces);
+    plan->read_rate = larger(plan->read_rate, is->read_rate);
+    plan->write_rate = larger(plan->write_rate, is->write_rate);
+    plan->source_count = (size_t)larger(plan->source_count, is->sources);
+    plan->delay |= is->nodelay == 0;
+    if (is->depth > UINT32_MAX || is->send_buffer > UINT32_MAX ||
+        is->receive_buffer > UINT32_MAX || is->sources > UINT32_MAX) {
         return false;
     }
+    plan->send_buffer = (unsigned)larger(plan->send_buffer, is->send_buffer);
+    plan->receive_buffer =
+        (unsigned)larger(plan->receive_buffer, is->receive_buffer);
     plan->depth = (uint32_t)larger(plan->depth, is->depth);
     return add_to_32(&plan->connections, is->connections) &&
            add_to_32(&plan->loops, is->loops);
 }
 
+static bool take_done(
+    struct tlr_load_done *done, const struct tlr_load_done *its)
+{
+    return add_to(&done->round_trips, its->round_trips) &&
+           add_to(&done->sessions, its->sessions) &&
+           add_to(&done->bytes_sent, its->bytes_sent) &&
+           add_to(&done->bytes_received, its->bytes_received);
+}
+
+/* Where they differ, none. */
+static bool take_sizes(
+    struct tlr_load_merged *merged, const struct tlr_load_result_note *note)
+{
+    struct tlr_load_sizes sizes;
+    char text[TLR_LOAD_SIZES_TEXT];
+    if (tlr_load_sizes_parse(note->sizes, &sizes) != 0) {
+        return false;
+    }
+    if (!merged->moded) {
+        merged->sizes = sizes;
+    } else if (strcmp(tlr_load_sizes_format(&merged->sizes, text),
+                   note->sizes) != 0) {
+        merged->sizes.count = 0;
+    }
+    bool alike = merged->sizes.count == 1 &&
+                 merged->sizes.rows[0].low == merged->sizes.rows[0].high;
+    merged->plan.sizes = alike ? NULL : &merged->sizes;
+    return true;
+}
+
 static bool take_figures(struct tlr_load_figures *figures,
     const struct tlr_load_result_note_numbers *is)
 {
-    return add_to(&figures->round_trips, is->round_trips) &&
+    return take_done(&figures->in_time, &is->in_time) &&
+           add_to(&figures->round_trips, is->round_trips) &&
            add_to(&figures->sessions, is->sessions) &&
            add_to(&figures->bytes_sent, is->bytes_sent) &&
            add_to(&figures->bytes_received, is->bytes_received) &&
@@ -193,6 +241,10 @@ static int take_result(struct tlr_load_merged *merged,
             tlr_load_mode_name(merged->plan.mode));
         return UV_EINVAL;
     }
+    if (!take_sizes(merged, note)) {
+        tlr_cli_text_add(complaint, "sizes that cannot be");
+        return UV_EINVAL;
+    }
     if (!merged->moded) {
         take_address(merged, note);
     }
@@ -221,7 +273,10 @@ static int take_foreign(
     struct tlr_load_merged *merged, const struct tlr_load_log_line *line)
 {
     struct tlr_load_interval_note note = {
-        .seconds = line->seconds, .round_trips = line->histogram->count};
+        .seconds = line->seconds,
+        .round_trips = line->histogram->count,
+        .in_time.round_trips = line->histogram->count,
+    };
     uint64_t end = line->seconds > UINT64_MAX - line->at
                        ? UINT64_MAX
                        : line->at + line->seconds;
@@ -230,7 +285,9 @@ static int take_foreign(
     }
     merged->first = line->at < merged->first ? line->at : merged->first;
     merged->last = larger(merged->last, end);
-    return add_to(&merged->figures.round_trips, line->histogram->count)
+    return add_to(&merged->figures.round_trips, line->histogram->count) &&
+                   add_to(&merged->figures.in_time.round_trips,
+                       line->histogram->count)
                ? tlr_load_seconds_note(
                      &merged->seconds, merged->logs, line->at, &note)
                : UV_ERANGE;
@@ -251,7 +308,8 @@ static int take_histogram(struct tlr_load_merged *merged, bool ours,
     int err = ours ? 0 : take_foreign(merged, line);
     if (err == 0 && (!ours || merged->in_interval)) {
         err = tlr_load_seconds_histogram(&merged->seconds, merged->logs,
-            ours ? merged->interval_at : line->at, line);
+            ours ? merged->interval_at : line->at,
+            ours ? merged->interval_seconds : line->seconds, line);
     }
     return err;
 }
@@ -261,6 +319,7 @@ static int take_interval(
 {
     merged->in_interval = true;
     merged->interval_at = line->at;
+    merged->interval_seconds = line->seconds;
     return tlr_load_seconds_note(
         &merged->seconds, merged->logs, line->at, &line->interval);
 }
@@ -290,25 +349,42 @@ static int take_line(struct tlr_load_merged *merged, bool ours,
     return err;
 }
 
+/* The next character of the file. *more: there was one. */
+static int get_character(struct tlr_load_merged *merged, char *next, bool *more)
+{
+    if (merged->at == merged->filled) {
+        int got = tlr_load_file_read(merged->file, merged->block, BLOCK);
+        merged->filled = got > 0 ? (size_t)got : 0;
+        merged->at = 0;
+        if (got <= 0) {
+            *more = false;
+            return got;
+        }
+    }
+    *next = merged->block[merged->at++];
+    *more = true;
+    return 0;
+}
+
 /* The next line, without its end, into merged->line. *more: there was one.
  * Returns 0, UV_EMSGSIZE: it is too long; or what reading has failed with. */
-static int get_line(
-    struct tlr_load_merged *merged, FILE *file, size_t *length, bool *more)
+static int get_line(struct tlr_load_merged *merged, size_t *length, bool *more)
 {
-    errno = 0;
-    int next = getc(file);
+    char next = '\0';
+    int err = get_character(merged, &next, more);
+    bool goes_on = *more;
     *length = 0;
-    *more = next != EOF;
-    for (; next != EOF && next != '\n'; next = getc(file)) {
+    while (err == 0 && goes_on && next != '\n') {
         if (*length == sizeof(merged->line)) {
             return UV_EMSGSIZE;
         }
-        merged->line[(*length)++] = (char)next;
+        merged->line[(*length)++] = next;
+        err = get_character(merged, &next, &goes_on);
     }
-    return ferror(file) ? tlr_load_file_error() : 0;
+    return err;
 }
 
-static int read_lines(struct tlr_load_merged *merged, FILE *file,
+static int read_lines(struct tlr_load_merged *merged,
     struct tlr_load_log_reader *reader, uint64_t *number,
     struct tlr_cli_text *complaint)
 {
@@ -317,7 +393,7 @@ static int read_lines(struct tlr_load_merged *merged, FILE *file,
     bool more;
     for (;;) {
         (*number)++;
-        int err = get_line(merged, file, &length, &more);
+        int err = get_line(merged, &length, &more);
         if (err == UV_EMSGSIZE) {
             tlr_cli_text_add(complaint, "longer than any line of a log");
             return UV_EINVAL;
@@ -386,6 +462,8 @@ static void start_log(struct tlr_load_merged *merged)
     merged->odd_tags = 0;
     merged->first = UINT64_MAX;
     merged->last = 0;
+    merged->filled = 0;
+    merged->at = 0;
     for (unsigned i = 0; i < TLR_LOAD_MEASURES; i++) {
         tlr_load_histogram_init(&merged->now[i]);
     }
@@ -397,15 +475,14 @@ int tlr_load_merged_add(struct tlr_load_merged *merged, const char *path,
     struct tlr_load_log_reader *reader = NULL;
     struct tlr_cli_text wrong = {0};
     uint64_t number = 0;
-    errno = 0;
-    FILE *file = fopen(path, "rb");
-    int err = file == NULL ? tlr_load_file_error() : 0;
     start_log(merged);
+    merged->file = tlr_load_file_open(path);
+    int err = merged->file < 0 ? merged->file : 0;
     if (err == 0) {
         err = tlr_load_log_reader_create(&reader);
     }
     if (err == 0) {
-        err = read_lines(merged, file, reader, &number, &wrong);
+        err = read_lines(merged, reader, &number, &wrong);
     }
     if (err == 0) {
         bool ours = tlr_load_log_reader_is_ours(reader);
@@ -421,8 +498,8 @@ int tlr_load_merged_add(struct tlr_load_merged *merged, const char *path,
     }
     tlr_cli_text_free(&wrong);
     tlr_load_log_reader_destroy(reader);
-    if (file != NULL) {
-        (void)fclose(file); /* it was only read */
+    if (merged->file >= 0) {
+        (void)tlr_load_file_close(merged->file); /* it was only read */
     }
     return err;
 }

@@ -14,6 +14,15 @@ enum { NAME = 32, NUMBER = 24 };
 /* What is done with each name and its number. */
 typedef void (*number_cb)(void *data, const char *name, uint64_t *number);
 
+static void each_in_time(
+    struct tlr_load_done *done, number_cb number, void *data)
+{
+    number(data, "round_trips_in_time", &done->round_trips);
+    number(data, "sessions_in_time", &done->sessions);
+    number(data, "bytes_sent_in_time", &done->bytes_sent);
+    number(data, "bytes_received_in_time", &done->bytes_received);
+}
+
 static void each_of_interval(struct tlr_load_interval_note *note,
     number_cb number, void *data)
 {
@@ -25,6 +34,7 @@ static void each_of_interval(struct tlr_load_interval_note *note,
     number(data, "bytes_received", &note->bytes_received);
     number(data, "errors", &note->errors);
     number(data, "open", &note->open);
+    each_in_time(&note->in_time, number, data);
     number(data, "busy", &note->busy);
     number(data, "elapsed", &note->elapsed);
 }
@@ -68,6 +78,15 @@ static void each_of_result(struct tlr_load_result_note_numbers *is,
     number(data, "size", &is->size);
     number(data, "session", &is->session);
     number(data, "rate", &is->rate);
+    number(data, "round_trips_per_connection", &is->messages);
+    number(data, "timeout", &is->timeout);
+    number(data, "pieces", &is->pieces);
+    number(data, "read_rate", &is->read_rate);
+    number(data, "write_rate", &is->write_rate);
+    number(data, "send_buffer", &is->send_buffer);
+    number(data, "receive_buffer", &is->receive_buffer);
+    number(data, "nodelay", &is->nodelay);
+    number(data, "sources", &is->sources);
     number(data, "memory", &is->memory);
     number(data, "stopped_early", &is->stopped_early);
     number(data, "aborted", &is->aborted);
@@ -77,6 +96,7 @@ static void each_of_result(struct tlr_load_result_note_numbers *is,
     number(data, "bytes_received", &is->bytes_received);
     number(data, "bytes_verified", &is->bytes_verified);
     number(data, "errors", &is->errors);
+    each_in_time(&is->in_time, number, data);
     number(data, "busy", &is->busy);
     number(data, "elapsed", &is->elapsed);
     number(data, "connected", &is->connected);
@@ -115,6 +135,7 @@ void tlr_load_interval_note_add(struct tlr_cli_text *text,
         .bytes_received = interval->bytes_received,
         .errors = interval->errors,
         .open = interval->open,
+        .in_time = interval->in_time,
         .busy = figures->busy_ns,
         .elapsed = figures->elapsed_ns,
     };
@@ -123,6 +144,29 @@ void tlr_load_interval_note_add(struct tlr_cli_text *text,
         TLR_LOAD_NOTE_INTERVAL);
     each_of_interval(&note, write_number, text);
     tlr_cli_text_add(text, "]\n");
+}
+
+static void take_plan(struct tlr_load_result_note_numbers *is,
+    const struct tlr_load_plan *plan)
+{
+    is->duration = plan->duration_ms * 1000000;
+    is->warmup = plan->warmup_ms * 1000000;
+    is->ramp = plan->ramp_ms * 1000000;
+    is->connections = plan->connections;
+    is->loops = plan->loops;
+    is->depth = plan->depth;
+    is->size = plan->size;
+    is->session = plan->session;
+    is->rate = whole(plan->rate);
+    is->messages = plan->round_trips;
+    is->timeout = plan->timeout_ms * 1000000;
+    is->pieces = plan->pieces;
+    is->read_rate = plan->read_rate;
+    is->write_rate = plan->write_rate;
+    is->send_buffer = plan->send_buffer;
+    is->receive_buffer = plan->receive_buffer;
+    is->nodelay = !plan->delay;
+    is->sources = plan->source_count;
 }
 
 static void take_figures(struct tlr_load_result_note_numbers *is,
@@ -134,6 +178,7 @@ static void take_figures(struct tlr_load_result_note_numbers *is,
     is->bytes_received = figures->bytes_received;
     is->bytes_verified = figures->bytes_verified;
     is->errors = figures->errors;
+    is->in_time = figures->in_time;
     is->busy = figures->busy_ns;
     is->elapsed = figures->elapsed_ns;
     for (unsigned i = 0; i < TLR_LOAD_MEASURES; i++) {
@@ -161,28 +206,22 @@ void tlr_load_result_note_add(
 {
     const struct tlr_load_plan *plan = result->plan;
     char address[TLR_CLI_ADDRESS_LENGTH];
+    char sizes[TLR_LOAD_SIZES_TEXT];
     struct tlr_load_result_note_numbers is = {
         .began = whole(result->began * 1e6),
         .seconds = whole(result->seconds * 1e9),
-        .duration = plan->duration_ms * 1000000,
-        .warmup = plan->warmup_ms * 1000000,
-        .ramp = plan->ramp_ms * 1000000,
-        .connections = plan->connections,
-        .loops = plan->loops,
-        .depth = plan->depth,
-        .size = plan->size,
-        .session = plan->session,
-        .rate = whole(plan->rate),
         .memory = whole(result->memory),
         .stopped_early = result->stopped_early,
         .aborted = result->aborted,
     };
+    take_plan(&is, plan);
     take_figures(&is, result->figures);
     take_total(&is, &result->total);
-    tlr_cli_text_add(text, "%smode=%s address=%s", TLR_LOAD_NOTE_RESULT,
-        tlr_load_mode_name(plan->mode),
+    tlr_cli_text_add(text, "%smode=%s address=%s sizes=%s",
+        TLR_LOAD_NOTE_RESULT, tlr_load_mode_name(plan->mode),
         tlr_cli_format_address(
-            (const struct sockaddr *)plan->addresses, address));
+            (const struct sockaddr *)plan->addresses, address),
+        tlr_load_plan_sizes(plan, sizes));
     each_of_result(&is, write_number, text);
     tlr_cli_text_add(text, "]\n");
 }
@@ -259,6 +298,20 @@ int tlr_load_interval_note_read(
     return reading.bad ? UV_EINVAL : 0;
 }
 
+/* The word of that name into `text`, which has room for `room` characters. */
+static bool read_word(const struct reading *reading, const char *name,
+    char *text, size_t room)
+{
+    size_t length;
+    const char *value = find(reading, name, &length);
+    if (value == NULL || length >= room) {
+        return false;
+    }
+    memcpy(text, value, length);
+    text[length] = '\0';
+    return true;
+}
+
 static bool read_mode(
     const struct reading *reading, enum tlr_load_mode *mode)
 {
@@ -279,15 +332,12 @@ int tlr_load_result_note_read(
 {
     struct reading reading = words_of(line, length, TLR_LOAD_NOTE_RESULT);
     memset(note, 0, sizeof(*note));
-    if (reading.bad || !read_mode(&reading, &note->mode)) {
+    if (reading.bad || !read_mode(&reading, &note->mode) ||
+        !read_word(&reading, "address", note->address,
+            sizeof(note->address)) ||
+        !read_word(&reading, "sizes", note->sizes, sizeof(note->sizes))) {
         return UV_EINVAL;
     }
-    size_t size;
-    const char *address = find(&reading, "address", &size);
-    if (address == NULL || size >= sizeof(note->address)) {
-        return UV_EINVAL;
-    }
-    memcpy(note->address, address, size);
     each_of_result(&note->is, read_number, &reading);
     return reading.bad ? UV_EINVAL : 0;
 }

@@ -37,6 +37,7 @@ struct tlr_load_interval_note {
     uint64_t bytes_received;
     uint64_t errors;
     uint64_t open;
+    struct tlr_load_done in_time; /* of that, while more was to be sent */
     uint64_t busy;    /* of all loops together */
     uint64_t elapsed; /* likewise */
 };
@@ -44,6 +45,7 @@ struct tlr_load_interval_note {
 struct tlr_load_result_note {
     enum tlr_load_mode mode;
     char address[TLR_CLI_ADDRESS_LENGTH];
+    char sizes[TLR_LOAD_SIZES_TEXT];
     struct tlr_load_result_note_numbers {
         uint64_t began; /* microseconds since 1970 */
         uint64_t seconds; /* in nanoseconds */
@@ -56,6 +58,15 @@ struct tlr_load_result_note {
         uint64_t size;
         uint64_t session;
         uint64_t rate;
+        uint64_t messages; /* that each connection was to send; 0: no limit */
+        uint64_t timeout;
+        uint64_t pieces;
+        uint64_t read_rate;
+        uint64_t write_rate;
+        uint64_t send_buffer;
+        uint64_t receive_buffer;
+        uint64_t nodelay; /* 0 or 1 */
+        uint64_t sources;
         uint64_t memory; /* bytes per connection */
         uint64_t stopped_early; /* 0 or 1 */
         uint64_t aborted;
@@ -65,6 +76,7 @@ struct tlr_load_result_note {
         uint64_t bytes_received;
         uint64_t bytes_verified;
         uint64_t errors;
+        struct tlr_load_done in_time;
         uint64_t busy;
         uint64_t elapsed;
         uint64_t latency[TLR_LOAD_MEASURES][3]; /* values, min, max */

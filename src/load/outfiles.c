@@ -3,24 +3,18 @@
 
 #include <string.h>
 
+#include "files.h"
 #include "page.h"
 #include "percentiles.h"
 
-/* Whether it can be written; one that was there is left as it is. */
 static int try_to_open(const char *path, struct tlr_cli_text *complaint)
 {
-    uv_fs_t request;
-    int err = uv_fs_open(NULL, &request, path,
-        UV_FS_O_WRONLY | UV_FS_O_CREAT, 0666, NULL);
-    uv_fs_req_cleanup(&request);
-    if (err < 0) {
+    int err = tlr_load_file_try(path);
+    if (err != 0) {
         tlr_cli_text_add(
             complaint, "cannot write %s: %s", path, uv_strerror(err));
-        return err;
     }
-    (void)uv_fs_close(NULL, &request, err, NULL); /* nothing was written */
-    uv_fs_req_cleanup(&request);
-    return 0;
+    return err;
 }
 
 int tlr_load_outfiles_open(struct tlr_load_outfiles *files,
@@ -53,10 +47,10 @@ void tlr_load_outfiles_interval(struct tlr_load_outfiles *files,
 /* Adds a complaint to those before it, and releases it. */
 static void add(struct tlr_cli_text *complaint, struct tlr_cli_text *one)
 {
-    if (tlr_cli_text_get(one)[0] != '\0') {
+    if (tlr_cli_text_line(one)[0] != '\0') {
         tlr_cli_text_add(complaint, "%s%s",
             tlr_cli_text_get(complaint)[0] == '\0' ? "" : "; ",
-            tlr_cli_text_get(one));
+            tlr_cli_text_line(one));
     }
     tlr_cli_text_free(one);
 }
@@ -70,9 +64,12 @@ static int write_histogram(const char *path,
 }
 
 int tlr_load_outfiles_close(struct tlr_load_outfiles *files,
-    const struct tlr_load_result *result, struct tlr_cli_text *complaint)
+    const struct tlr_load_series *series, struct tlr_cli_text *complaint)
 {
     const struct tlr_load_settings *settings = files->settings;
+    const struct tlr_load_result *result =
+        series->count == 0 ? NULL
+                           : series->runs[tlr_load_series_median(series)];
     struct tlr_cli_text of_log = {0};
     struct tlr_cli_text of_histogram = {0};
     struct tlr_cli_text of_report = {0};
@@ -86,7 +83,7 @@ int tlr_load_outfiles_close(struct tlr_load_outfiles *files,
             write_histogram(settings->histogram, result, &of_histogram);
     }
     if (result != NULL && settings->report != NULL) {
-        errors[2] = tlr_load_page_write(settings->report, result, &of_report);
+        errors[2] = tlr_load_page_write(settings->report, series, &of_report);
     }
     add(complaint, &of_log);
     add(complaint, &of_histogram);

@@ -10,6 +10,7 @@
 #include "cli/text.h"
 #include "log.h"
 #include "run.h"
+#include "series.h"
 #include "settings.h"
 
 struct tlr_load_outfiles {
@@ -27,9 +28,9 @@ void tlr_load_outfiles_interval(struct tlr_load_outfiles *files,
     const struct tlr_load_interval *interval,
     const struct tlr_load_figures *figures);
 
-/* Writes the rest, and closes; without a `result` it only closes. Returns 0, or
- * the first error after saying all of them. */
+/* Writes the rest, of the median of the runs, and closes; without a run it only
+ * closes. Returns 0, or the first error after saying all of them. */
 int tlr_load_outfiles_close(struct tlr_load_outfiles *files,
-    const struct tlr_load_result *result, struct tlr_cli_text *complaint);
+    const struct tlr_load_series *series, struct tlr_cli_text *complaint);
 
 #endif

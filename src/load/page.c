@@ -5,6 +5,7 @@
 
 #include "advice.h"
 #include "cli/address.h"
+#include "files.h"
 #include "html.h"
 #include "page_parts.h"
 #include "report.h"
@@ -30,9 +31,11 @@ static void add_head(
 }
 
 static void add_title(struct tlr_cli_text *text,
-    const struct tlr_load_result *result, const char *mode,
+    const struct tlr_load_series *series, const char *mode,
     const char *address)
 {
+    size_t median = tlr_load_series_median(series);
+    const struct tlr_load_result *result = series->runs[median];
     tlr_cli_text_add(text, "<header>\n<h1>teller-load: ");
     tlr_load_html_escape(text, mode);
     tlr_cli_text_add(text, "</h1>\n<p>");
@@ -41,6 +44,10 @@ static void add_title(struct tlr_cli_text *text,
     tlr_load_html_date(text, result->began);
     tlr_cli_text_add(text, " &middot; ");
     tlr_load_html_duration(text, result->seconds);
+    if (series->count > 1) {
+        tlr_cli_text_add(text, " &middot; run %zu of %zu, the median",
+            median + 1, series->count);
+    }
     tlr_cli_text_add(text, "</p>\n</header>\n");
 }
 
@@ -87,20 +94,22 @@ static void add_notes(
 }
 
 void tlr_load_page(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
+    const struct tlr_load_series *series, struct tlr_cli_text *text)
 {
+    const struct tlr_load_result *result =
+        series->runs[tlr_load_series_median(series)];
     char address[TLR_CLI_ADDRESS_LENGTH];
     const char *mode = tlr_load_mode_name(result->plan->mode);
     (void)tlr_cli_format_address( /* gives the same */
         (const struct sockaddr *)result->plan->addresses, address);
     add_head(text, mode, address);
-    add_title(text, result, mode, address);
+    add_title(text, series, mode, address);
     tlr_cli_text_add(text, "<main>\n");
     add_verdict(text, result);
     add_notes(text, result);
     tlr_load_page_tiles(result, text);
     tlr_load_page_charts(result, text);
-    tlr_load_page_tables(result, text);
+    tlr_load_page_tables(series, text);
     tlr_cli_text_add(text,
         "</main>\n<footer><p>teller-load %s</p></footer>\n</body>\n</html>\n",
         TLR_VERSION_TEXT);
@@ -108,46 +117,12 @@ void tlr_load_page(
 
 /* ---- the file ---- */
 
-/* By libuv, and not by stdio: its errors are what this is to return, and it
- * takes UTF-8 everywhere. */
-static int write_all(uv_file file, const struct tlr_cli_text *text)
-{
-    size_t written = 0;
-    while (written < text->length) {
-        uv_fs_t req;
-        uv_buf_t rest = uv_buf_init(
-            text->data + written, (unsigned)(text->length - written));
-        int got = uv_fs_write(NULL, &req, file, &rest, 1, -1, NULL);
-        uv_fs_req_cleanup(&req);
-        if (got <= 0) {
-            return got == 0 ? UV_EIO : got;
-        }
-        written += (size_t)got;
-    }
-    return 0;
-}
-
-static int write_file(const char *path, const struct tlr_cli_text *text)
-{
-    uv_fs_t req;
-    uv_file file = uv_fs_open(NULL, &req, path,
-        UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC, 0666, NULL);
-    uv_fs_req_cleanup(&req);
-    if (file < 0) {
-        return file;
-    }
-    int err = write_all(file, text);
-    int closed = uv_fs_close(NULL, &req, file, NULL);
-    uv_fs_req_cleanup(&req);
-    return err != 0 ? err : closed;
-}
-
-int tlr_load_page_write(const char *path, const struct tlr_load_result *result,
+int tlr_load_page_write(const char *path, const struct tlr_load_series *series,
     struct tlr_cli_text *complaint)
 {
     struct tlr_cli_text text = {0};
-    tlr_load_page(result, &text);
-    int err = text.failed ? UV_ENOMEM : write_file(path, &text);
+    tlr_load_page(series, &text);
+    int err = text.failed ? UV_ENOMEM : tlr_load_file_put(path, &text);
     if (err != 0) {
         tlr_cli_text_add(complaint, "cannot write the report to %s: %s", path,
             uv_strerror(err));

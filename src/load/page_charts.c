@@ -5,6 +5,7 @@
 
 #include "advice.h"
 #include "chart.h"
+#include "rates.h"
 #include "report.h"
 
 /* What a shorter last interval has says nothing. */
@@ -18,42 +19,34 @@ static const unsigned shown[] = {0, 2, 3, 5};
 
 /* ---- over time ---- */
 
+enum kind { RATE, OPEN, LATENCY };
+
 struct over_time {
     const struct tlr_load_result *result;
     size_t count; /* of the intervals that are shown */
-    bool latency;
+    enum kind kind;
 };
-
-/* Until its end, or until the last byte came: a rate is not of what follows. */
-static double seconds_of(const struct tlr_load_result *result,
-    const struct tlr_load_interval *interval)
-{
-    double left = result->seconds - interval->from;
-    return left > 0 && left < interval->seconds ? left : interval->seconds;
-}
 
 static size_t count_of(const struct tlr_load_result *result)
 {
     size_t count = result->interval_count;
     bool is_short =
         count > 1 &&
-        seconds_of(result, &result->intervals[count - 1]) < SHORTEST;
+        tlr_load_interval_seconds(result, &result->intervals[count - 1]) <
+            SHORTEST;
     return is_short ? count - 1 : count;
 }
 
 static double rate_of(const struct tlr_load_result *result,
     const struct tlr_load_interval *interval, unsigned line)
 {
-    double seconds = seconds_of(result, interval);
-    if (result->plan->mode == TLR_LOAD_STREAM) {
-        uint64_t bytes =
-            line == 0 ? interval->bytes_received : interval->bytes_sent;
-        return tlr_load_report_rate(bytes, seconds) / (1 << 20);
+    struct tlr_load_rates rates =
+        tlr_load_rates_of_interval(result, interval);
+    double rate = tlr_load_rates_main(&rates, result->plan);
+    if (result->plan->mode != TLR_LOAD_STREAM) {
+        return rate;
     }
-    return tlr_load_report_rate(tlr_load_plan_dials_late(result->plan)
-                                    ? interval->sessions
-                                    : interval->round_trips,
-        seconds);
+    return (line == 0 ? rate : rates.bytes_sent) / (1 << 20);
 }
 
 static bool failed_in_time(const void *data, size_t index)
@@ -63,23 +56,37 @@ static bool failed_in_time(const void *data, size_t index)
            over->result->intervals[index - 1].errors > 0;
 }
 
-/* In the middle of each interval, and also where the first one begins and the
- * last one ends, so that a single one is a line too. */
+static double value_in_time(const struct over_time *over,
+    const struct tlr_load_interval *interval, unsigned line)
+{
+    switch (over->kind) {
+    case OPEN:
+        return (double)interval->open;
+    case LATENCY:
+        return (double)interval->latency[shown[line]];
+    default:
+        return rate_of(over->result, interval, line);
+    }
+}
+
+/* In the middle of each interval, or at its end what is counted there; and also
+ * where the first one begins and the last one ends, so that a single one is a line
+ * too. */
 static bool point_in_time(
     const void *data, unsigned line, size_t index, double *x, double *y)
 {
     const struct over_time *over = data;
     size_t at = index == 0 ? 0 : index - 1;
-    double share = index == 0 ? 0 : 0.5;
+    double share = index == 0 ? 0 : over->kind == OPEN ? 1 : 0.5;
     if (at == over->count) {
         at--;
         share = 1;
     }
     const struct tlr_load_interval *interval = &over->result->intervals[at];
-    *x = interval->from + share * seconds_of(over->result, interval);
-    *y = over->latency ? (double)interval->latency[shown[line]]
-                       : rate_of(over->result, interval, line);
-    return !over->latency || *y > 0; /* 0: there was none */
+    *x = interval->from +
+         share * tlr_load_interval_seconds(over->result, interval);
+    *y = value_in_time(over, interval, line);
+    return over->kind != LATENCY || *y > 0; /* 0: there was none */
 }
 
 /* The least and the largest value. False: there is none. */
@@ -104,8 +111,9 @@ static bool range_of(
 static struct tlr_load_chart chart_over_time(const struct over_time *over)
 {
     const struct tlr_load_result *result = over->result;
+    size_t ends = over->kind == OPEN ? 1 : 2; /* that have no middle */
     struct tlr_load_chart chart = {
-        .points = over->count == 0 ? 0 : over->count + 2,
+        .points = over->count == 0 ? 0 : over->count + ends,
         .point = point_in_time,
         .data = over,
     };
@@ -113,10 +121,29 @@ static struct tlr_load_chart chart_over_time(const struct over_time *over)
     if (result->interval_count > 0) {
         const struct tlr_load_interval *last =
             &result->intervals[result->interval_count - 1];
-        end = fmax(end, last->from + seconds_of(result, last));
+        end = fmax(end, last->from + tlr_load_interval_seconds(result, last));
     }
     tlr_load_axis_seconds(&chart.x, end);
     return chart;
+}
+
+/* Of connections that are held, and do nothing else. */
+static void add_open(
+    const struct tlr_load_result *result, struct tlr_cli_text *text)
+{
+    struct over_time over = {
+        .result = result, .count = count_of(result), .kind = OPEN};
+    double least = 0;
+    double most = 0;
+    struct tlr_load_chart chart = chart_over_time(&over);
+    chart.failed = failed_in_time;
+    chart.name = "open";
+    chart.title = "Open connections";
+    chart.unit = "at the end of each second";
+    chart.line_count = 1;
+    (void)range_of(&chart, &least, &most); /* 0, if there is none */
+    tlr_load_axis_count(&chart.y, most);
+    tlr_load_chart_add(&chart, text);
 }
 
 static void add_throughput(
@@ -163,7 +190,7 @@ static void add_latency(
 {
     struct over_time over = {.result = result,
         .count = count_of(result),
-        .latency = true};
+        .kind = LATENCY};
     double least = 0;
     double most = 0;
     struct tlr_load_chart chart = chart_over_time(&over);
@@ -236,7 +263,11 @@ static void add_curve(
 void tlr_load_page_charts(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    add_throughput(result, text);
+    if (result->plan->mode == TLR_LOAD_IDLE) {
+        add_open(result, text);
+    } else {
+        add_throughput(result, text);
+    }
     add_latency(result, text);
     add_curve(result, text);
 }

@@ -3,42 +3,18 @@
 
 #include <inttypes.h>
 
-#include "advice.h"
 #include "cli/address.h"
 #include "html.h"
+#include "rates.h"
 #include "report.h"
 
 /* ---- rows ---- */
-
-/* A broad one is as wide as the page. */
-static void open_table(
-    struct tlr_cli_text *text, const char *title, bool broad)
-{
-    tlr_cli_text_add(text, "<section%s>\n<h2>%s</h2>\n<table>\n",
-        broad ? " class=\"broad\"" : "", title);
-}
-
-static void close_table(struct tlr_cli_text *text)
-{
-    tlr_cli_text_add(text, "</table>\n</section>\n");
-}
-
-static void add_label(struct tlr_cli_text *text, const char *label)
-{
-    tlr_cli_text_add(text, "<tr><th scope=\"row\">%s</th>", label);
-}
-
-/* The end of a row. */
-static void add_end(struct tlr_cli_text *text)
-{
-    tlr_cli_text_add(text, "</td></tr>\n");
-}
 
 static void open_u64(
     struct tlr_cli_text *text, const char *label, const char *name,
     uint64_t value)
 {
-    add_label(text, label);
+    tlr_load_page_label(text, label);
     tlr_cli_text_add(text, "<td data-name=\"%s\" data-value=\"%" PRIu64 "\">",
         name, value);
 }
@@ -46,7 +22,7 @@ static void open_u64(
 static void open_double(struct tlr_cli_text *text, const char *label,
     const char *name, int decimals, double value)
 {
-    add_label(text, label);
+    tlr_load_page_label(text, label);
     tlr_cli_text_add(text, "<td data-name=\"%s\" data-value=\"%.*f\">", name,
         decimals, value);
 }
@@ -54,21 +30,21 @@ static void open_double(struct tlr_cli_text *text, const char *label,
 static void add_string(struct tlr_cli_text *text, const char *label,
     const char *name, const char *value)
 {
-    add_label(text, label);
+    tlr_load_page_label(text, label);
     tlr_cli_text_add(text, "<td data-name=\"%s\" data-value=\"", name);
     tlr_load_html_escape(text, value);
     tlr_cli_text_add(text, "\">");
     tlr_load_html_escape(text, value);
-    add_end(text);
+    tlr_load_page_end(text);
 }
 
 static void add_bool(
     struct tlr_cli_text *text, const char *label, const char *name, bool value)
 {
-    add_label(text, label);
+    tlr_load_page_label(text, label);
     tlr_cli_text_add(text, "<td data-name=\"%s\" data-value=\"%s\">%s", name,
         value ? "true" : "false", value ? "yes" : "no");
-    add_end(text);
+    tlr_load_page_end(text);
 }
 
 static void add_count(struct tlr_cli_text *text, const char *label,
@@ -76,7 +52,7 @@ static void add_count(struct tlr_cli_text *text, const char *label,
 {
     open_u64(text, label, name, value);
     tlr_load_html_count(text, value);
-    add_end(text);
+    tlr_load_page_end(text);
 }
 
 static void add_bytes(struct tlr_cli_text *text, const char *label,
@@ -84,7 +60,7 @@ static void add_bytes(struct tlr_cli_text *text, const char *label,
 {
     open_u64(text, label, name, value);
     tlr_load_html_bytes(text, (double)value);
-    add_end(text);
+    tlr_load_page_end(text);
 }
 
 static void add_byte_rate(struct tlr_cli_text *text, const char *label,
@@ -93,7 +69,7 @@ static void add_byte_rate(struct tlr_cli_text *text, const char *label,
     open_double(text, label, name, 1, value);
     tlr_load_html_bytes(text, value);
     tlr_cli_text_add(text, "/s");
-    add_end(text);
+    tlr_load_page_end(text);
 }
 
 static void add_rate(struct tlr_cli_text *text, const char *label,
@@ -102,7 +78,7 @@ static void add_rate(struct tlr_cli_text *text, const char *label,
     open_double(text, label, name, 1, value);
     tlr_load_html_rate(text, value);
     tlr_cli_text_add(text, "&nbsp;/s");
-    add_end(text);
+    tlr_load_page_end(text);
 }
 
 /* What was asked for, as it was asked for. */
@@ -120,145 +96,33 @@ static void add_seconds(struct tlr_cli_text *text, const char *label,
 {
     open_double(text, label, name, 3, value);
     add_asked(text, value);
-    add_end(text);
+    tlr_load_page_end(text);
 }
 
-/* ---- latency ---- */
-
-struct column {
-    const char *name; /* in the JSON result */
-    const char *title;
-    const struct tlr_load_histogram *latency;
-};
-
-enum { COLUMNS = 4 };
-
-static unsigned find_columns(
-    const struct tlr_load_result *result, struct column columns[COLUMNS])
-{
-    static const struct column all[TLR_LOAD_MEASURES] = {
-        [TLR_LOAD_ROUND_TRIP] = {"latency_us", "round trip", NULL},
-        [TLR_LOAD_CONNECTING] = {"connect_us", "connect", NULL},
-        [TLR_LOAD_FIRST_BYTE] = {"first_byte_us", "first byte", NULL},
-        [TLR_LOAD_LATENESS] = {"lateness_us", "lateness", NULL},
-    };
-    const struct tlr_load_histogram *latency = result->figures->latency;
-    enum tlr_load_measure measure = tlr_load_main_measure(result->plan);
-    unsigned count = 0;
-    if (latency[measure].count > 0) {
-        columns[count++] = (struct column){
-            "latency_us", all[measure].title, &latency[measure]};
-    }
-    for (unsigned i = TLR_LOAD_CONNECTING; i < TLR_LOAD_MEASURES; i++) {
-        if (i != (unsigned)measure && latency[i].count > 0) {
-            columns[count] = all[i];
-            columns[count++].latency = &latency[i];
-        }
-    }
-    return count;
-}
-
-/* Rows of the table: 0 to 100 is that percentile. */
-enum { MIN = -1, MEAN = -2 };
-
-static double value_of(const struct tlr_load_histogram *latency, double row)
-{
-    if (row == MIN) {
-        return (double)latency->min;
-    }
-    if (row == MEAN) {
-        return tlr_load_histogram_mean(latency);
-    }
-    return (double)tlr_load_histogram_percentile(latency, row);
-}
-
-static void add_latency_row(struct tlr_cli_text *text, const char *label,
-    const char *name, double row, const struct column *columns, unsigned count)
-{
-    add_label(text, label);
-    for (unsigned i = 0; i < count; i++) {
-        double value = value_of(columns[i].latency, row);
-        tlr_cli_text_add(text,
-            "<td data-name=\"%s.%s\" data-value=\"%.3f\">", columns[i].name,
-            name, value / 1000);
-        tlr_load_html_time(text, (uint64_t)value);
-        tlr_cli_text_add(text, "</td>");
-    }
-    tlr_cli_text_add(text, "</tr>\n");
-}
-
-static void add_latency(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
-{
-    static const struct {
-        const char *label;
-        const char *name;
-        double row;
-    } rows[] = {
-        {"min", "min", MIN},
-        {"mean", "mean", MEAN},
-        {"p50", "p50", 50},
-        {"p75", "p75", 75},
-        {"p90", "p90", 90},
-        {"p99", "p99", 99},
-        {"p99.9", "p99_9", 99.9},
-        {"p99.99", "p99_99", 99.99},
-        {"max", "max", 100},
-    };
-    struct column columns[COLUMNS];
-    unsigned count = find_columns(result, columns);
-    if (count == 0) {
-        return;
-    }
-    open_table(text, "Latency", count > 1);
-    tlr_cli_text_add(text, "<tr><td></td>");
-    for (unsigned i = 0; i < count; i++) {
-        bool marked = i == 0 && tlr_load_advice_is_late(result);
-        tlr_cli_text_add(text, "<th scope=\"col\">%s%s</th>",
-            columns[i].title, marked ? " *" : "");
-    }
-    tlr_cli_text_add(text, "</tr>\n");
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        add_latency_row(text, rows[i].label, rows[i].name, rows[i].row,
-            columns, count);
-    }
-    add_label(text, "samples");
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t samples = columns[i].latency->count;
-        tlr_cli_text_add(text,
-            "<td data-name=\"%s.count\" data-value=\"%" PRIu64 "\">",
-            columns[i].name, samples);
-        tlr_load_html_count(text, samples);
-        tlr_cli_text_add(text, "</td>");
-    }
-    tlr_cli_text_add(text, "</tr>\n");
-    close_table(text);
-}
-
-/* ---- the others ---- */
+/* ---- tables ---- */
 
 static void add_throughput(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
     const struct tlr_load_figures *figures = result->figures;
     const struct tlr_load_plan *plan = result->plan;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     if (tlr_load_plan_reopens(plan)) {
         add_count(text, "sessions", "sessions", figures->sessions);
         add_rate(text, "sessions per second", "sessions_per_second",
-            tlr_load_report_rate(figures->sessions, seconds));
+            rates.sessions);
     }
     if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM) {
         add_count(text, "round trips", "round_trips", figures->round_trips);
         add_rate(text, "round trips per second", "round_trips_per_second",
-            tlr_load_report_rate(figures->round_trips, seconds));
+            rates.round_trips);
     }
     add_bytes(text, "bytes sent", "bytes_sent", figures->bytes_sent);
     add_bytes(text, "bytes back", "bytes_received", figures->bytes_received);
     add_byte_rate(text, "sent per second", "bytes_sent_per_second",
-        tlr_load_report_rate(figures->bytes_sent, seconds));
+        rates.bytes_sent);
     add_byte_rate(text, "back per second", "bytes_per_second",
-        tlr_load_report_rate(figures->bytes_received, seconds));
+        rates.bytes_received);
 }
 
 static void add_errors(
@@ -280,13 +144,13 @@ static void add_errors(
 static void add_result(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    open_table(text, "Result", false);
+    tlr_load_page_open_table(text, "Result", false);
     add_bool(
         text, "all was right", "verified", tlr_load_result_is_good(result));
     add_count(text, "connections", "connected", result->total.connected);
     open_double(text, "time", "seconds", 6, result->seconds);
     tlr_load_html_duration(text, result->seconds);
-    add_end(text);
+    tlr_load_page_end(text);
     add_throughput(result, text);
     add_errors(&result->total, text);
     if (result->plan->rate > 0) {
@@ -296,45 +160,14 @@ static void add_result(
         tlr_load_figures_busy(result->figures));
     tlr_cli_text_add(text, "%.0f&nbsp;%%",
         100 * tlr_load_figures_busy(result->figures));
-    add_end(text);
+    tlr_load_page_end(text);
     if (result->plan->mode == TLR_LOAD_IDLE && result->memory > 0) {
         open_double(text, "client memory per connection",
             "memory_per_connection", 0, result->memory);
         tlr_load_html_bytes(text, result->memory);
-        add_end(text);
+        tlr_load_page_end(text);
     }
-    close_table(text);
-}
-
-/* What is not in the JSON result has no name. */
-static void add_plain(
-    struct tlr_cli_text *text, const char *label, const char *value)
-{
-    add_label(text, label);
-    tlr_cli_text_add(text, "<td>%s", value);
-    add_end(text);
-}
-
-static void add_milliseconds(
-    struct tlr_cli_text *text, const char *label, uint64_t milliseconds)
-{
-    add_label(text, label);
-    tlr_cli_text_add(text, "<td>");
-    add_asked(text, (double)milliseconds / 1000);
-    add_end(text);
-}
-
-static void add_limit(struct tlr_cli_text *text, const char *label,
-    uint64_t bytes, const char *per)
-{
-    if (bytes == 0) {
-        return;
-    }
-    add_label(text, label);
-    tlr_cli_text_add(text, "<td>");
-    tlr_load_html_bytes(text, (double)bytes);
-    tlr_cli_text_add(text, "%s", per);
-    add_end(text);
+    tlr_load_page_close_table(text);
 }
 
 static void add_messages(
@@ -352,10 +185,34 @@ static void add_messages(
         add_count(text, "round trips per session", "session", plan->session);
     }
     if (plan->round_trips != 0) {
-        add_label(text, "round trips per connection");
-        tlr_cli_text_add(text, "<td>");
-        tlr_load_html_count(text, plan->round_trips);
-        add_end(text);
+        add_count(text, "round trips per connection",
+            "round_trips_per_connection", plan->round_trips);
+    }
+}
+
+static void add_limits(
+    const struct tlr_load_plan *plan, struct tlr_cli_text *text)
+{
+    if (plan->pieces != 0) {
+        add_bytes(text, "pieces of", "pieces", plan->pieces);
+    }
+    if (plan->read_rate != 0) {
+        add_bytes(text, "reads per connection and second", "read_rate",
+            plan->read_rate);
+    }
+    if (plan->write_rate != 0) {
+        add_bytes(text, "writes per connection and second", "write_rate",
+            plan->write_rate);
+    }
+    if (plan->send_buffer != 0) {
+        add_bytes(text, "send buffer", "send_buffer", plan->send_buffer);
+    }
+    if (plan->receive_buffer != 0) {
+        add_bytes(
+            text, "receive buffer", "receive_buffer", plan->receive_buffer);
+    }
+    if (plan->delay) {
+        add_bool(text, "TCP_NODELAY", "nodelay", false);
     }
 }
 
@@ -363,7 +220,7 @@ static void add_settings(
     const struct tlr_load_plan *plan, struct tlr_cli_text *text)
 {
     char address[TLR_CLI_ADDRESS_LENGTH];
-    open_table(text, "Settings", false);
+    tlr_load_page_open_table(text, "Settings", false);
     add_string(text, "mode", "mode", tlr_load_mode_name(plan->mode));
     add_string(text, "address", "address",
         tlr_cli_format_address(
@@ -375,30 +232,27 @@ static void add_settings(
         open_double(text, "rate", "rate", 3, plan->rate);
         tlr_load_html_rate(text, plan->rate);
         tlr_cli_text_add(text, "&nbsp;/s");
-        add_end(text);
+        tlr_load_page_end(text);
     }
     if (plan->duration_ms != 0) {
-        add_milliseconds(text, "duration", plan->duration_ms);
+        add_seconds(
+            text, "duration", "duration", (double)plan->duration_ms / 1000);
     }
     add_seconds(text, "warm-up", "warmup", (double)plan->warmup_ms / 1000);
     add_seconds(text, "ramp", "ramp", (double)plan->ramp_ms / 1000);
-    add_milliseconds(text, "timeout", plan->timeout_ms);
-    add_limit(text, "pieces of", plan->pieces, "");
-    add_limit(text, "reads per connection", plan->read_rate, "/s");
-    add_limit(text, "writes per connection", plan->write_rate, "/s");
-    add_limit(text, "send buffer", plan->send_buffer, "");
-    add_limit(text, "receive buffer", plan->receive_buffer, "");
-    if (plan->delay) {
-        add_plain(text, "Nagle&#39;s algorithm", "on");
-    }
-    close_table(text);
+    add_seconds(text, "timeout", "timeout", (double)plan->timeout_ms / 1000);
+    add_limits(plan, text);
+    tlr_load_page_close_table(text);
 }
 
 void tlr_load_page_tables(
-    const struct tlr_load_result *result, struct tlr_cli_text *text)
+    const struct tlr_load_series *series, struct tlr_cli_text *text)
 {
+    const struct tlr_load_result *result =
+        series->runs[tlr_load_series_median(series)];
     tlr_cli_text_add(text, "<div class=\"tables\">\n");
-    add_latency(result, text);
+    tlr_load_page_latency(result, text);
+    tlr_load_page_runs(series, text);
     add_result(result, text);
     add_settings(result->plan, text);
     tlr_cli_text_add(text, "</div>\n");

@@ -3,6 +3,7 @@
 
 #include "advice.h"
 #include "html.h"
+#include "rates.h"
 #include "report.h"
 
 static void open_tile(struct tlr_cli_text *text, const char *label)
@@ -18,29 +19,29 @@ static void close_tile(struct tlr_cli_text *text)
 static void add_throughput_tile(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
-    const struct tlr_load_figures *figures = result->figures;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     if (result->plan->mode == TLR_LOAD_STREAM) {
         open_tile(text, "bytes back/s");
-        tlr_load_html_bytes(
-            text, tlr_load_report_rate(figures->bytes_received, seconds));
+        tlr_load_html_bytes(text, rates.bytes_received);
     } else if (tlr_load_plan_dials_late(result->plan)) {
         open_tile(text, "sessions/s");
-        tlr_load_html_rate(
-            text, tlr_load_report_rate(figures->sessions, seconds));
+        tlr_load_html_rate(text, rates.sessions);
     } else {
         open_tile(text, "round trips/s");
-        tlr_load_html_rate(
-            text, tlr_load_report_rate(figures->round_trips, seconds));
+        tlr_load_html_rate(text, rates.round_trips);
     }
     close_tile(text);
 }
 
-static void add_time_tile(
-    struct tlr_cli_text *text, const char *label, uint64_t nanoseconds)
+static void add_latency_tile(const struct tlr_load_result *result,
+    const char *label, double percent, struct tlr_cli_text *text)
 {
     open_tile(text, label);
-    tlr_load_html_time(text, nanoseconds);
+    tlr_load_html_time(text,
+        tlr_load_histogram_percentile(
+            &result->figures->latency[tlr_load_main_measure(result->plan)],
+            percent));
+    tlr_cli_text_add(text, "%s", tlr_load_advice_mark(result, percent));
     close_tile(text);
 }
 
@@ -52,13 +53,9 @@ void tlr_load_page_tiles(
     tlr_cli_text_add(text, "<dl class=\"tiles\">\n");
     add_throughput_tile(result, text);
     if (latency->count > 0) {
-        bool late = tlr_load_advice_is_late(result);
-        add_time_tile(text, late ? "latency p50 *" : "latency p50",
-            tlr_load_histogram_percentile(latency, 50));
-        add_time_tile(text, late ? "latency p99 *" : "latency p99",
-            tlr_load_histogram_percentile(latency, 99));
-        add_time_tile(
-            text, late ? "latency max *" : "latency max", latency->max);
+        add_latency_tile(result, "latency p50", 50, text);
+        add_latency_tile(result, "latency p99", 99, text);
+        add_latency_tile(result, "latency max", 100, text);
     }
     open_tile(text, "connections");
     tlr_load_html_count(text, result->total.connected);

@@ -7,7 +7,6 @@
  */
 #include "percentiles.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -160,17 +159,8 @@ int tlr_load_histogram_write(const char *path,
     const struct tlr_load_histogram *histogram, struct tlr_cli_text *complaint)
 {
     struct tlr_cli_text text = {0};
-    errno = 0;
-    FILE *file = fopen(path, "wb");
-    int err = file == NULL ? tlr_load_file_error() : 0;
-    if (file != NULL) {
-        tlr_load_percentiles_add(&text, histogram);
-        errno = 0;
-        int failed = tlr_cli_text_print(&text, file);
-        err = failed == UV_EIO ? tlr_load_file_error() : failed;
-        int closed = tlr_load_file_close(file);
-        err = err == 0 ? closed : err;
-    }
+    tlr_load_percentiles_add(&text, histogram);
+    int err = tlr_load_file_put(path, &text);
     if (err != 0) {
         tlr_cli_text_add(complaint, "cannot write the percentiles %s: %s",
             path, uv_strerror(err));

@@ -33,3 +33,12 @@ uint64_t tlr_load_plan_size(
                ? plan->size
                : tlr_load_sizes_of(plan->sizes, connection, message);
 }
+
+const char *tlr_load_plan_sizes(
+    const struct tlr_load_plan *plan, char text[TLR_LOAD_SIZES_TEXT])
+{
+    const struct tlr_load_sizes one = {
+        .count = 1, .rows = {{.low = plan->size, .high = plan->size}}};
+    return tlr_load_sizes_format(
+        plan->sizes == NULL ? &one : plan->sizes, text);
+}

@@ -36,13 +36,14 @@ struct tlr_load_plan {
     uint32_t loops;       /* threads, up to connections */
     uint32_t depth;       /* messages on the way per connection, from 1 */
     uint64_t size;        /* bytes of a message, from 1; of the largest one */
-    const struct tlr_load_sizes *sizes; /* NULL: all have `size` */
+    const struct tlr_load_sizes *sizes; /* NULL: all have `size`; of runs that
+                                           were merged without rows: differ */
     uint64_t pieces;      /* bytes of a write at most; 0: no limit */
     uint64_t round_trips; /* per connection; 0: until the time is over */
     uint64_t session;     /* of them until it is opened anew; 0: never */
     double rate;          /* messages due a second, in all; 0: closed loop */
     uint64_t ramp_ms;     /* for opening all of the connections */
-    uint64_t warmup_ms;   /* left out of the figures */
+    uint64_t warmup_ms;   /* left out of figures.h, but not of tally.h */
     uint64_t duration_ms; /* behind that; 0: until the round trips are done */
     uint64_t timeout_ms;  /* of a connect, of a round trip */
     uint64_t read_rate;   /* SLOW: bytes a second and connection; 0: no limit */
@@ -63,5 +64,9 @@ bool tlr_load_plan_dials_late(const struct tlr_load_plan *plan);
 /* Bytes of the `message`-th message of a connection. */
 uint64_t tlr_load_plan_size(
     const struct tlr_load_plan *plan, uint32_t connection, uint64_t message);
+
+/* "64", or what else --size was given: writes and returns `text`. */
+const char *tlr_load_plan_sizes(
+    const struct tlr_load_plan *plan, char text[TLR_LOAD_SIZES_TEXT]);
 
 #endif

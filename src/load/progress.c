@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "rates.h"
 #include "report.h"
 
 /* Seconds between two lines where there is no terminal. */
@@ -49,12 +50,12 @@ void tlr_load_progress_text(const struct tlr_load_progress *progress,
     struct tlr_cli_text *text)
 {
     const struct tlr_load_plan *plan = progress->plan;
-    double bytes = tlr_load_report_rate(progress->bytes, seconds);
+    double bytes = tlr_load_rate(progress->bytes, seconds);
     add_left(progress, interval->from + interval->seconds, text);
     tlr_cli_text_add(text, ", %" PRIu64 " open", interval->open);
     if (plan->mode != TLR_LOAD_STREAM && plan->mode != TLR_LOAD_IDLE) {
         tlr_cli_text_add(text, ", %.0f %s",
-            tlr_load_report_rate(progress->trips, seconds), what(plan));
+            tlr_load_rate(progress->trips, seconds), what(plan));
     }
     if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_IDLE) {
         tlr_cli_text_add(text, ", %.1f MiB/s", bytes / (1024 * 1024));
@@ -86,6 +87,39 @@ static void show(struct tlr_load_progress *progress, const char *line)
     progress->shown = length;
 }
 
+/* And releases it. */
+static void tell(struct tlr_load_progress *progress, struct tlr_cli_text *text)
+{
+    if (progress->terminal) {
+        show(progress, tlr_cli_text_get(text));
+    } else {
+        (void)fprintf(
+            progress->to, "teller-load: %s\n", tlr_cli_text_get(text));
+    }
+    tlr_cli_text_free(text);
+}
+
+void tlr_load_progress_wait(struct tlr_load_progress *progress, double seconds,
+    uint64_t open, double warm)
+{
+    const struct tlr_load_plan *plan = progress->plan;
+    struct tlr_cli_text text = {0};
+    if (progress->silent || (!progress->terminal && seconds < progress->due)) {
+        return;
+    }
+    if (warm < 0) {
+        tlr_cli_text_add(&text, "connecting, %" PRIu64 " of %" PRIu32 " open",
+            open, plan->connections);
+    } else {
+        double left = (double)plan->warmup_ms / 1000 - warm;
+        tlr_cli_text_add(&text, "warming up, %.0f s left, %" PRIu64 " open",
+            left > 0 ? left : 0, open);
+    }
+    tell(progress, &text);
+    progress->due = seconds + EACH - 0.5;
+    progress->waits = true;
+}
+
 void tlr_load_progress_add(struct tlr_load_progress *progress,
     const struct tlr_load_interval *interval)
 {
@@ -96,16 +130,13 @@ void tlr_load_progress_add(struct tlr_load_progress *progress,
                            : interval->round_trips;
     progress->bytes += interval->bytes_received;
     progress->errors += interval->errors;
+    progress->due = progress->waits ? EACH : progress->due;
+    progress->waits = false;
     if (progress->silent || (!progress->terminal && now < progress->due)) {
         return;
     }
     tlr_load_progress_text(progress, interval, now - progress->since, &text);
-    if (progress->terminal) {
-        show(progress, tlr_cli_text_get(&text));
-    } else {
-        (void)fprintf(progress->to, "teller-load: %s\n", tlr_cli_text_get(&text));
-    }
-    tlr_cli_text_free(&text);
+    tell(progress, &text);
     progress->since = now;
     progress->due = now + EACH - interval->seconds / 2;
     progress->trips = 0;

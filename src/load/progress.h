@@ -22,6 +22,7 @@ struct tlr_load_progress {
     int shown;       /* characters of the line that is there now */
     double since;    /* seconds that the next line is about */
     double due;      /* when it is, in seconds of the run */
+    bool waits;      /* these are from its start on, and not measured ones */
     uint64_t trips;  /* in these */
     uint64_t bytes;
     uint64_t errors; /* in all */
@@ -34,6 +35,10 @@ void tlr_load_progress_init(struct tlr_load_progress *progress,
 /* A second has passed. */
 void tlr_load_progress_add(struct tlr_load_progress *progress,
     const struct tlr_load_interval *interval);
+
+/* A second has passed in which nothing was measured: tlr_load_callbacks. */
+void tlr_load_progress_wait(struct tlr_load_progress *progress, double seconds,
+    uint64_t open, double warm);
 
 /* Takes the line away, for something else to be written, or for good. */
 void tlr_load_progress_clear(struct tlr_load_progress *progress);

@@ -5,29 +5,10 @@
 #include <string.h>
 
 #include "advice.h"
-
-struct percentile {
-    const char *label;
-    double percent;
-};
-
-static const struct percentile percentiles[] = {
-    {"p50", 50},
-    {"p90", 90},
-    {"p99", 99},
-    {"p99.9", 99.9},
-    {"p99.99", 99.99},
-};
-
-enum { PERCENTILES = sizeof(percentiles) / sizeof(percentiles[0]) };
+#include "rates.h"
 
 /* The longest bar of the distribution. */
 enum { BAR = 40 };
-
-double tlr_load_report_rate(uint64_t count, double seconds)
-{
-    return seconds > 0 ? (double)count / seconds : 0;
-}
 
 static void add_count(
     struct tlr_cli_text *text, const char *label, uint64_t count)
@@ -35,18 +16,22 @@ static void add_count(
     tlr_cli_text_add(text, "%-16s %14" PRIu64 "\n", label, count);
 }
 
-/* In the unit that leaves one to four digits before the point. */
+const char *tlr_load_report_bytes(double *bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    unsigned unit = 0;
+    while (*bytes >= 1024 && unit < 4) {
+        *bytes /= 1024;
+        unit++;
+    }
+    return units[unit];
+}
+
 static void add_bytes(
     struct tlr_cli_text *text, const char *label, double bytes, const char *per)
 {
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
-    unsigned unit = 0;
-    while (bytes >= 1024 && unit < 3) {
-        bytes /= 1024;
-        unit++;
-    }
-    tlr_cli_text_add(
-        text, "%-16s %14.1f %s%s\n", label, bytes, units[unit], per);
+    const char *unit = tlr_load_report_bytes(&bytes);
+    tlr_cli_text_add(text, "%-16s %14.1f %s%s\n", label, bytes, unit, per);
 }
 
 static void scale(
@@ -89,21 +74,39 @@ static void add_time(struct tlr_cli_text *text, const char *label,
 
 /* ---- latency ---- */
 
-static void add_latency(struct tlr_cli_text *text, const char *what,
-    const struct tlr_load_histogram *latency, const char *mark)
+static const char *name_of(enum tlr_load_measure measure)
 {
+    switch (measure) {
+    case TLR_LOAD_CONNECTING:
+        return "latency of a connect";
+    case TLR_LOAD_FIRST_BYTE:
+        return "latency of the first byte";
+    default:
+        return "latency of a round trip";
+    }
+}
+
+static void add_latency(struct tlr_cli_text *text,
+    const struct tlr_load_result *result, enum tlr_load_measure measure)
+{
+    const struct tlr_load_histogram *latency =
+        &result->figures->latency[measure];
     if (latency->count == 0) {
         return;
     }
-    tlr_cli_text_add(text, "%s\n", what);
-    add_time(text, "min", latency->min, mark);
-    add_time(text, "mean", (uint64_t)tlr_load_histogram_mean(latency), mark);
-    for (unsigned i = 0; i < PERCENTILES; i++) {
-        add_time(text, percentiles[i].label,
-            tlr_load_histogram_percentile(latency, percentiles[i].percent),
-            mark);
+    tlr_cli_text_add(text, "%s\n", name_of(measure));
+    add_time(text, "min", latency->min, tlr_load_advice_mark(result, 0));
+    add_time(text, "mean", (uint64_t)tlr_load_histogram_mean(latency),
+        tlr_load_advice_mark(result, TLR_LOAD_ADVICE_MEAN));
+    for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
+        const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
+        if (one->brief) {
+            add_time(text, one->label,
+                tlr_load_histogram_percentile(latency, one->percent),
+                tlr_load_advice_mark(result, one->percent));
+        }
     }
-    add_time(text, "max", latency->max, mark);
+    add_time(text, "max", latency->max, tlr_load_advice_mark(result, 100));
 }
 
 /* "connect      512.0 us p50, 1.20 ms p99, 3.00 ms max". */
@@ -142,9 +145,9 @@ static void add_row(struct tlr_cli_text *text, uint64_t end, uint64_t count,
     const char *unit;
     int length = (int)((double)count / (double)most * BAR + 0.5);
     scale(end, &value, &decimals, &unit);
-    tlr_cli_text_add(text, "  up to %6.*f %-2s %7.3f%% %.*s\n",
+    tlr_cli_text_add(text, "  up to %6.*f %-2s %7.3f%%%s%.*s\n",
         value < 10 && value != (double)(int)value ? 1 : 0, value, unit,
-        100 * (double)count / (double)of, length, bar);
+        100 * (double)count / (double)of, length == 0 ? "" : " ", length, bar);
 }
 
 /* How many there are in each 1-2-5 step. */
@@ -179,25 +182,12 @@ static void add_distribution(
     }
 }
 
-static const char *name_of(enum tlr_load_measure measure)
-{
-    switch (measure) {
-    case TLR_LOAD_CONNECTING:
-        return "latency of a connect";
-    case TLR_LOAD_FIRST_BYTE:
-        return "latency of the first byte";
-    default:
-        return "latency of a round trip";
-    }
-}
-
 static void add_latencies(
     struct tlr_cli_text *text, const struct tlr_load_result *result)
 {
     const struct tlr_load_histogram *latency = result->figures->latency;
     enum tlr_load_measure measure = tlr_load_main_measure(result->plan);
-    add_latency(text, name_of(measure), &latency[measure],
-        tlr_load_advice_is_late(result) ? " *" : "");
+    add_latency(text, result, measure);
     add_distribution(text, &latency[measure]);
     if (measure != TLR_LOAD_CONNECTING) {
         add_short_latency(text, "connect", &latency[TLR_LOAD_CONNECTING]);
@@ -244,6 +234,14 @@ static void add_good_verdict(
     }
 }
 
+/* Connections that were made or could not be. Of one that failed nobody knows
+ * which it was, but that it was not whole. */
+static uint64_t attempts(const struct tlr_load_tally *total)
+{
+    uint64_t ended = total->whole + tlr_load_tally_failed(total);
+    return ended > total->connected ? ended : total->connected;
+}
+
 void tlr_load_report_verdict(
     const struct tlr_load_result *result, struct tlr_cli_text *text)
 {
@@ -262,15 +260,16 @@ void tlr_load_report_verdict(
         add_good_verdict(text, result);
         return;
     }
+    uint64_t failed = tlr_load_tally_failed(total);
+    if (failed == 0) {
+        tlr_cli_text_add(text, "NOT verified: no connection was made\n");
+        return;
+    }
     tlr_cli_text_add(text,
         "NOT verified: %" PRIu64 " of %" PRIu64
         " connections failed; %" PRIu64 " bytes sent, %" PRIu64
         " came back right\n",
-        tlr_load_tally_failed(total),
-        total->connected > result->plan->connections
-            ? total->connected
-            : result->plan->connections,
-        total->bytes_sent, total->bytes_verified);
+        failed, attempts(total), total->bytes_sent, total->bytes_verified);
 }
 
 static void add_throughput(
@@ -278,25 +277,25 @@ static void add_throughput(
 {
     const struct tlr_load_figures *figures = result->figures;
     const struct tlr_load_plan *plan = result->plan;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     if (tlr_load_plan_reopens(plan)) {
         add_count(text, "sessions", figures->sessions);
         tlr_cli_text_add(text, "%-16s %14.0f /s\n", "sessions/s",
-            tlr_load_report_rate(figures->sessions, seconds));
+            rates.sessions);
     }
     if (!tlr_load_plan_dials_late(plan) && plan->mode != TLR_LOAD_STREAM) {
         add_count(text, "round trips", figures->round_trips);
         tlr_cli_text_add(text, "%-16s %14.0f /s\n", "round trips/s",
-            tlr_load_report_rate(figures->round_trips, seconds));
+            rates.round_trips);
     }
     if (plan->mode == TLR_LOAD_STREAM) {
         add_bytes(text, "bytes/s out",
-            tlr_load_report_rate(figures->bytes_sent, seconds), "/s");
+            rates.bytes_sent, "/s");
         add_bytes(text, "bytes/s back",
-            tlr_load_report_rate(figures->bytes_received, seconds), "/s");
+            rates.bytes_received, "/s");
     } else if (plan->mode != TLR_LOAD_CHURN) {
         add_bytes(text, "bytes/s",
-            tlr_load_report_rate(figures->bytes_received, seconds), "/s");
+            rates.bytes_received, "/s");
     }
 }
 

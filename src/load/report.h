@@ -18,7 +18,8 @@ void tlr_load_report_verdict(
 /* Appends "412.3 us", "1.25 ms" or "2.041 s". */
 void tlr_load_report_time(struct tlr_cli_text *text, uint64_t nanoseconds);
 
-/* `count` in a second, 0 in no time. */
-double tlr_load_report_rate(uint64_t count, double seconds);
+/* Bytes in the unit that leaves one to four digits before the point: changes them,
+ * and returns the unit, "B" to "TiB". */
+const char *tlr_load_report_bytes(double *bytes);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "require.h"
 
+#include "rates.h"
 #include "report.h"
 
 static bool time_of(const struct tlr_load_requirement *requirement,
@@ -27,19 +28,17 @@ static bool value_of(const struct tlr_load_requirement *requirement,
 {
     const struct tlr_load_figures *measured = result->figures;
     const struct tlr_load_tally *total = &result->total;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     switch (requirement->goal) {
     case TLR_LOAD_GOAL_ERRORS:
         *value = (double)tlr_load_tally_failed(total);
         return true;
     case TLR_LOAD_GOAL_RATE:
-        *value = tlr_load_report_rate(tlr_load_plan_dials_late(result->plan)
-                                          ? measured->sessions
-                                          : measured->round_trips,
-            result->seconds);
+        *value = tlr_load_plan_dials_late(result->plan) ? rates.sessions
+                                                        : rates.round_trips;
         return true;
     case TLR_LOAD_GOAL_BYTES:
-        *value = tlr_load_report_rate(
-            measured->bytes_received, result->seconds);
+        *value = rates.bytes_received;
         return true;
     case TLR_LOAD_GOAL_BUSY:
         *value = 100 * tlr_load_figures_busy(measured);

@@ -4,23 +4,8 @@
 #include "advice.h"
 #include "cli/address.h"
 #include "cli/json.h"
+#include "rates.h"
 #include "report.h"
-
-struct percentile {
-    const char *name;
-    double percent;
-};
-
-static const struct percentile percentiles[] = {
-    {"p50", 50},
-    {"p75", 75},
-    {"p90", 90},
-    {"p99", 99},
-    {"p99_9", 99.9},
-    {"p99_99", 99.99},
-};
-
-enum { PERCENTILES = sizeof(percentiles) / sizeof(percentiles[0]) };
 
 static double us(uint64_t nanoseconds)
 {
@@ -36,11 +21,10 @@ static void add_latency(struct tlr_cli_json *json, const char *name,
         json, "min", latency->count == 0 ? 0 : us(latency->min), 3);
     tlr_cli_json_double(
         json, "mean", tlr_load_histogram_mean(latency) / 1000, 3);
-    for (unsigned i = 0; i < PERCENTILES; i++) {
-        tlr_cli_json_double(json, percentiles[i].name,
-            us(tlr_load_histogram_percentile(
-                latency, percentiles[i].percent)),
-            3);
+    for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
+        const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
+        tlr_cli_json_double(json, one->name,
+            us(tlr_load_histogram_percentile(latency, one->percent)), 3);
     }
     tlr_cli_json_double(json, "max", us(latency->max), 3);
     tlr_cli_json_close(json);
@@ -58,45 +42,60 @@ static void add_errors(
     tlr_cli_json_close(json);
 }
 
+static void add_milliseconds(
+    struct tlr_cli_json *json, const char *name, uint64_t milliseconds)
+{
+    tlr_cli_json_double(json, name, (double)milliseconds / 1000, 3);
+}
+
+/* All that shapes the load: compare warns of what differs. */
 static void add_plan(
     struct tlr_cli_json *json, const struct tlr_load_plan *plan)
 {
     char address[TLR_CLI_ADDRESS_LENGTH];
+    char sizes[TLR_LOAD_SIZES_TEXT];
     tlr_cli_json_string(json, "mode", tlr_load_mode_name(plan->mode));
     tlr_cli_json_string(json, "address",
         tlr_cli_format_address(
             (const struct sockaddr *)plan->addresses, address));
     tlr_cli_json_u64(json, "connections", plan->connections);
     tlr_cli_json_u64(json, "size", plan->size);
+    tlr_cli_json_string(json, "sizes", tlr_load_plan_sizes(plan, sizes));
     tlr_cli_json_u64(json, "depth", plan->depth);
     tlr_cli_json_u64(json, "loops", plan->loops);
     tlr_cli_json_u64(json, "session", plan->session);
     tlr_cli_json_double(json, "rate", plan->rate, 3);
-    tlr_cli_json_double(json, "warmup", (double)plan->warmup_ms / 1000, 3);
-    tlr_cli_json_double(json, "ramp", (double)plan->ramp_ms / 1000, 3);
+    add_milliseconds(json, "warmup", plan->warmup_ms);
+    add_milliseconds(json, "ramp", plan->ramp_ms);
+    add_milliseconds(json, "duration", plan->duration_ms);
+    tlr_cli_json_u64(json, "round_trips_per_connection", plan->round_trips);
+    add_milliseconds(json, "timeout", plan->timeout_ms);
+    tlr_cli_json_u64(json, "pieces", plan->pieces);
+    tlr_cli_json_u64(json, "read_rate", plan->read_rate);
+    tlr_cli_json_u64(json, "write_rate", plan->write_rate);
+    tlr_cli_json_u64(json, "send_buffer", plan->send_buffer);
+    tlr_cli_json_u64(json, "receive_buffer", plan->receive_buffer);
+    tlr_cli_json_bool(json, "nodelay", !plan->delay);
+    tlr_cli_json_u64(json, "sources", plan->source_count);
 }
 
 static void add_throughput(
     struct tlr_cli_json *json, const struct tlr_load_result *result)
 {
     const struct tlr_load_figures *figures = result->figures;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     tlr_cli_json_double(json, "began", result->began, 3);
-    tlr_cli_json_double(json, "seconds", seconds, 6);
+    tlr_cli_json_double(json, "seconds", result->seconds, 6);
     tlr_cli_json_u64(json, "connected", result->total.connected);
     tlr_cli_json_u64(json, "sessions", figures->sessions);
-    tlr_cli_json_double(json, "sessions_per_second",
-        tlr_load_report_rate(figures->sessions, seconds), 1);
+    tlr_cli_json_double(json, "sessions_per_second", rates.sessions, 1);
     tlr_cli_json_u64(json, "round_trips", figures->round_trips);
-    tlr_cli_json_double(json, "round_trips_per_second",
-        tlr_load_report_rate(figures->round_trips, seconds), 1);
+    tlr_cli_json_double(json, "round_trips_per_second", rates.round_trips, 1);
     tlr_cli_json_u64(json, "bytes_sent", figures->bytes_sent);
     tlr_cli_json_u64(json, "bytes_received", figures->bytes_received);
     tlr_cli_json_u64(json, "bytes_verified", figures->bytes_verified);
-    tlr_cli_json_double(json, "bytes_sent_per_second",
-        tlr_load_report_rate(figures->bytes_sent, seconds), 1);
-    tlr_cli_json_double(json, "bytes_per_second",
-        tlr_load_report_rate(figures->bytes_received, seconds), 1);
+    tlr_cli_json_double(json, "bytes_sent_per_second", rates.bytes_sent, 1);
+    tlr_cli_json_double(json, "bytes_per_second", rates.bytes_received, 1);
     tlr_cli_json_u64(json, "unsent", result->total.unsent);
 }
 
@@ -162,15 +161,12 @@ static void add_run(
     struct tlr_cli_json *json, const struct tlr_load_result *result)
 {
     const struct tlr_load_figures *figures = result->figures;
-    double seconds = result->seconds;
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
     tlr_cli_json_open(json, NULL, '{');
-    tlr_cli_json_double(json, "seconds", seconds, 6);
-    tlr_cli_json_double(json, "sessions_per_second",
-        tlr_load_report_rate(figures->sessions, seconds), 1);
-    tlr_cli_json_double(json, "round_trips_per_second",
-        tlr_load_report_rate(figures->round_trips, seconds), 1);
-    tlr_cli_json_double(json, "bytes_per_second",
-        tlr_load_report_rate(figures->bytes_received, seconds), 1);
+    tlr_cli_json_double(json, "seconds", result->seconds, 6);
+    tlr_cli_json_double(json, "sessions_per_second", rates.sessions, 1);
+    tlr_cli_json_double(json, "round_trips_per_second", rates.round_trips, 1);
+    tlr_cli_json_double(json, "bytes_per_second", rates.bytes_received, 1);
     add_latency(json, "latency_us",
         &figures->latency[tlr_load_main_measure(result->plan)]);
     add_latency(json, "connect_us", &figures->latency[TLR_LOAD_CONNECTING]);

@@ -2,7 +2,7 @@
 /*
  * The phases (worker.h) go up one by one: all workers settled: WARM, MEASURE; the
  * time is over or somebody asked: FINISH, ABORT; all connections closed: LEAVE,
- * join, close our two handles, and report when the second one is closed. Each
+ * join, close our handles, and report when the last one is closed. Each
  * second the workers hand over what they have measured: when all have, that is
  * an interval.
  */
@@ -14,6 +14,8 @@
 #include "cli/check.h"
 #include "worker.h"
 
+enum { MEASURABLE = 500 };
+
 const double tlr_load_percents[TLR_LOAD_PERCENTILES] = {
     50, 75, 90, 99, 99.9, 100};
 
@@ -21,14 +23,17 @@ struct tlr_load_run {
     struct tlr_load_crew crew;
     uv_async_t wake;
     uv_timer_t time;
-    unsigned handles; /* of the two, not closed yet */
+    uv_timer_t seconds; /* until its time is measured */
+    unsigned handles;   /* of the three, not closed yet */
     struct tlr_load_result result;
     struct tlr_load_figures interval; /* so far */
     uint32_t taken;                   /* workers whose share is in it */
     size_t room;                      /* for so many intervals */
+    uint64_t started_at;  /* uv_hrtime() */
     uint64_t go_at;       /* uv_hrtime(); 0: not yet */
     uint64_t measured_at; /* likewise */
     uint64_t interval_at; /* uv_hrtime(): the end of the last one */
+    uint64_t finished_at; /* uv_hrtime(): nothing more is sent; 0: not yet */
     size_t memory_before; /* bytes of this process */
     const struct tlr_load_callbacks *callbacks;
     void *data;
@@ -37,10 +42,38 @@ struct tlr_load_run {
     struct tlr_load_worker *workers;
 };
 
+static double wall_clock(void)
+{
+    uv_timeval64_t now = {0};
+    (void)uv_gettimeofday(&now); /* then it is 1970 */
+    return (double)now.tv_sec + (double)now.tv_usec / 1e6;
+}
+
+static void begin_to_measure(struct tlr_load_run *run)
+{
+    run->measured_at = uv_hrtime();
+    run->interval_at = run->measured_at;
+    run->result.began = wall_clock();
+}
+
+/* For one that ends before its time was taken, that begins and ends there. */
+static void note_end(struct tlr_load_run *run)
+{
+    if (run->measured_at == 0) {
+        run->result.unmeasured = true;
+        begin_to_measure(run);
+    }
+    run->finished_at = uv_hrtime();
+    (void)uv_timer_stop(&run->time); /* always 0 */
+}
+
 static void set_phase(struct tlr_load_run *run, enum tlr_load_phase phase)
 {
     if ((int)phase <= atomic_load(&run->crew.phase)) {
         return;
+    }
+    if (phase >= TLR_LOAD_PHASE_FINISH && run->finished_at == 0) {
+        note_end(run);
     }
     atomic_store(&run->crew.phase, phase);
     for (uint32_t i = 0; i < run->started; i++) {
@@ -125,6 +158,7 @@ static struct tlr_load_interval sum_up(
         .bytes_received = figures->bytes_received,
         .errors = figures->errors,
         .open = figures->open,
+        .in_time = figures->in_time,
         .busy = tlr_load_figures_busy(figures),
     };
     tlr_load_interval_take(&interval, latency);
@@ -182,9 +216,35 @@ static void take_seconds(struct tlr_load_run *run)
 
 /* ---- its course ---- */
 
+/* Without a duration the last byte is the end of it, and not a connection that
+ * was awaited in vain. */
+static double time_of(const struct tlr_load_run *run)
+{
+    uint64_t last = run->result.total.last_byte_at;
+    uint64_t end = run->finished_at;
+    if (run->crew.plan->duration_ms == 0 && last < end) {
+        end = last;
+    }
+    return end > run->measured_at ? (double)(end - run->measured_at) / 1e9 : 0;
+}
+
+/* All connections have failed before the time was over: it goes on without them,
+ * or a server would keep its rate by dying. */
+static void give_out(struct tlr_load_run *run)
+{
+    struct tlr_load_result *result = &run->result;
+    result->gave_out = result->seconds;
+    result->seconds = (double)run->crew.plan->duration_ms / 1e3;
+    for (uint32_t i = 0; i < run->started; i++) {
+        result->total.unsent += tlr_load_worker_rest(&run->workers[i]);
+    }
+}
+
 static void leave(struct tlr_load_run *run)
 {
     struct tlr_load_result *result = &run->result;
+    bool in_time = run->finished_at == 0 && run->measured_at != 0;
+    uint64_t open = 0;
     set_phase(run, TLR_LOAD_PHASE_LEAVE);
     join_all(run);
     pass_problems_on(run);
@@ -192,26 +252,46 @@ static void leave(struct tlr_load_run *run)
         struct tlr_load_worker *worker = &run->workers[i];
         tlr_load_tally_merge(&result->total, &worker->tally);
         tlr_load_worker_take_rest(worker, &run->interval);
+        open += worker->open_at_end;
         tlr_load_histogram_merge(
             &result->figures->latency[TLR_LOAD_CONNECTING], &worker->opening);
     }
-    if (run->measured_at == 0) {
-        run->measured_at = uv_hrtime(); /* it has never begun */
-        run->interval_at = run->measured_at;
-    }
+    run->interval.open = open;
     end_interval(run);
+    result->seconds = time_of(run);
+    if (in_time && run->crew.plan->duration_ms != 0 &&
+        result->total.connected > 0) {
+        give_out(run);
+    }
     for (uint32_t i = 0; i < run->started; i++) {
         tlr_load_worker_close(&run->workers[i]);
     }
-    if (result->total.last_byte_at > run->measured_at) {
-        result->seconds =
-            (double)(result->total.last_byte_at - run->measured_at) / 1e9;
-    }
     uv_close((uv_handle_t *)&run->wake, on_handle_closed);
     uv_close((uv_handle_t *)&run->time, on_handle_closed);
+    uv_close((uv_handle_t *)&run->seconds, on_handle_closed);
 }
 
 static void on_time(uv_timer_t *timer);
+
+/* Tells that it is under way, where no interval does yet. */
+static void on_second(uv_timer_t *timer)
+{
+    struct tlr_load_run *run = timer->data;
+    uint64_t now = uv_hrtime();
+    uint64_t open = 0;
+    if (run->measured_at != 0) {
+        (void)uv_timer_stop(timer); /* always 0 */
+        return;
+    }
+    for (uint32_t i = 0; i < run->started; i++) {
+        open += atomic_load(&run->workers[i].open_now);
+    }
+    if (run->callbacks->waiting != NULL) {
+        run->callbacks->waiting(run->data,
+            (double)(now - run->started_at) / 1e9, open,
+            run->go_at == 0 ? -1 : (double)(now - run->go_at) / 1e9);
+    }
+}
 
 static void set_time(struct tlr_load_run *run, uint64_t milliseconds)
 {
@@ -220,19 +300,10 @@ static void set_time(struct tlr_load_run *run, uint64_t milliseconds)
     TLR_CLI_CHECK(err == 0); /* it has a callback and is not closing */
 }
 
-static double wall_clock(void)
-{
-    uv_timeval64_t now = {0};
-    (void)uv_gettimeofday(&now); /* then it is 1970 */
-    return (double)now.tv_sec + (double)now.tv_usec / 1e6;
-}
-
 static void measure(struct tlr_load_run *run)
 {
     uint64_t duration = run->crew.plan->duration_ms;
-    run->measured_at = uv_hrtime();
-    run->interval_at = run->measured_at;
-    run->result.began = wall_clock();
+    begin_to_measure(run);
     if (duration != 0) {
         set_time(run, duration);
     }
@@ -249,11 +320,13 @@ static void on_time(uv_timer_t *timer)
     }
 }
 
-/* Of what the connections have added. */
+/* Of what the connections have added. Of few of them that is what else the process
+ * has touched meanwhile. */
 static double memory_of_one(const struct tlr_load_run *run)
 {
     size_t now = 0;
-    if (uv_resident_set_memory(&now) != 0 || now <= run->memory_before) {
+    if (run->crew.plan->connections < MEASURABLE ||
+        uv_resident_set_memory(&now) != 0 || now <= run->memory_before) {
         return 0;
     }
     return (double)(now - run->memory_before) / run->crew.plan->connections;
@@ -374,6 +447,7 @@ static void abandon(struct tlr_load_run *run)
 {
     uv_close((uv_handle_t *)&run->wake, on_abandoned);
     uv_close((uv_handle_t *)&run->time, on_abandoned);
+    uv_close((uv_handle_t *)&run->seconds, on_abandoned);
 }
 
 int tlr_load_run_start(struct tlr_load_run **out, uv_loop_t *loop,
@@ -395,7 +469,14 @@ int tlr_load_run_start(struct tlr_load_run **out, uv_loop_t *loop,
     err = uv_timer_init(loop, &run->time);
     TLR_CLI_CHECK(err == 0); /* only fills in the struct */
     run->time.data = run;
-    run->handles = 2;
+    err = uv_timer_init(loop, &run->seconds);
+    TLR_CLI_CHECK(err == 0);
+    run->seconds.data = run;
+    run->handles = 3;
+    run->started_at = uv_hrtime();
+    uv_update_time(loop);
+    err = uv_timer_start(&run->seconds, on_second, 1000, 1000);
+    TLR_CLI_CHECK(err == 0); /* it has a callback */
     err = start_workers(run);
     if (err != 0) {
         abandon(run);
@@ -408,7 +489,7 @@ int tlr_load_run_start(struct tlr_load_run **out, uv_loop_t *loop,
 void tlr_load_run_stop(struct tlr_load_run *run)
 {
     int phase = atomic_load(&run->crew.phase);
-    bool again = run->result.stopped_early;
+    bool again = phase >= TLR_LOAD_PHASE_FINISH;
     run->result.stopped_early = true;
     if (phase < TLR_LOAD_PHASE_LEAVE) {
         set_phase(run,
@@ -418,5 +499,6 @@ void tlr_load_run_stop(struct tlr_load_run *run)
 
 bool tlr_load_result_is_good(const struct tlr_load_result *result)
 {
-    return tlr_load_tally_failed(&result->total) == 0;
+    return tlr_load_tally_failed(&result->total) == 0 &&
+           (result->total.connected > 0 || result->foreign);
 }

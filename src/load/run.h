@@ -26,7 +26,8 @@ enum { TLR_LOAD_PERCENTILES = 6 };
 /* 50, 75, 90, 99, 99.9, 100: what an interval keeps of a histogram. */
 extern const double tlr_load_percents[TLR_LOAD_PERCENTILES];
 
-/* About a second; the last one may be shorter. */
+/* About a second; the last one may be shorter, or longer by the time in which
+ * nothing more was sent and what was on the way came back. */
 struct tlr_load_interval {
     double at;      /* seconds since 1970: its begin */
     double from;    /* seconds, since the begin of what is measured */
@@ -36,7 +37,9 @@ struct tlr_load_interval {
     uint64_t bytes_sent;
     uint64_t bytes_received;
     uint64_t errors;
-    uint64_t open; /* connections, at its end */
+    uint64_t open; /* connections, at its end; of the last one when the run was
+                      to end, and before they were closed */
+    struct tlr_load_done in_time; /* of that, before that time */
     double busy;   /* share of their time that the loops were, 0 to 1 */
     uint64_t latency[TLR_LOAD_PERCENTILES]; /* ns, of the main measure */
 };
@@ -48,14 +51,19 @@ void tlr_load_interval_take(struct tlr_load_interval *interval,
 struct tlr_load_result {
     const struct tlr_load_plan *plan;
     struct tlr_load_tally total;       /* of the whole run */
-    struct tlr_load_figures *figures;  /* of what is measured */
+    struct tlr_load_figures *figures;  /* of what is measured; `in_time` is of
+                                          `seconds` */
     struct tlr_load_interval *intervals;
     size_t interval_count;
     double began;       /* seconds since 1970: begin of what is measured */
-    double seconds;     /* from there to the last byte that came */
+    double seconds;     /* from there on something was sent; without a duration
+                           until the last byte came */
+    double gave_out;    /* seconds, after which no connection was left though
+                           there was time: `seconds` is all of it; 0: not so */
     double memory;      /* bytes of this process per connection; 0: unknown */
     bool stopped_early; /* tlr_load_run_stop was called */
     bool aborted;       /* by an error, as the plan says */
+    bool unmeasured;    /* it ended before its time was taken */
     bool foreign;       /* partly measured by a program that verifies nothing:
                            merged.h */
 };
@@ -67,6 +75,9 @@ enum tlr_load_measure tlr_load_main_measure(const struct tlr_load_plan *plan);
 struct tlr_load_callbacks {
     /* One of the first errors: a line without its end, borrowed for the call. */
     void (*problem)(void *data, const char *line);
+    /* A second has passed in which nothing was measured: after so many seconds so
+     * many connections are open. `warm`: since when it sends; -1: it connects. */
+    void (*waiting)(void *data, double seconds, uint64_t open, double warm);
     /* All connections are settled: it begins. */
     void (*begun)(void *data);
     /* A second has passed; both are borrowed for the call. */
@@ -86,11 +97,12 @@ int tlr_load_run_start(struct tlr_load_run **run, uv_loop_t *loop,
     const struct tlr_load_plan *plan,
     const struct tlr_load_callbacks *callbacks, void *data);
 
-/* Ends early: the first call sends no more and verifies what is on the way, the
- * second gives it up. `done` follows in both cases. */
+/* Ends early: sends no more and verifies what is on the way; where that is what
+ * the run does already, gives it up. `done` follows in both cases. */
 void tlr_load_run_stop(struct tlr_load_run *run);
 
-/* Every byte was right, and every connection ended as it should. */
+/* There was a connection, every byte was right, and every connection ended as it
+ * should. */
 bool tlr_load_result_is_good(const struct tlr_load_result *result);
 
 #endif

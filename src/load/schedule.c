@@ -26,6 +26,20 @@ uint64_t tlr_load_schedule_due(const struct tlr_load_schedule *schedule,
     return time_of(schedule, message * schedule->slots + slot);
 }
 
+uint64_t tlr_load_schedule_due_by(const struct tlr_load_schedule *schedule,
+    uint32_t slot, uint64_t now)
+{
+    if (schedule->slots == 0 || now < schedule->begin) {
+        return 0;
+    }
+    uint64_t last =
+        (uint64_t)((double)(now - schedule->begin) / schedule->interval);
+    if (time_of(schedule, last) > now) { /* rounded up */
+        last--;
+    }
+    return last < slot ? 0 : (last - slot) / schedule->slots + 1;
+}
+
 bool tlr_load_schedule_next(struct tlr_load_schedule *schedule, uint64_t now,
     uint32_t *slot, uint64_t *due)
 {

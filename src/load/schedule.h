@@ -34,6 +34,10 @@ void tlr_load_schedule_init(struct tlr_load_schedule *schedule, double rate,
 uint64_t tlr_load_schedule_due(const struct tlr_load_schedule *schedule,
     uint32_t slot, uint64_t message);
 
+/* How many messages of that slot are due by `now`; 0, if it was never begun. */
+uint64_t tlr_load_schedule_due_by(const struct tlr_load_schedule *schedule,
+    uint32_t slot, uint64_t now);
+
 /* Takes the next one that is due: its slot, and when it was. False: none is. */
 bool tlr_load_schedule_next(struct tlr_load_schedule *schedule, uint64_t now,
     uint32_t *slot, uint64_t *due);

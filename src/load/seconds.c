@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* All is kept as it came, a few kilobytes for a second of a log, and sorted by
- * time at the end: a histogram of each second would take 264 KiB. */
+/* All is kept as it came, a few kilobytes for a second of a log, and cut into parts
+ * at the end (shares.h), which are added up interval by interval: a histogram of
+ * each second would take 264 KiB. */
 #include "seconds.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/check.h"
 #include "hdr.h"
+#include "shares.h"
 
 #define SECOND UINT64_C(1000000000)
 
-struct tlr_load_seconds_piece {
-    uint64_t at;
-    uint64_t second; /* since the first piece, rounded */
-    size_t log;
-    enum tlr_load_measure measure; /* TLR_LOAD_MEASURES: a note */
-    struct tlr_load_interval_note note;
-    uint8_t *plain; /* as tlr_load_hdr_encode() writes it */
-    size_t size;
-    uint64_t max; /* exact, where it is known: not so in `plain` */
-};
+/* The weight of a histogram that is in an interval as a whole, unless there are so
+ * many values that their sum would be too large. */
+enum { WHOLE = 1000 };
 
 /* What an interval is made of. */
 struct sum {
@@ -29,8 +23,10 @@ struct sum {
     uint64_t to;
     uint64_t busy;
     uint64_t elapsed;
+    uint64_t whole; /* the weight of a whole histogram */
     struct tlr_load_histogram latency;
     struct tlr_load_histogram one;
+    struct tlr_load_hdr_room room;
 };
 
 double tlr_load_seconds_of(uint64_t nanoseconds)
@@ -38,6 +34,8 @@ double tlr_load_seconds_of(uint64_t nanoseconds)
     uint64_t whole = nanoseconds / SECOND;
     return (double)whole + (double)(nanoseconds % SECOND) / 1e9;
 }
+
+/* ---- keeping ---- */
 
 static struct tlr_load_seconds_piece *add(struct tlr_load_seconds *seconds)
 {
@@ -64,6 +62,7 @@ int tlr_load_seconds_note(struct tlr_load_seconds *seconds, size_t log,
         return UV_ENOMEM;
     }
     piece->at = at;
+    piece->length = note->seconds;
     piece->log = log;
     piece->measure = TLR_LOAD_MEASURES;
     piece->note = *note;
@@ -72,20 +71,26 @@ int tlr_load_seconds_note(struct tlr_load_seconds *seconds, size_t log,
 }
 
 int tlr_load_seconds_histogram(struct tlr_load_seconds *seconds, size_t log,
-    uint64_t at, const struct tlr_load_log_line *line)
+    uint64_t at, uint64_t length, const struct tlr_load_log_line *line)
 {
     struct tlr_load_seconds_piece *piece = add(seconds);
-    uint8_t *copy = piece == NULL ? NULL : malloc(line->size);
+    bool packed = line->packed_size < line->plain_size;
+    size_t size = packed ? line->packed_size : line->plain_size;
+    uint8_t *copy = piece == NULL ? NULL : malloc(size);
     if (copy == NULL) {
         return UV_ENOMEM;
     }
-    memcpy(copy, line->plain, line->size);
+    memcpy(copy, packed ? line->packed : line->plain, size);
     piece->at = at;
+    piece->length = length;
     piece->log = log;
     piece->measure = line->measure;
-    piece->plain = copy;
-    piece->size = line->size;
+    piece->packed = packed;
+    piece->bytes = copy;
+    piece->size = size;
+    piece->count = line->histogram->count;
     piece->max = line->histogram->max;
+    seconds->bytes += size;
     seconds->count++;
     return 0;
 }
@@ -93,7 +98,7 @@ int tlr_load_seconds_histogram(struct tlr_load_seconds *seconds, size_t log,
 void tlr_load_seconds_free(struct tlr_load_seconds *seconds)
 {
     for (size_t i = 0; i < seconds->count; i++) {
-        free(seconds->pieces[i].plain);
+        free(seconds->pieces[i].bytes);
     }
     free(seconds->pieces);
     memset(seconds, 0, sizeof(*seconds));
@@ -110,21 +115,7 @@ uint64_t tlr_load_seconds_begin(const struct tlr_load_seconds *seconds)
     return begin;
 }
 
-static int order(uint64_t a, uint64_t b)
-{
-    return (a > b) - (a < b);
-}
-
-static int compare(const void *a, const void *b)
-{
-    const struct tlr_load_seconds_piece *x = a;
-    const struct tlr_load_seconds_piece *y = b;
-    int by_second = order(x->second, y->second);
-    int by_log = order(x->log, y->log);
-    return by_second != 0 ? by_second
-           : by_log != 0  ? by_log
-                          : order(x->at, y->at);
-}
+/* ---- adding up ---- */
 
 static void begin(struct sum *sum)
 {
@@ -136,119 +127,164 @@ static void begin(struct sum *sum)
     tlr_load_histogram_clear(&sum->latency);
 }
 
-/* `last`: of its log in this second; that one tells what is open at its end. */
-static void add_note(struct sum *sum, uint64_t at,
-    const struct tlr_load_interval_note *note, bool last)
+/* `last`: of its log in this interval; that one tells what is open at its end. */
+static void add_note(struct sum *sum, const struct tlr_load_part *part,
+    const struct tlr_load_grid *grid, bool last)
 {
+    const struct tlr_load_interval_note *note = &part->piece->note;
     struct tlr_load_interval *interval = &sum->interval;
-    uint64_t end = note->seconds > UINT64_MAX - at ? at : at + note->seconds;
-    sum->from = at < sum->from ? at : sum->from;
-    sum->to = end > sum->to ? end : sum->to;
-    interval->round_trips += note->round_trips;
-    interval->sessions += note->sessions;
-    interval->bytes_sent += note->bytes_sent;
-    interval->bytes_received += note->bytes_received;
-    interval->errors += note->errors;
+    sum->from = part->from < sum->from ? part->from : sum->from;
+    sum->to = part->to > sum->to ? part->to : sum->to;
+    interval->round_trips += tlr_load_part_share(part, grid, note->round_trips);
+    interval->sessions += tlr_load_part_share(part, grid, note->sessions);
+    interval->bytes_sent += tlr_load_part_share(part, grid, note->bytes_sent);
+    interval->bytes_received +=
+        tlr_load_part_share(part, grid, note->bytes_received);
+    interval->errors += tlr_load_part_share(part, grid, note->errors);
     interval->open += last ? note->open : 0;
-    sum->busy += note->busy;
-    sum->elapsed += note->elapsed;
+    struct tlr_load_done done = {
+        .round_trips = tlr_load_part_share(
+            part, grid, note->in_time.round_trips),
+        .sessions = tlr_load_part_share(part, grid, note->in_time.sessions),
+        .bytes_sent = tlr_load_part_share(
+            part, grid, note->in_time.bytes_sent),
+        .bytes_received = tlr_load_part_share(
+            part, grid, note->in_time.bytes_received),
+    };
+    tlr_load_done_add(&interval->in_time, &done);
+    sum->busy += tlr_load_part_share(part, grid, note->busy);
+    sum->elapsed += tlr_load_part_share(part, grid, note->elapsed);
 }
 
-static void add_histogram(
-    struct sum *sum, const struct tlr_load_seconds_piece *piece)
+static int add_histogram(struct sum *sum, const struct tlr_load_part *part,
+    const struct tlr_load_grid *grid)
 {
-    int err = tlr_load_hdr_decode(&sum->one, piece->plain, piece->size);
-    TLR_CLI_CHECK(err == 0); /* it was read before */
-    sum->one.max = piece->max;
-    tlr_load_histogram_merge(&sum->latency, &sum->one);
+    const struct tlr_load_seconds_piece *piece = part->piece;
+    struct tlr_load_histogram *one = &sum->one;
+    uint64_t weight = tlr_load_part_share(part, grid, sum->whole);
+    int err = piece->packed ? tlr_load_hdr_unpack(one, piece->bytes,
+                                  piece->size, &sum->room)
+                            : tlr_load_hdr_decode(
+                                  one, piece->bytes, piece->size);
+    if (err != 0) {
+        return err; /* UV_ENOMEM: it was read before */
+    }
+    weight = weight == 0 ? 1 : weight;
+    for (size_t i = 0; i < TLR_LOAD_HISTOGRAM_SLOTS; i++) {
+        one->slots[i] *= weight;
+    }
+    one->count *= weight;
+    one->max = piece->max;
+    tlr_load_histogram_merge(&sum->latency, one);
+    return 0;
 }
 
-/* `first`: nanoseconds since 1970. */
-static struct tlr_load_interval end(struct sum *sum, uint64_t first)
+static struct tlr_load_interval end(
+    struct sum *sum, const struct tlr_load_grid *grid)
 {
     struct tlr_load_interval *interval = &sum->interval;
     interval->from = (double)sum->from / 1e9;
     interval->seconds = (double)(sum->to - sum->from) / 1e9;
-    interval->at = tlr_load_seconds_of(first) + interval->from;
+    interval->at = tlr_load_seconds_of(grid->first) + interval->from;
     interval->busy =
         sum->elapsed == 0 ? 0 : (double)sum->busy / (double)sum->elapsed;
     tlr_load_interval_take(interval, &sum->latency);
     return *interval;
 }
 
-static bool is_last_note(const struct tlr_load_seconds *seconds, size_t at,
-    size_t to)
+/* Which note of the log whose parts begin at `from` tells what is open at the end of
+ * the interval: the last one that ends there, or if none does, the first. */
+static size_t find_open(
+    const struct tlr_load_parts *parts, size_t from, size_t to)
 {
-    const struct tlr_load_seconds_piece *pieces = seconds->pieces;
-    for (size_t i = at + 1; i < to && pieces[i].log == pieces[at].log; i++) {
-        if (pieces[i].measure == TLR_LOAD_MEASURES) {
-            return false;
+    const struct tlr_load_part *items = parts->items;
+    size_t found = SIZE_MAX;
+    for (size_t i = from;
+         i < to && items[i].piece->log == items[from].piece->log; i++) {
+        bool note = items[i].piece->measure == TLR_LOAD_MEASURES;
+        if (note && (found == SIZE_MAX || items[i].last)) {
+            found = i;
         }
     }
-    return true;
+    return found;
 }
 
-/* The pieces from `from` to before `to` are of one second. */
-static void sum_up(struct sum *sum, const struct tlr_load_seconds *seconds,
-    size_t from, size_t to, uint64_t first, enum tlr_load_measure measure)
+/* The parts from `from` to before `to` are of one interval. */
+static int sum_up(struct sum *sum, const struct tlr_load_parts *parts,
+    size_t from, size_t to, const struct tlr_load_grid *grid)
 {
+    int err = 0;
+    size_t open = SIZE_MAX;
     begin(sum);
-    for (size_t i = from; i < to; i++) {
-        const struct tlr_load_seconds_piece *piece = &seconds->pieces[i];
-        if (piece->measure == TLR_LOAD_MEASURES) {
-            add_note(sum, piece->at - first, &piece->note,
-                is_last_note(seconds, i, to));
-        } else if (piece->measure == measure) {
-            add_histogram(sum, piece);
+    for (size_t i = from; i < to && err == 0; i++) {
+        const struct tlr_load_part *part = &parts->items[i];
+        if (i == from || part[-1].piece->log != part->piece->log) {
+            open = find_open(parts, i, to);
+        }
+        if (part->piece->measure == TLR_LOAD_MEASURES) {
+            add_note(sum, part, grid, i == open);
+        } else {
+            err = add_histogram(sum, part, grid);
         }
     }
+    return err;
 }
 
-static void fill(struct tlr_load_seconds *seconds, struct sum *sum,
-    uint64_t first, enum tlr_load_measure measure,
-    struct tlr_load_interval *intervals, size_t *count)
+static int fill(struct sum *sum, const struct tlr_load_parts *parts,
+    const struct tlr_load_grid *grid, struct tlr_load_interval *intervals,
+    size_t *count)
 {
     size_t to = 0;
-    for (size_t from = 0; from < seconds->count; from = to) {
-        uint64_t second = seconds->pieces[from].second;
-        while (to < seconds->count && seconds->pieces[to].second == second) {
-            to++;
+    for (size_t from = 0; from < parts->count; from = to) {
+        to = tlr_load_parts_end(parts, from);
+        int err = sum_up(sum, parts, from, to, grid);
+        if (err != 0) {
+            return err;
         }
-        sum_up(sum, seconds, from, to, first, measure);
         if (sum->from != UINT64_MAX) { /* a note was there */
-            intervals[(*count)++] = end(sum, first);
+            intervals[(*count)++] = end(sum, grid);
         }
     }
+    return 0;
 }
 
-int tlr_load_seconds_intervals(struct tlr_load_seconds *seconds,
+/* Each value is in an interval at most WHOLE times. */
+static uint64_t weight_of(const struct tlr_load_seconds *seconds)
+{
+    double values = 0;
+    for (size_t i = 0; i < seconds->count; i++) {
+        values += (double)seconds->pieces[i].count;
+    }
+    return values * WHOLE < 9e18 ? WHOLE : 1;
+}
+
+int tlr_load_seconds_intervals(const struct tlr_load_seconds *seconds,
     enum tlr_load_measure measure, struct tlr_load_interval **intervals,
     size_t *count)
 {
-    uint64_t first = tlr_load_seconds_begin(seconds);
+    struct tlr_load_grid grid = tlr_load_grid_of(seconds);
+    struct tlr_load_parts parts;
     struct sum *sum = malloc(sizeof(*sum));
+    int err = tlr_load_parts_cut(&parts, &grid, seconds, measure);
     *count = 0;
     *intervals = NULL;
-    if (seconds->count > 0) {
-        *intervals = calloc(seconds->count, sizeof(**intervals));
+    if (err == 0 && sum != NULL) {
+        *intervals = calloc(
+            tlr_load_parts_intervals(&parts) + 1, sizeof(**intervals));
     }
-    if (sum == NULL || (seconds->count > 0 && *intervals == NULL)) {
-        free(sum);
+    if (*intervals == NULL) {
+        err = UV_ENOMEM;
+    } else {
+        sum->whole = weight_of(seconds);
+        tlr_load_histogram_init(&sum->latency);
+        err = fill(sum, &parts, &grid, *intervals, count);
+    }
+    if (err != 0) {
         free(*intervals);
         *intervals = NULL;
-        return UV_ENOMEM;
+        *count = 0;
     }
-    for (size_t i = 0; i < seconds->count; i++) {
-        struct tlr_load_seconds_piece *piece = &seconds->pieces[i];
-        uint64_t since = piece->at - first;
-        piece->second = since / SECOND + (since % SECOND >= SECOND / 2);
-    }
-    if (seconds->count > 0) {
-        qsort(seconds->pieces, seconds->count, sizeof(*seconds->pieces),
-            compare);
-    }
-    tlr_load_histogram_init(&sum->latency);
-    fill(seconds, sum, first, measure, *intervals, count);
+    free(parts.items);
     free(sum);
-    return 0;
+    return err;
 }

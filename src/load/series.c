@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "rates.h"
 #include "report.h"
 
 /* ---- keeping ---- */
@@ -60,14 +61,8 @@ static struct tlr_load_result *copy_result(const struct tlr_load_result *from)
 
 double tlr_load_series_rate(const struct tlr_load_result *result)
 {
-    const struct tlr_load_figures *figures = result->figures;
-    uint64_t count = figures->round_trips;
-    if (tlr_load_plan_dials_late(result->plan)) {
-        count = figures->sessions;
-    } else if (result->plan->mode == TLR_LOAD_STREAM) {
-        count = figures->bytes_received;
-    }
-    return tlr_load_report_rate(count, result->seconds);
+    struct tlr_load_rates rates = tlr_load_rates_of(result);
+    return tlr_load_rates_main(&rates, result->plan);
 }
 
 static double percentile(const struct tlr_load_result *result, double percent)

@@ -183,208 +183,6 @@ int tlr_load_session_read(struct tlr_load_session *session)
     return err;
 }
 
-/* ---- connecting ---- */
-
-static void on_redial(uv_handle_t *tcp)
-{
-    struct tlr_load_session *session = session_of(tcp);
-    if (!session->finishing) {
-        tlr_load_session_dial(session);
-        return;
-    }
-    tlr_load_session_enter(session, TLR_LOAD_CLOSED);
-    session->context->on_closed(session);
-}
-
-static enum tlr_load_cause cause_of(int err)
-{
-    switch (err) {
-    case UV_ECONNREFUSED:
-        return TLR_LOAD_REFUSED;
-    case UV_ETIMEDOUT:
-        return TLR_LOAD_TIMEOUT;
-    case UV_EMFILE:
-    case UV_ENFILE:
-    case UV_ENOMEM:
-    case UV_ENOBUFS:
-    case UV_EADDRNOTAVAIL:
-        return TLR_LOAD_MACHINE;
-    default:
-        return TLR_LOAD_UNCONNECTED;
-    }
-}
-
-/* What mends it. */
-static const char *remedy_of(int err)
-{
-    switch (err) {
-    case UV_EMFILE:
-        return "; raise this process's limit of open files (ulimit -n), or use "
-               "fewer connections";
-    case UV_ENFILE:
-        return "; raise the system's limit of open files (fs.file-max)";
-    case UV_EADDRNOTAVAIL:
-        return "; no local port is left, or a --source is no address of this "
-               "machine: give more addresses to --source, or raise "
-               "net.ipv4.ip_local_port_range";
-    case UV_ENOMEM:
-    case UV_ENOBUFS:
-        return "; the system has no memory for more sockets: use fewer "
-               "connections or smaller buffers";
-    default:
-        return "";
-    }
-}
-
-static void dial_failed(struct tlr_load_session *session, int err)
-{
-    if (session->tries < session->context->plan->address_count) {
-        tlr_load_session_enter(session, TLR_LOAD_REDIALING);
-        uv_close((uv_handle_t *)&session->tcp, on_redial);
-        return;
-    }
-    tlr_load_session_fail(session, cause_of(err), ": cannot connect (%s)%s",
-        uv_strerror(err), remedy_of(err));
-}
-
-/* From when it was due, where connecting is what is measured. */
-static void record_connect(struct tlr_load_session *session, uint64_t now)
-{
-    struct tlr_load_context *context = session->context;
-    const struct tlr_load_plan *plan = context->plan;
-    uint64_t from = plan->rate > 0 && tlr_load_plan_dials_late(plan)
-                        ? tlr_load_schedule_due(&context->schedule,
-                              session->slot, session->begun)
-                        : session->since;
-    if (from >= context->figures_from) {
-        tlr_load_histogram_add(
-            &context->figures->latency[TLR_LOAD_CONNECTING], now - from);
-    }
-}
-
-/* TCP connects one to itself whose own port is that of nobody's address (on a
- * machine's own addresses, and by chance): all that is sent comes back. */
-static bool is_self(const uv_tcp_t *tcp)
-{
-    struct sockaddr_storage here = {0};
-    struct sockaddr_storage there = {0};
-    int size = sizeof(here);
-    if (uv_tcp_getsockname(tcp, (struct sockaddr *)&here, &size) != 0) {
-        return false; /* reading tells */
-    }
-    size = sizeof(there);
-    return uv_tcp_getpeername(tcp, (struct sockaddr *)&there, &size) == 0 &&
-           memcmp(&here, &there, sizeof(here)) == 0;
-}
-
-static void on_connected(uv_connect_t *request, int status)
-{
-    struct tlr_load_session *session = session_of(request->handle);
-    struct tlr_load_context *context = session->context;
-    if (session->state != TLR_LOAD_DIALING) {
-        return; /* closing: cancelled */
-    }
-    if (status == 0 && is_self(&session->tcp)) {
-        status = UV_ECONNREFUSED;
-    }
-    if (status == 0 && context->plan->mode != TLR_LOAD_HALF_CLOSE) {
-        status = tlr_load_session_read(session);
-    }
-    if (status != 0) {
-        dial_failed(session, status);
-        return;
-    }
-    uint64_t now = uv_hrtime();
-    record_connect(session, now);
-    tlr_load_session_enter(session, TLR_LOAD_READY);
-    session->since = now;
-    session->tries = 0;
-    context->open++;
-    context->tally->connected++;
-    context->address = session->address;
-    context->on_ready(session);
-}
-
-static int set_options(struct tlr_load_session *session)
-{
-    const struct tlr_load_plan *plan = session->context->plan;
-    uv_handle_t *handle = (uv_handle_t *)&session->tcp;
-    int receive = (int)plan->receive_buffer;
-    int send = (int)plan->send_buffer;
-    int err = 0;
-    if (receive != 0) {
-        err = uv_recv_buffer_size(handle, &receive);
-    }
-    if (err == 0 && send != 0) {
-        err = uv_send_buffer_size(handle, &send);
-    }
-    /* Only a delay is lost if it fails. */
-    (void)uv_tcp_nodelay(&session->tcp, !plan->delay);
-    return err;
-}
-
-static const struct sockaddr *source_for(
-    const struct tlr_load_session *session, int family)
-{
-    const struct tlr_load_plan *plan = session->context->plan;
-    for (size_t i = 0; i < plan->source_count; i++) {
-        const struct sockaddr_storage *source =
-            &plan->sources[(session->number + i) % plan->source_count];
-        if (source->ss_family == family) {
-            return (const struct sockaddr *)source;
-        }
-    }
-    return NULL;
-}
-
-/* With a socket at once, for some options hold from the handshake on. */
-static int open_socket(struct tlr_load_session *session, int family)
-{
-    uv_loop_t *loop = session->context->loop;
-    int err = uv_tcp_init_ex(loop, &session->tcp, (unsigned)family);
-    if (err != 0) {
-        int again = uv_tcp_init(loop, &session->tcp);
-        TLR_CLI_CHECK(again == 0); /* makes no socket, so it cannot fail */
-        session->tcp.data = session;
-        return err;
-    }
-    session->tcp.data = session;
-    err = set_options(session);
-    const struct sockaddr *source = source_for(session, family);
-    if (err == 0 && source != NULL) {
-        err = uv_tcp_bind(&session->tcp, source, 0);
-    }
-    return err;
-}
-
-void tlr_load_session_dial(struct tlr_load_session *session)
-{
-    struct tlr_load_context *context = session->context;
-    const struct tlr_load_plan *plan = context->plan;
-    session->address = (uint16_t)(session->tries == 0
-                                      ? context->address
-                                      : (session->address + 1u) %
-                                            plan->address_count);
-    const struct sockaddr *address =
-        (const struct sockaddr *)&plan->addresses[session->address];
-    if (session->tries == 0) {
-        session->since = uv_hrtime();
-    }
-    session->tries++;
-    session->reading = false;
-    session->failed = false;
-    session->dialled = true;
-    tlr_load_session_enter(session, TLR_LOAD_DIALING);
-    int err = open_socket(session, address->sa_family);
-    if (err == 0) {
-        err = uv_tcp_connect(
-            &session->request.connect, &session->tcp, address, on_connected);
-    }
-    if (err != 0) {
-        dial_failed(session, err);
-    }
-}
-
 /* ---- what the worker asks for ---- */
 
 size_t tlr_load_session_size(const struct tlr_load_plan *plan)
@@ -401,16 +199,34 @@ void tlr_load_session_init(struct tlr_load_session *session,
     session->slot = slot;
     session->state = TLR_LOAD_NEW;
     session->end = UINT64_MAX;
+    const struct tlr_load_plan *plan = context->plan;
+    bool counts = plan->round_trips != 0 && plan->warmup_ms == 0;
+    session->goal = counts ? plan->round_trips : UINT64_MAX;
 }
 
 void tlr_load_session_go(struct tlr_load_session *session)
 {
     tlr_load_session_enter(session, TLR_LOAD_RUNNING);
-    session->went = uv_hrtime();
-    session->since = session->went;
+    session->since = uv_hrtime();
     tlr_load_traffic_begin(session);
     session->begun += tlr_load_plan_dials_late(session->context->plan);
     tlr_load_traffic_go_on(session);
+}
+
+void tlr_load_session_measure(struct tlr_load_session *session)
+{
+    const struct tlr_load_context *context = session->context;
+    const struct tlr_load_plan *plan = context->plan;
+    uint64_t from = session->begun;
+    if (plan->rate > 0) { /* what was due before is not of those */
+        uint64_t due = tlr_load_schedule_due_by(&context->schedule,
+            session->slot, context->figures_from - 1);
+        from = due > from ? due : from;
+    }
+    if (plan->round_trips != 0) {
+        session->goal = from + plan->round_trips;
+        tlr_load_traffic_set_goal(session);
+    }
 }
 
 void tlr_load_session_is_due(struct tlr_load_session *session)
@@ -441,15 +257,40 @@ void tlr_load_session_finish(struct tlr_load_session *session)
     }
 }
 
+/* What it is waiting for, where a connection and no byte is what is asked for;
+ * NULL: that is not so. */
+static const char *awaited(const struct tlr_load_session *session)
+{
+    const struct tlr_load_plan *plan = session->context->plan;
+    if (!tlr_load_plan_dials_late(plan)) {
+        return NULL;
+    }
+    switch (session->state) {
+    case TLR_LOAD_DIALING:
+        return "it was connected";
+    case TLR_LOAD_RUNNING:
+        return "its first byte came";
+    case TLR_LOAD_ENDING:
+        return "the server had ended its side";
+    default:
+        return NULL;
+    }
+}
+
 void tlr_load_session_abort(struct tlr_load_session *session)
 {
+    bool counts = !session->context->forgives;
     session->finishing = true;
-    if ((session->state == TLR_LOAD_RUNNING ||
+    if (counts &&
+        (session->state == TLR_LOAD_RUNNING ||
             session->state == TLR_LOAD_ENDING) &&
         session->received < session->sent) {
         tlr_load_session_fail(session, TLR_LOAD_OTHER,
             ": given up when %" PRIu64 " bytes were still missing",
             session->sent - session->received);
+    } else if (counts && awaited(session) != NULL) {
+        tlr_load_session_fail(session, TLR_LOAD_OTHER, ": given up before %s",
+            awaited(session));
     } else if (session->state == TLR_LOAD_EXAMINING) {
         tlr_load_examine_end(session);
     } else if (session->state == TLR_LOAD_DIALING ||
@@ -460,14 +301,35 @@ void tlr_load_session_abort(struct tlr_load_session *session)
     }
 }
 
+/* What has no end of its own has to be back within a timeout of the run's. */
+static uint64_t counts_since(const struct tlr_load_session *session)
+{
+    uint64_t finished = session->context->finished;
+    return finished != 0 && finished < session->since ? finished
+                                                      : session->since;
+}
+
+/* At the end: something does, but not all of it in time. */
+static bool keeps_coming(
+    const struct tlr_load_session *session, uint64_t timeout)
+{
+    enum tlr_load_mode mode = session->context->plan->mode;
+    return session->context->finished != 0 &&
+           session->state == TLR_LOAD_RUNNING && mode != TLR_LOAD_ECHO &&
+           mode != TLR_LOAD_IDLE && uv_hrtime() - session->since < timeout;
+}
+
 static void timed_out(struct tlr_load_session *session)
 {
-    double seconds = (double)session->context->plan->timeout_ms / 1000;
+    uint64_t timeout = session->context->plan->timeout_ms * NS_PER_MS;
+    double seconds = (double)timeout / 1e9;
     uint64_t received = session->received - session->first;
     uint64_t sent = session->sent - session->first;
     if (session->state == TLR_LOAD_DIALING) {
-        tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
-            ": no answer to the connect for %g s", seconds);
+        if (!tlr_load_dial_next(session)) {
+            tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
+                ": no answer to the connect for %g s", seconds);
+        }
     } else if (session->state == TLR_LOAD_ENDING && sent == received) {
         tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
             ": timeout: all %" PRIu64 " bytes are back, but the server has "
@@ -476,6 +338,11 @@ static void timed_out(struct tlr_load_session *session)
     } else if (session->context->plan->mode == TLR_LOAD_HELLO) {
         tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
             ": timeout: no first byte for %g s", seconds);
+    } else if (keeps_coming(session, timeout)) {
+        tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
+            ": timeout: %g s after the end %" PRIu64 " bytes of %" PRIu64
+            " sent were not back, though they kept coming",
+            seconds, sent - received, sent);
     } else {
         tlr_load_session_fail(session, TLR_LOAD_TIMEOUT,
             ": timeout: stalled at byte %" PRIu64 " for %g s; missing %" PRIu64
@@ -504,7 +371,11 @@ static uint64_t waiting_since(const struct tlr_load_session *session)
                    ? session->stamps[session->back % plan->depth]
                    : UINT64_MAX;
     }
-    return owed || plan->mode == TLR_LOAD_HELLO ? session->since : UINT64_MAX;
+    if (plan->mode == TLR_LOAD_SLOW && !session->reading) {
+        return UINT64_MAX; /* it is we who are slow */
+    }
+    return owed || plan->mode == TLR_LOAD_HELLO ? counts_since(session)
+                                                : UINT64_MAX;
 }
 
 static void go_on_slowly(struct tlr_load_session *session)
@@ -518,6 +389,7 @@ static void go_on_slowly(struct tlr_load_session *session)
     }
     if (session->state == TLR_LOAD_RUNNING && !session->reading &&
         plan->mode == TLR_LOAD_SLOW && tlr_load_traffic_room(session) > 0) {
+        tlr_load_session_touch(session);
         int err = tlr_load_session_read(session);
         if (err != 0) {
             ended(session, err);
@@ -543,6 +415,5 @@ void tlr_load_session_tick(
 
 bool tlr_load_session_is_done(const struct tlr_load_session *session)
 {
-    uint64_t trips = session->context->plan->round_trips;
-    return session->finishing || (trips != 0 && session->begun >= trips);
+    return session->finishing || session->begun >= session->goal;
 }

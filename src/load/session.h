@@ -34,6 +34,8 @@ struct tlr_load_context {
     struct tlr_load_tally *tally;
     struct tlr_load_figures *figures;
     uint64_t figures_from;  /* uv_hrtime(): what began before is not in them */
+    uint64_t finished;      /* uv_hrtime(): nothing more is sent; 0: not yet */
+    bool forgives; /* what is given up is no failure: something else was */
     struct tlr_load_schedule schedule; /* of the open loop */
     char *receive;          /* TLR_LOAD_CHUNK bytes, for one read at a time */
     char *send;             /* the same for one attempt to write */
@@ -92,10 +94,12 @@ struct tlr_load_session {
     uint64_t boundary; /* end of the message that comes back next */
     uint64_t opened;   /* messages that may be sent */
     uint64_t window;   /* the end of these */
+    uint64_t goal;     /* messages until the slot is done; UINT64_MAX: none */
     uint64_t last;     /* messages until it ends */
     uint64_t due;      /* messages that were due; closed loop: unused */
     uint64_t end;      /* where the stream ends, once it is finishing */
-    uint64_t went;     /* uv_hrtime(): of the go; slow ones count from there */
+    uint64_t sent_to;  /* uv_hrtime(): SLOW, what is sent is worth up to here */
+    uint64_t read_to;  /* likewise, what came */
     uint64_t since;    /* uv_hrtime(): of the dial; then of the last progress */
     uint64_t stamps[]; /* uv_hrtime() of messages on the way: depth */
 };
@@ -113,6 +117,9 @@ void tlr_load_session_dial(struct tlr_load_session *session);
 /* Begins to send; for one that is ready. */
 void tlr_load_session_go(struct tlr_load_session *session);
 
+/* What it was asked for counts from now on; for any state. */
+void tlr_load_session_measure(struct tlr_load_session *session);
+
 /* One more message is due, for any state. */
 void tlr_load_session_is_due(struct tlr_load_session *session);
 
@@ -124,7 +131,8 @@ void tlr_load_session_ask(struct tlr_load_session *session);
  * still come, so that it is counted, as the server does. */
 void tlr_load_session_finish(struct tlr_load_session *session);
 
-/* Closes at once. Bytes still on the way make it a failure. */
+/* Closes at once. What is still on the way (bytes; with CHURN and HELLO the
+ * connection) makes it a failure. */
 void tlr_load_session_abort(struct tlr_load_session *session);
 
 /* Looks for a timeout, and what a slow one may go on with; to be called a few

@@ -5,6 +5,7 @@
 
 #include "cli/check.h"
 #include "cli/options.h"
+#include "option_rows.h"
 #include "pattern.h"
 
 /* The values as the option table writes them. */
@@ -22,6 +23,7 @@ struct values {
     uint64_t depth;
     uint64_t pieces;
     uint64_t threads;
+    uint64_t loops; /* its other name; 0 when it has taken this one's place */
     uint64_t timeout_ms;
     uint64_t rate;
     uint64_t read_rate;
@@ -62,7 +64,8 @@ static const char notes[] =
     "Ctrl-C ends the run and prints the result, a second one gives up what is\n"
     "still on the way.\n"
     "Exit status: 0 every byte verified, 1 a byte wrong or missing or another\n"
-    "error, 2 wrong usage, 3 verified (or allowed) but a requirement missed.";
+    "error (a result that cannot be written is one), 2 wrong usage, 3 verified (or\n"
+    "allowed) but a requirement missed.";
 
 static const char *const modes[] = {
     "echo", "stream", "connect", "idle", "half-close", "slow", "hello", NULL};
@@ -116,7 +119,8 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
             .apply = tlr_cli_apply_number, .target = &values->round_trips,
             .min = 1, .max = UINT64_C(1) << 47},
         {.name = "--warmup", .argument = "SECONDS",
-            .help = "so long before that, left out of all figures (0)",
+            .help = "send so long before what is measured; connections, the first "
+                    "connects, errors and unsent messages count all the same (0)",
             .apply = tlr_cli_apply_seconds, .target = &values->warmup_ms,
             .min = 0, .max = LONGEST_MS},
         {.name = "--ramp", .argument = "SECONDS",
@@ -154,7 +158,7 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
             .min = 1, .max = 1024},
         {.name = "--loops", .argument = "N",
             .help = "the same, as teller-echo calls it",
-            .apply = tlr_cli_apply_number, .target = &values->threads,
+            .apply = tlr_cli_apply_number, .target = &values->loops,
             .min = 1, .max = 1024},
         {.name = "--source", .argument = "ADDRESS,...",
             .help = "local addresses to connect from, in turn: each has some "
@@ -191,22 +195,17 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
             .help = "run so many times; the result is the median of them (1)",
             .apply = tlr_cli_apply_number, .target = &to->repeat,
             .min = 1, .max = 1000},
-        {.name = "--json", .help = "print the result as one JSON object",
-            .apply = tlr_cli_apply_flag, .target = &to->json},
+        TLR_LOAD_OPTION_JSON(&to->json),
         {.name = "--csv", .help = "print it as CSV: names, and a line a run",
             .apply = tlr_cli_apply_flag, .target = &to->csv},
         {.name = "--report", .argument = "FILE",
             .help = "write it as a page with charts (HTML)",
             .apply = tlr_cli_apply_string, .target = &to->report},
-        {.name = "--histogram", .argument = "FILE",
-            .help = "write the percentiles of the latency (HdrHistogram's text)",
-            .apply = tlr_cli_apply_string, .target = &to->histogram},
+        TLR_LOAD_OPTION_HISTOGRAM(&to->histogram),
         {.name = "--log", .argument = "FILE",
             .help = "write the latency of each second (HdrHistogram's log)",
             .apply = tlr_cli_apply_string, .target = &to->log},
-        {.name = "--quiet",
-            .help = "print errors only (and what --json or --csv ask for)",
-            .apply = tlr_cli_apply_flag, .target = &to->quiet},
+        TLR_LOAD_OPTION_QUIET(&to->quiet),
     };
     const struct tlr_cli_program program = {
         .name = "teller-load",
@@ -226,29 +225,9 @@ static bool has_messages(unsigned mode)
     return mode == TLR_LOAD_ECHO || mode == TLR_LOAD_SLOW;
 }
 
-/* What no single option can see. Returns NULL or what is wrong. */
-static const char *find_conflict(
-    const struct values *values, uint64_t largest)
+static const char *find_conflict_of_mode(const struct values *values)
 {
     unsigned mode = values->mode;
-    if (values->round_trips > (UINT64_C(1) << 47) / largest) {
-        return "--round-trips times --size is more than 128 TiB; lower one";
-    }
-    if (values->depth > (UINT64_C(1) << 47) / largest) {
-        return "--depth times --size is more than 128 TiB; lower one";
-    }
-    if (values->threads > values->connections) {
-        return "--threads is more than --connections; lower it";
-    }
-    if (values->nodelay && values->delay) {
-        return "--nodelay and --no-nodelay: give one of them";
-    }
-    if (values->to->json && values->to->csv) {
-        return "--json and --csv: give one of them";
-    }
-    if (values->to->log != NULL && values->to->repeat > 1) {
-        return "--log is of one run; leave --repeat out";
-    }
     if ((values->read_rate != 0 || values->write_rate != 0) &&
         mode != TLR_LOAD_SLOW) {
         return "--read-rate and --write-rate are for --mode slow";
@@ -271,6 +250,44 @@ static const char *find_conflict(
     return NULL;
 }
 
+static bool same(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* What no single option can see. Returns NULL or what is wrong. */
+static const char *find_conflict(
+    const struct values *values, uint64_t largest)
+{
+    if (values->round_trips > (UINT64_C(1) << 47) / largest) {
+        return "--round-trips times --size is more than 128 TiB; lower one";
+    }
+    if (values->depth > (UINT64_C(1) << 47) / largest) {
+        return "--depth times --size is more than 128 TiB; lower one";
+    }
+    if (values->loops != 0) {
+        return "--threads and --loops are the same; give one of them";
+    }
+    if (values->threads > values->connections) {
+        return "--threads is more than --connections; lower it";
+    }
+    if (values->nodelay && values->delay) {
+        return "--nodelay and --no-nodelay: give one of them";
+    }
+    if (values->to->json && values->to->csv) {
+        return "--json and --csv: give one of them";
+    }
+    if (same(values->to->report, values->to->histogram) ||
+        same(values->to->report, values->to->log) ||
+        same(values->to->histogram, values->to->log)) {
+        return "--report, --histogram and --log: give each a file of its own";
+    }
+    if (values->to->log != NULL && values->to->repeat > 1) {
+        return "--log is of one run; leave --repeat out";
+    }
+    return find_conflict_of_mode(values);
+}
+
 static int look_up(struct tlr_load_settings *settings)
 {
     struct tlr_cli_text complaint = {0};
@@ -288,7 +305,7 @@ static int look_up(struct tlr_load_settings *settings)
     }
     if (err != 0) {
         (void)fprintf(
-            stderr, "teller-load: %s\n", tlr_cli_text_get(&complaint));
+            stderr, "teller-load: %s\n", tlr_cli_text_line(&complaint));
         tlr_cli_addresses_free(&settings->addresses);
         status = err == UV_EINVAL ? TLR_CLI_STATUS_USAGE
                                   : TLR_CLI_STATUS_FAILURE;
@@ -390,13 +407,16 @@ bool tlr_load_settings_read(
         .to = settings,
         .connections = 50,
         .depth = 1,
-        .threads = 1,
         .timeout_ms = 10000,
     };
     memset(settings, 0, sizeof(*settings));
     settings->repeat = 1;
     if (!parse(&values, argc, argv, status)) {
         return false;
+    }
+    if (values.threads == 0) {
+        values.threads = values.loops == 0 ? 1 : values.loops;
+        values.loops = 0;
     }
     if (!values.sized) {
         int err = tlr_load_sizes_parse(

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sizes.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <uv.h>
@@ -86,6 +88,29 @@ int tlr_load_sizes_parse(const char *text, struct tlr_load_sizes *sizes)
         }
         at = to;
     }
+}
+
+const char *tlr_load_sizes_format(
+    const struct tlr_load_sizes *sizes, char text[TLR_LOAD_SIZES_TEXT])
+{
+    uint64_t before = 0;
+    char *at = text;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizes->count; i++) {
+        const struct tlr_load_sizes_row *row = &sizes->rows[i];
+        size_t room = (size_t)(text + TLR_LOAD_SIZES_TEXT - at);
+        at += snprintf(at, room, "%s%" PRIu64, i == 0 ? "" : ",", row->low);
+        room = (size_t)(text + TLR_LOAD_SIZES_TEXT - at);
+        if (row->high != row->low) {
+            at += snprintf(at, room, "..%" PRIu64, row->high);
+        }
+        room = (size_t)(text + TLR_LOAD_SIZES_TEXT - at);
+        if (sizes->count > 1) {
+            at += snprintf(at, room, "=%" PRIu64, row->weight - before);
+        }
+        before = row->weight;
+    }
+    return text;
 }
 
 /* The end of MurmurHash3: as good as drawn, and the same each time. */

@@ -11,7 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TLR_LOAD_SIZES_MOST = 64 };
+enum {
+    TLR_LOAD_SIZES_MOST = 64,
+    /* Of a row "1099511627776..1099511627776=1000000000,", and all of them. */
+    TLR_LOAD_SIZES_TEXT = 40 * TLR_LOAD_SIZES_MOST + 1
+};
 
 struct tlr_load_sizes {
     size_t count; /* of the rows, from 1 */
@@ -27,6 +31,10 @@ struct tlr_load_sizes {
  * row without one has 1). Sizes take k, M and G. Returns 0 or UV_EINVAL.
  */
 int tlr_load_sizes_parse(const char *text, struct tlr_load_sizes *sizes);
+
+/* Writes what that reads, in bytes and with all weights; returns `text`. */
+const char *tlr_load_sizes_format(
+    const struct tlr_load_sizes *sizes, char text[TLR_LOAD_SIZES_TEXT]);
 
 uint64_t tlr_load_sizes_of(const struct tlr_load_sizes *sizes,
     uint32_t connection, uint64_t message);

@@ -17,6 +17,9 @@
 /* Writes in a row that are tried at once: the others' turn must come. */
 enum { PIECES_AT_ONCE = 32 };
 
+/* What a slow one has not sent or read for longer is lost: it does not catch up. */
+#define SAVED_NS 0.25e9
+
 #define SECOND 1e9
 
 static const struct tlr_load_plan *plan_of(
@@ -36,13 +39,52 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* ---- slow ones ---- */
+
+/* Nanoseconds that so many bytes take. */
+static uint64_t worth(uint64_t bytes, uint64_t rate)
+{
+    return (uint64_t)((double)bytes / (double)rate * SECOND);
+}
+
+/* How many bytes a slow one may send or read now. `to` is the time up to which
+ * it has: at first a byte ago. */
+static uint64_t allowance(uint64_t *to, uint64_t rate)
+{
+    uint64_t now = uv_hrtime();
+    uint64_t byte = worth(1, rate) + 1;
+    uint64_t most = byte > (uint64_t)SAVED_NS ? byte : (uint64_t)SAVED_NS;
+    if (*to >= now) {
+        return 0;
+    }
+    if (now - *to > most) {
+        *to = now - most;
+    }
+    return (uint64_t)((double)(now - *to) / SECOND * (double)rate);
+}
+
+static void spend(uint64_t *to, uint64_t rate, uint64_t bytes)
+{
+    if (rate != 0) {
+        *to += worth(bytes, rate);
+    }
+}
+
+/* From there on the first byte may go at once. */
+static uint64_t a_byte_before(uint64_t now, uint64_t rate)
+{
+    uint64_t byte = rate == 0 ? 0 : worth(1, rate) + 1;
+    return now > byte ? now - byte : 0;
+}
+
 /* ---- which messages ---- */
 
 void tlr_load_traffic_begin(struct tlr_load_session *session)
 {
     const struct tlr_load_plan *plan = plan_of(session);
-    uint64_t in_all = plan->round_trips == 0 ? UINT64_MAX : plan->round_trips;
     session->first = session->sent;
+    session->sent_to = a_byte_before(session->since, plan->write_rate);
+    session->read_to = a_byte_before(session->since, plan->read_rate);
     session->received = session->sent;
     session->start = session->sent;
     session->window = session->sent;
@@ -50,13 +92,27 @@ void tlr_load_traffic_begin(struct tlr_load_session *session)
     session->opened = session->begun;
     session->boundary = session->sent + size_of(session, session->begun);
     session->last =
-        tlr_load_plan_dials_late(plan) ? session->begun : in_all;
+        tlr_load_plan_dials_late(plan) ? session->begun : session->goal;
     if (plan->mode == TLR_LOAD_STREAM) {
         session->boundary = UINT64_MAX;
     } else if (plan->mode == TLR_LOAD_HALF_CLOSE) {
         session->last = session->begun + 1;
     } else if (plan->session != 0) {
-        session->last = least(in_all, session->begun + plan->session);
+        session->last = least(session->goal, session->begun + plan->session);
+    }
+}
+
+/* Messages that may go and have not begun are taken back: they count. */
+void tlr_load_traffic_set_goal(struct tlr_load_session *session)
+{
+    const struct tlr_load_plan *plan = plan_of(session);
+    if (session->state == TLR_LOAD_RUNNING && plan->mode != TLR_LOAD_STREAM &&
+        plan->mode != TLR_LOAD_HALF_CLOSE && !tlr_load_plan_dials_late(plan)) {
+        session->opened = session->begun;
+        session->window = session->start;
+        session->last = plan->session == 0
+                            ? session->goal
+                            : least(session->goal, session->last);
     }
 }
 
@@ -91,15 +147,7 @@ void tlr_load_session_ask(struct tlr_load_session *session)
 
 /* ---- sending ---- */
 
-/* How far a slow one may be by now, from the go on. */
-static uint64_t paced(const struct tlr_load_session *session, uint64_t rate)
-{
-    uint64_t now = uv_hrtime();
-    double seconds = (double)(now - session->went) / SECOND;
-    return session->first + (uint64_t)((double)rate * seconds) + 1;
-}
-
-static uint64_t limit_of(const struct tlr_load_session *session)
+static uint64_t limit_of(struct tlr_load_session *session)
 {
     const struct tlr_load_plan *plan = plan_of(session);
     uint64_t limit = session->window;
@@ -108,7 +156,8 @@ static uint64_t limit_of(const struct tlr_load_session *session)
     }
     return plan->write_rate == 0
                ? limit
-               : least(limit, paced(session, plan->write_rate));
+               : least(limit, session->sent + allowance(&session->sent_to,
+                                                  plan->write_rate));
 }
 
 static void write_failed(struct tlr_load_session *session, int err)
@@ -199,6 +248,7 @@ static int send_piece(struct tlr_load_session *session, size_t size, bool wait)
         }
     }
     session->sent += size;
+    spend(&session->sent_to, context->plan->write_rate, size);
     context->tally->bytes_sent += size;
     context->figures->bytes_sent += size;
     return 0;
@@ -276,24 +326,23 @@ void tlr_load_traffic_go_on(struct tlr_load_session *session)
 
 /* ---- receiving ---- */
 
-size_t tlr_load_traffic_room(const struct tlr_load_session *session)
+size_t tlr_load_traffic_room(struct tlr_load_session *session)
 {
     uint64_t rate = plan_of(session)->read_rate;
     if (rate == 0 || session->finishing ||
         session->state != TLR_LOAD_RUNNING) {
         return TLR_LOAD_CHUNK;
     }
-    uint64_t limit = paced(session, rate);
-    return limit <= session->received
-               ? 0
-               : (size_t)least(limit - session->received, TLR_LOAD_CHUNK);
+    return (size_t)least(allowance(&session->read_to, rate), TLR_LOAD_CHUNK);
 }
 
+/* What a slow one reads at the end, when it hurries, has no such latency. */
 static void record(struct tlr_load_session *session,
     enum tlr_load_measure measure, uint64_t begun_at, uint64_t now)
 {
     struct tlr_load_context *context = session->context;
-    if (begun_at >= context->figures_from) {
+    bool paced = context->plan->read_rate == 0 || context->finished == 0;
+    if (begun_at >= context->figures_from && paced) {
         tlr_load_histogram_add(
             &context->figures->latency[measure], now - begun_at);
         context->figures->round_trips += measure == TLR_LOAD_ROUND_TRIP;
@@ -345,6 +394,7 @@ static void count(
             session->stamps[session->back % plan_of(session)->depth], now);
     }
     session->received += right;
+    spend(&session->read_to, context->plan->read_rate, right);
     session->since = now;
     count_round_trips(session, now);
 }

@@ -3,334 +3,34 @@
  * The thread runs the loop until LEAVE closes the handles that are left. The
  * async handle stays open until then, so that the run can always wake a worker,
  * whatever it has done on its own.
- *
- * A slot whose connection is closed is over, or is dialled again: at once, at the
- * next tick if it has failed (a server that refuses must not make this a loop),
- * or when its next connection is due.
  */
-#include "worker.h"
+#include "worker_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/check.h"
 
-/* More at once would overrun the backlog of a server that is just starting; and
- * the servers of IDLE are asked so many at once. */
-enum { AT_ONCE = 64 };
-
-/* Looks for timeouts this often, and at a part of the slots each time: all of
- * them within so many ticks. */
-enum { TICK_MS = 50, ROUND = 20 };
+/* Looks for timeouts this often; where there are many slots at a part of them each
+ * time: all of them within so many ticks. */
+enum { TICK_MS = 50, ROUND = 20, MANY = 10000 };
 
 #define SECOND UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
-static struct tlr_load_session *session_at(
-    struct tlr_load_worker *worker, uint32_t i)
-{
-    return (struct tlr_load_session *)(worker->sessions + i * worker->stride);
-}
+/* ---- handing over ---- */
 
-static struct tlr_load_worker *worker_of(const struct tlr_load_session *session)
-{
-    return session->context->data;
-}
-
-static void notify(struct tlr_load_worker *worker)
+void tlr_load_worker_notify(struct tlr_load_worker *worker)
 {
     int err = uv_async_send(worker->crew->wake);
     TLR_CLI_CHECK(err == 0);
 }
 
-static void add_and_notify(
-    struct tlr_load_worker *worker, atomic_uint *counter)
+void tlr_load_worker_add(struct tlr_load_worker *worker, atomic_uint *counter)
 {
     atomic_fetch_add(counter, 1);
-    notify(worker);
+    tlr_load_worker_notify(worker);
 }
-
-static bool runs(const struct tlr_load_worker *worker)
-{
-    return worker->phase == TLR_LOAD_PHASE_WARM ||
-           worker->phase == TLR_LOAD_PHASE_MEASURE;
-}
-
-/* ---- dialling ---- */
-
-static void dial(struct tlr_load_worker *worker, uint32_t slot)
-{
-    struct tlr_load_session *session = session_at(worker, slot);
-    worker->dialing++;
-    tlr_load_session_dial(session);
-}
-
-/* How many of the slots may have been dialled by now. */
-static uint32_t ramped(const struct tlr_load_worker *worker)
-{
-    uint64_t ramp = worker->crew->plan->ramp_ms * NS_PER_MS;
-    uint64_t passed = uv_hrtime() - worker->started;
-    return passed >= ramp ? worker->count
-                          : (uint32_t)((double)worker->count *
-                                       (double)passed / (double)ramp) +
-                                1;
-}
-
-/* Dials the next ones that were never dialled: where connecting is what is
- * measured not before that begins, and in the open loop each when it is due. A
- * session reports later, never from inside this. */
-static void dial_more(struct tlr_load_worker *worker)
-{
-    const struct tlr_load_plan *plan = worker->crew->plan;
-    bool late = tlr_load_plan_dials_late(plan);
-    uint32_t most = ramped(worker);
-    if (late ? !runs(worker) || plan->rate > 0
-             : worker->phase != TLR_LOAD_PHASE_CONNECT) {
-        return;
-    }
-    while (worker->dialing < AT_ONCE && worker->next < most) {
-        dial(worker, worker->next++);
-    }
-}
-
-static void settle(
-    struct tlr_load_worker *worker, struct tlr_load_session *session)
-{
-    if (session->settled) {
-        return;
-    }
-    session->settled = true;
-    worker->unsettled--;
-    if (worker->unsettled == 0) {
-        add_and_notify(worker, &worker->crew->settled);
-    }
-}
-
-static void connected_or_closed(
-    struct tlr_load_worker *worker, struct tlr_load_session *session)
-{
-    worker->dialing -= session->dialled;
-    session->dialled = false;
-    settle(worker, session);
-}
-
-static void be_over(
-    struct tlr_load_worker *worker, struct tlr_load_session *session)
-{
-    settle(worker, session);
-    session->over = true;
-    worker->left--;
-    if (worker->left == 0) {
-        add_and_notify(worker, &worker->crew->closed);
-    }
-}
-
-static void on_ready(struct tlr_load_session *session)
-{
-    struct tlr_load_worker *worker = worker_of(session);
-    connected_or_closed(worker, session);
-    /* After the end comes one that was on the way: if it has nothing to show by
-     * itself, it only leaves. */
-    if (runs(worker) || (worker->phase == TLR_LOAD_PHASE_FINISH &&
-                            tlr_load_plan_dials_late(worker->crew->plan))) {
-        tlr_load_session_go(session);
-    } else if (worker->phase == TLR_LOAD_PHASE_FINISH) {
-        tlr_load_session_abort(session);
-    }
-    dial_more(worker);
-}
-
-static void on_failed(struct tlr_load_session *session)
-{
-    struct tlr_load_crew *crew = worker_of(session)->crew;
-    if (!atomic_exchange(&crew->failed, true) || crew->plan->abort_on_error) {
-        notify(worker_of(session));
-    }
-}
-
-/* One that has no connection is over; the others take the step. */
-static void step_or_be_over(struct tlr_load_worker *worker,
-    struct tlr_load_session *session, tlr_load_session_cb step)
-{
-    if (session->over) {
-        return;
-    }
-    if (session->state == TLR_LOAD_NEW || session->state == TLR_LOAD_CLOSED) {
-        be_over(worker, session);
-    } else {
-        step(session);
-    }
-}
-
-/* IDLE, at the end: the next ones are asked. */
-static void ask_more(struct tlr_load_worker *worker)
-{
-    while (worker->asked < AT_ONCE && worker->next < worker->count) {
-        struct tlr_load_session *session = session_at(worker, worker->next++);
-        if (session->state == TLR_LOAD_RUNNING) {
-            worker->asked++;
-            tlr_load_session_ask(session);
-        } else {
-            step_or_be_over(worker, session, tlr_load_session_finish);
-        }
-    }
-}
-
-static bool is_due(const struct tlr_load_session *session)
-{
-    const struct tlr_load_plan *plan = session->context->plan;
-    return plan->rate == 0 || !tlr_load_plan_dials_late(plan) ||
-           session->due > session->begun;
-}
-
-static void dial_again(
-    struct tlr_load_worker *worker, struct tlr_load_session *session)
-{
-    if (session->failed) {
-        worker->waiting++;
-    } else if (is_due(session)) {
-        dial(worker, session->slot);
-    }
-}
-
-/* Whether the slot gets another connection. Without a duration one that cannot
- * be made is the last one, or it would be tried for ever. */
-static bool is_reopened(const struct tlr_load_worker *worker,
-    const struct tlr_load_session *session)
-{
-    const struct tlr_load_plan *plan = worker->crew->plan;
-    bool in_vain = session->failed && session->dialled;
-    return runs(worker) && tlr_load_plan_reopens(plan) &&
-           !tlr_load_session_is_done(session) &&
-           !(in_vain && plan->duration_ms == 0);
-}
-
-static void on_closed(struct tlr_load_session *session)
-{
-    struct tlr_load_worker *worker = worker_of(session);
-    bool reopened = is_reopened(worker, session);
-    connected_or_closed(worker, session);
-    if (reopened) {
-        dial_again(worker, session);
-    } else {
-        be_over(worker, session);
-    }
-    if (worker->phase == TLR_LOAD_PHASE_FINISH && worker->asked > 0 &&
-        session->begun > 0) {
-        worker->asked--;
-        ask_more(worker);
-    }
-    dial_more(worker);
-}
-
-/* ---- the open loop ---- */
-
-static void run_schedule(struct tlr_load_worker *worker)
-{
-    struct tlr_load_context *context = &worker->context;
-    bool late = tlr_load_plan_dials_late(worker->crew->plan);
-    uint64_t now = uv_hrtime();
-    uint32_t slot;
-    uint64_t due;
-    if (!runs(worker)) {
-        return;
-    }
-    while (tlr_load_schedule_next(&context->schedule, now, &slot, &due)) {
-        struct tlr_load_session *session = session_at(worker, slot);
-        if (due >= context->figures_from) {
-            tlr_load_histogram_add(
-                &context->figures->latency[TLR_LOAD_LATENESS], now - due);
-        }
-        tlr_load_session_is_due(session);
-        if (late && !session->failed && !session->over &&
-            (session->state == TLR_LOAD_NEW ||
-                session->state == TLR_LOAD_CLOSED)) {
-            dial(worker, slot);
-        }
-    }
-}
-
-static void on_pulse(uv_timer_t *timer)
-{
-    struct tlr_load_worker *worker = timer->data;
-    if (worker->crew->plan->rate > 0) {
-        run_schedule(worker);
-    }
-    if (worker->next < worker->count && worker->asked == 0) {
-        dial_more(worker);
-    }
-}
-
-static void on_check(uv_check_t *check)
-{
-    run_schedule(check->data);
-}
-
-static void start_schedule(struct tlr_load_worker *worker)
-{
-    const struct tlr_load_plan *plan = worker->crew->plan;
-    if (plan->rate == 0) {
-        return;
-    }
-    tlr_load_schedule_init(&worker->context.schedule, plan->rate,
-        plan->connections, worker->count, worker->index, plan->loops,
-        uv_hrtime());
-    int err = uv_check_start(&worker->check, on_check);
-    TLR_CLI_CHECK(err == 0); /* it has a callback */
-}
-
-/* From when it was due. */
-static struct tlr_load_histogram *latency_of_due(
-    const struct tlr_load_worker *worker)
-{
-    bool late = tlr_load_plan_dials_late(worker->crew->plan);
-    return &worker->context.figures
-                ->latency[late ? TLR_LOAD_CONNECTING : TLR_LOAD_ROUND_TRIP];
-}
-
-/* The figures are handed over: what is asked for at the end is kept. */
-static void note_least(struct tlr_load_worker *worker)
-{
-    uint64_t least = latency_of_due(worker)->min;
-    worker->least = least < worker->least ? least : worker->least;
-}
-
-/* What was due and is not sent has waited for so long at least: which tells
- * something from `least` on, the shortest time that was measured. A connection
- * that is being made counts for itself. */
-static void count_unsent(struct tlr_load_worker *worker,
-    struct tlr_load_session *session, uint64_t least)
-{
-    struct tlr_load_context *context = &worker->context;
-    const struct tlr_load_plan *plan = context->plan;
-    bool late = tlr_load_plan_dials_late(plan);
-    struct tlr_load_histogram *latency = latency_of_due(worker);
-    uint64_t now = uv_hrtime();
-    uint64_t message = session->begun + (late && session->dialled);
-    uint64_t end = session->due;
-    if (plan->round_trips != 0 && end > plan->round_trips) {
-        end = plan->round_trips; /* it was not asked for more */
-    }
-    for (; message < end; message++) {
-        uint64_t due = tlr_load_schedule_due(
-            &context->schedule, session->slot, message);
-        context->tally->unsent++;
-        if (due >= context->figures_from && now - due >= least) {
-            tlr_load_histogram_add(latency, now - due);
-        }
-    }
-}
-
-static void count_all_unsent(struct tlr_load_worker *worker)
-{
-    note_least(worker);
-    uint64_t least = worker->least == UINT64_MAX ? 0 : worker->least;
-    for (uint32_t i = 0; i < worker->count; i++) {
-        count_unsent(worker, session_at(worker, i), least);
-    }
-}
-
-/* ---- handing over ---- */
 
 /* Adds what the loop has done since the last time. */
 static void measure_busy(struct tlr_load_worker *worker, uint64_t now)
@@ -342,7 +42,6 @@ static void measure_busy(struct tlr_load_worker *worker, uint64_t now)
     figures->elapsed_ns += elapsed;
     figures->busy_ns += idled < elapsed ? elapsed - idled : 0;
     worker->idle_ns = idle;
-    worker->published = now;
 }
 
 static void publish(struct tlr_load_worker *worker, uint64_t now)
@@ -350,13 +49,17 @@ static void publish(struct tlr_load_worker *worker, uint64_t now)
     if (atomic_load(&worker->full)) {
         return; /* the run is late: this second becomes longer */
     }
-    measure_busy(worker, now);
-    note_least(worker);
+    if (worker->phase < TLR_LOAD_PHASE_FINISH) {
+        measure_busy(worker, now);
+        tlr_load_figures_were_in_time(worker->context.figures);
+    }
+    worker->published = now;
+    tlr_load_due_note_least(worker);
     worker->context.figures->open = worker->context.open;
     worker->current ^= 1;
     worker->context.figures = &worker->figures[worker->current];
     atomic_store(&worker->full, true);
-    notify(worker);
+    tlr_load_worker_notify(worker);
 }
 
 bool tlr_load_worker_take(
@@ -381,23 +84,6 @@ void tlr_load_worker_take_rest(
 
 /* ---- ticks ---- */
 
-static void dial_failed_ones(struct tlr_load_worker *worker)
-{
-    uint32_t waiting = worker->waiting;
-    worker->waiting = 0;
-    for (uint32_t i = 0; waiting > 0 && i < worker->count; i++) {
-        struct tlr_load_session *session = session_at(worker, i);
-        if (session->state == TLR_LOAD_CLOSED && session->failed &&
-            !session->over) {
-            waiting--;
-            session->failed = false;
-            if (is_due(session)) {
-                dial(worker, i);
-            }
-        }
-    }
-}
-
 /* What came while this thread had no processor, or stood still with the whole
  * machine, is not read yet: that time is not the server's. It is forgotten when
  * as much has passed again. */
@@ -417,14 +103,15 @@ static void note_lost_time(struct tlr_load_worker *worker, uint64_t now)
 static void tick_sessions(struct tlr_load_worker *worker, uint64_t now)
 {
     const struct tlr_load_plan *plan = worker->crew->plan;
-    uint32_t part = worker->count / ROUND + 1;
+    uint32_t part = worker->count > MANY ? worker->count / ROUND + 1
+                                         : worker->count;
     if (plan->mode == TLR_LOAD_SLOW || worker->context.examining > 0 ||
         plan->timeout_ms < (uint64_t)TICK_MS * ROUND * 4) {
         part = worker->count;
     }
     while (part-- > 0) {
-        tlr_load_session_tick(
-            session_at(worker, worker->tick_at), now, worker->lost_ns);
+        tlr_load_session_tick(tlr_load_worker_session(worker, worker->tick_at),
+            now, worker->lost_ns);
         worker->tick_at = (worker->tick_at + 1) % worker->count;
     }
 }
@@ -434,9 +121,10 @@ static void on_tick(uv_timer_t *timer)
     struct tlr_load_worker *worker = timer->data;
     uint64_t now = uv_hrtime();
     note_lost_time(worker, now);
+    atomic_store(&worker->open_now, worker->context.open);
     tick_sessions(worker, now);
-    if (runs(worker) && worker->waiting > 0) {
-        dial_failed_ones(worker);
+    if (tlr_load_worker_runs(worker) && worker->waiting > 0) {
+        tlr_load_slots_dial_failed(worker);
     }
     if (worker->phase >= TLR_LOAD_PHASE_MEASURE &&
         now - worker->published >= SECOND - TICK_MS * NS_PER_MS / 2) {
@@ -444,30 +132,40 @@ static void on_tick(uv_timer_t *timer)
     }
 }
 
+static void on_pulse(uv_timer_t *timer)
+{
+    struct tlr_load_worker *worker = timer->data;
+    if (worker->crew->plan->rate > 0) {
+        tlr_load_due_run(worker);
+    }
+    if (worker->next < worker->count && worker->asked == 0) {
+        tlr_load_slots_dial_more(worker);
+    } else if (worker->crew->plan->rate == 0) {
+        (void)uv_timer_stop(timer); /* the ramp is over; always 0 */
+    }
+}
+
 /* ---- phases ---- */
 
-static void each_that_is_not_over(
-    struct tlr_load_worker *worker, tlr_load_session_cb step)
+/* The first connects are in the result, though they are no part of any second. */
+static void keep_opening(struct tlr_load_worker *worker)
 {
-    for (uint32_t i = 0; i < worker->count; i++) {
-        step_or_be_over(worker, session_at(worker, i), step);
-    }
+    struct tlr_load_histogram *connecting =
+        &worker->context.figures->latency[TLR_LOAD_CONNECTING];
+    tlr_load_histogram_merge(&worker->opening, connecting);
+    tlr_load_histogram_clear(connecting);
 }
 
 static void begin_to_send(struct tlr_load_worker *worker)
 {
-    struct tlr_load_context *context = &worker->context;
-    tlr_load_histogram_merge(&worker->opening,
-        &context->figures->latency[TLR_LOAD_CONNECTING]);
-    tlr_load_histogram_clear(&context->figures->latency[TLR_LOAD_CONNECTING]);
-    start_schedule(worker);
+    tlr_load_due_start(worker);
     for (uint32_t i = 0; i < worker->count; i++) {
-        struct tlr_load_session *session = session_at(worker, i);
+        struct tlr_load_session *session = tlr_load_worker_session(worker, i);
         if (session->state == TLR_LOAD_READY) {
             tlr_load_session_go(session);
         }
     }
-    dial_more(worker);
+    tlr_load_slots_dial_more(worker);
 }
 
 static void begin_to_measure(struct tlr_load_worker *worker)
@@ -478,19 +176,31 @@ static void begin_to_measure(struct tlr_load_worker *worker)
     if (worker->crew->plan->warmup_ms != 0) {
         tlr_load_figures_clear(worker->context.figures);
         worker->context.figures_from = now;
+        for (uint32_t i = 0; i < worker->count; i++) {
+            tlr_load_session_measure(tlr_load_worker_session(worker, i));
+        }
     }
+}
+
+/* What is done from now on is the drain's. */
+static void end_measuring(struct tlr_load_worker *worker)
+{
+    uint64_t now = uv_hrtime();
+    worker->context.finished = now;
+    worker->open_at_end = worker->context.open;
+    measure_busy(worker, now);
+    tlr_load_figures_were_in_time(worker->context.figures);
 }
 
 static void finish(struct tlr_load_worker *worker)
 {
     if (worker->crew->plan->rate > 0) {
-        count_all_unsent(worker);
+        tlr_load_due_count_unsent(worker);
     }
     if (worker->crew->plan->mode == TLR_LOAD_IDLE) {
-        worker->next = 0;
-        ask_more(worker);
+        tlr_load_slots_ask(worker);
     } else {
-        each_that_is_not_over(worker, tlr_load_session_finish);
+        tlr_load_slots_each(worker, tlr_load_session_finish);
     }
 }
 
@@ -512,11 +222,17 @@ static void on_wake(uv_async_t *async)
         return;
     }
     worker->phase = phase;
+    if (before == TLR_LOAD_PHASE_CONNECT) {
+        keep_opening(worker);
+    }
     if (phase < TLR_LOAD_PHASE_FINISH && before == TLR_LOAD_PHASE_CONNECT) {
         begin_to_send(worker);
     }
     if (phase >= TLR_LOAD_PHASE_MEASURE && before < TLR_LOAD_PHASE_MEASURE) {
         begin_to_measure(worker); /* even if there is nothing left to */
+    }
+    if (phase >= TLR_LOAD_PHASE_FINISH && before < TLR_LOAD_PHASE_FINISH) {
+        end_measuring(worker);
     }
     switch (phase) {
     case TLR_LOAD_PHASE_WARM:
@@ -526,12 +242,13 @@ static void on_wake(uv_async_t *async)
         finish(worker);
         break;
     case TLR_LOAD_PHASE_ABORT:
-        each_that_is_not_over(worker, tlr_load_session_abort);
+        worker->context.forgives = worker->crew->plan->abort_on_error &&
+                                   atomic_load(&worker->crew->failed);
+        tlr_load_slots_each(worker, tlr_load_session_abort);
         break;
     default:
         /* None is, but where the start has failed for another worker. */
-        each_that_is_not_over(worker, tlr_load_session_abort);
-        measure_busy(worker, uv_hrtime());
+        tlr_load_slots_each(worker, tlr_load_session_abort);
         close_handles(worker);
         break;
     }
@@ -609,6 +326,7 @@ int tlr_load_worker_init(struct tlr_load_worker *worker,
     tlr_load_figures_init(&worker->figures[0]);
     tlr_load_figures_init(&worker->figures[1]);
     atomic_init(&worker->full, false);
+    atomic_init(&worker->open_now, 0);
     worker->crew = crew;
     worker->index = index;
     worker->count = (plan->connections - index - 1) / plan->loops + 1;
@@ -622,9 +340,9 @@ int tlr_load_worker_init(struct tlr_load_worker *worker,
         .problems = &crew->problems,
         .tally = &worker->tally,
         .figures = &worker->figures[0],
-        .on_ready = on_ready,
-        .on_failed = on_failed,
-        .on_closed = on_closed,
+        .on_ready = tlr_load_slots_on_ready,
+        .on_failed = tlr_load_slots_on_failed,
+        .on_closed = tlr_load_slots_on_closed,
         .data = worker,
     };
     int err = allocate(worker);
@@ -644,15 +362,16 @@ static void run_thread(void *arg)
     worker->started = uv_hrtime();
     worker->ticked = worker->started;
     for (uint32_t i = 0; i < worker->count; i++) {
-        tlr_load_session_init(session_at(worker, i), &worker->context,
+        struct tlr_load_session *session = tlr_load_worker_session(worker, i);
+        tlr_load_session_init(session, &worker->context,
             worker->index + i * plan->loops, i);
-        session_at(worker, i)->settled = tlr_load_plan_dials_late(plan);
+        session->settled = tlr_load_plan_dials_late(plan);
     }
     if (tlr_load_plan_dials_late(plan)) {
         worker->unsettled = 0;
-        add_and_notify(worker, &worker->crew->settled);
+        tlr_load_worker_add(worker, &worker->crew->settled);
     }
-    dial_more(worker);
+    tlr_load_slots_dial_more(worker);
     /* Ends when LEAVE has closed all handles. */
     (void)uv_run(&worker->loop, UV_RUN_DEFAULT);
 }

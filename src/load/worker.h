@@ -44,6 +44,7 @@ struct tlr_load_worker {
     struct tlr_load_histogram opening; /* likewise: of the first connects */
     struct tlr_load_figures figures[2];
     atomic_bool full; /* the one that is not the current one: for the run */
+    atomic_uint open_now; /* connections, some time ago */
     unsigned current;
     /* private */
     struct tlr_load_crew *crew;
@@ -64,9 +65,12 @@ struct tlr_load_worker {
     uint32_t waiting;   /* slots that are to be dialled at the next tick */
     uint32_t asked;     /* IDLE: that have not answered yet */
     uint32_t tick_at;   /* the slot where the next tick begins */
+    uint32_t open_at_end; /* connections, when it had to finish */
+    uint32_t ask_most;  /* IDLE: so many at once */
     uint64_t started;   /* uv_hrtime() */
-    uint64_t least;     /* ns, of what was due, in what is handed over */
     uint64_t ticked;    /* likewise, the last time */
+    uint64_t ends;      /* uv_hrtime(): what is due then is too late; 0: never */
+    uint64_t least;     /* ns, of what was due, in what is handed over */
     uint64_t lost_ns;   /* without a turn of the loop, lately */
     uint64_t lost_at;   /* uv_hrtime() */
     uint64_t published; /* uv_hrtime(): figures up to here are handed over */
@@ -97,6 +101,10 @@ void tlr_load_worker_join(struct tlr_load_worker *worker);
 /* What was not handed over; for one that was joined. */
 void tlr_load_worker_take_rest(
     struct tlr_load_worker *worker, struct tlr_load_figures *into);
+
+/* Messages that would have been due until the end of its time and were not sent;
+ * for one that was joined, all of whose connections had failed before. */
+uint64_t tlr_load_worker_rest(const struct tlr_load_worker *worker);
 
 /* Releases everything; for one that was never started or has been joined. */
 void tlr_load_worker_close(struct tlr_load_worker *worker);

@@ -56,6 +56,7 @@
     X(MALLOC, "malloc")                                                        \
     X(CALLOC, "calloc")                                                        \
     X(REALLOC, "realloc")                                                      \
+    X(MEMORY, "any of these three")                                            \
     X(ALLOCATOR, "tlr_options.allocator")
 
 #define TLR_FAULT_ENUM(name, text) TLR_FAULT_##name,

@@ -189,7 +189,8 @@ static void *born(void *memory)
 
 static int no_memory(unsigned function)
 {
-    int hit = tlr_faults_hit(function);
+    int any = tlr_faults_hit(TLR_FAULT_MEMORY);
+    int hit = tlr_faults_hit(function) || any;
 
     if (hit) {
         errno = ENOMEM;

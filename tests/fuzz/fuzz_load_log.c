@@ -62,7 +62,10 @@ static void check_line(const struct tlr_load_log_line *line, bool ours)
         check_sound(line->histogram);
         REQUIRE(line->measure <= TLR_LOAD_MEASURES);
         REQUIRE(strlen(line->tag) < sizeof(line->tag));
-        check_bytes(line->plain, line->size);
+        REQUIRE(tlr_load_hdr_unpack(&again, line->packed, line->packed_size,
+                                    &room) == 0);
+        REQUIRE(again.count == line->histogram->count);
+        check_bytes(line->plain, line->plain_size);
     } else if (line->kind != TLR_LOAD_LOG_NOTHING) {
         REQUIRE(ours);
     }

@@ -83,6 +83,7 @@ static void add_counts(struct tlr_load_figures *figures, unsigned log)
     figures->bytes_sent += 64ull * VALUES;
     figures->bytes_received += 64ull * VALUES;
     figures->bytes_verified += 64ull * VALUES;
+    tlr_load_figures_were_in_time(figures);
     figures->busy_ns += 250000000 + log;
     figures->elapsed_ns += 1000000000;
     figures->open += CONNECTIONS;
@@ -114,6 +115,7 @@ static struct tlr_load_interval interval_of(unsigned at, unsigned log)
         .bytes_sent = figures->bytes_sent,
         .bytes_received = figures->bytes_received,
         .open = figures->open,
+        .in_time = figures->in_time,
     };
 }
 
