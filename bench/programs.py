@@ -25,11 +25,25 @@ def say(sentence):
     print(f"{Path(sys.argv[0]).stem}: {sentence}", file=sys.stderr, flush=True)
 
 
+def telling_pid(command):
+    """A command that prints its pid first, and is the given one from then on."""
+    return ["sh", "-c", 'echo "$$" && exec "$@"', "sh", *command]
+
+
+def exit_status(waited):
+    """What Popen would make of the status of wait(2)."""
+    if os.WIFSIGNALED(waited):
+        return -os.WTERMSIG(waited)
+    return os.WEXITSTATUS(waited)
+
+
 def build():
     """Builds the preset bench, and returns its folder."""
     folder = ROOT / "build" / "bench"
     say(f"building in {folder}")
-    for command in (["--preset", "bench"], ["--build", "--preset", "bench"]):
+    for command in (["--preset", "bench"],
+                    ["--build", "--preset", "bench", "--parallel",
+                     str(os.cpu_count())]):
         done = subprocess.run(["cmake", *command], cwd=ROOT, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode != 0:
@@ -85,7 +99,7 @@ class Echo(Server):
         command = [str(Path(folder) / "src" / "echo" / "teller-echo"),
                    "--listen", "127.0.0.1:0", "--json", *options]
         if forks:
-            command = ["sh", "-c", 'echo "$$" && exec "$@"', "sh", *command]
+            command = telling_pid(command)
         super().__init__([*prefix, *command],
                          env={**os.environ, **(env or {})})
         try:
