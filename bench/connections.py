@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Connections that are held open, from this process."""
+import contextlib
+import errno
 import resource
 import socket
 import struct
 
-from programs import Trouble
+from programs import Fault, Trouble
 
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # no TIME_WAIT is left behind
+OURS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOMEM,
+        errno.ENOBUFS)  # this machine is out of something
 
 
 def allow_descriptors(wanted):
@@ -33,10 +37,25 @@ def hold(address, count, speak_every):
             if i % speak_every == 0:
                 conn.sendall(b"x")
                 if conn.recv(1) != b"x":
-                    raise Trouble("the server does not echo")
+                    raise Fault("the server does not echo", True)
                 yield len(held)
     except OSError as error:
-        raise Trouble(f"with {len(held)} connections: {error}") from error
+        kind = Trouble if error.errno in OURS else Fault
+        raise kind(f"with {len(held)} connections: {error}") from error
     finally:
         for conn in held:
             conn.close()
+
+
+@contextlib.contextmanager
+def silent(address, count):
+    """with silent(address, count): so many connections are open, each of which
+    has had its round trip."""
+    holding = hold(address, count, 1)
+    try:
+        for held in holding:
+            if held == count:
+                break
+        yield
+    finally:
+        holding.close()

@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-from programs import ROOT, Server, Trouble, exit_status, telling_pid
+from programs import ROOT, Fault, Server, exit_status, telling_pid
 
 PEERS = ROOT / "bench" / "peers"
 START_LIMIT = 10  # seconds until a server listens, and
@@ -79,9 +79,9 @@ class Running(Server):
             self.port = port if kind.silent else self._told_port()
             if kind.silent:
                 self._await_port()
-        except (ValueError, OSError, Trouble) as error:
+        except (ValueError, OSError, Fault) as error:
             self.end()
-            raise Trouble(f"{kind.name} did not start: {error}") from error
+            raise Fault(f"{kind.name} did not start: {error}") from error
         self.address = f"127.0.0.1:{self.port}"
         # What it prints later must not fill a pipe.
         self.reader = threading.Thread(target=self.process.stdout.read)
@@ -92,7 +92,7 @@ class Running(Server):
             found = re.search(r"listening on 127\.0\.0\.1:(\d+)", line)
             if found:
                 return int(found.group(1))
-        raise Trouble(self.complaint())
+        raise Fault(self.complaint())
 
     def _await_port(self):
         until = time.monotonic() + START_LIMIT
@@ -103,7 +103,7 @@ class Running(Server):
             except OSError:
                 if (self.process.poll() is not None or
                         time.monotonic() > until):
-                    raise Trouble(self.complaint()) from None
+                    raise Fault(self.complaint()) from None
                 time.sleep(0.01)
 
     def stop(self):
