@@ -28,6 +28,12 @@ class Clock:
         return self.until - time.monotonic()
 
 
+def at_most(kind):
+    if kind.most == 1:
+        return "serves one connection at a time"
+    return f"serves {kind.most:,} connections together at most"
+
+
 class Rounds:
     """Measures, and records what comes of it."""
 
@@ -89,7 +95,7 @@ class Rounds:
         not."""
         if kind.most is None or workload.open_together <= kind.most:
             return True
-        self.missing(about, f"serves {kind.most:,} connections together at most")
+        self.missing(about, at_most(kind))
         return False
 
     # --- all of a phase ---
@@ -153,16 +159,14 @@ class Rounds:
                          tool=counter.name)
 
     def memory(self, counts):
-        say("memory: up to "
-            f"{max(counts):,} silent connections")
+        say(f"memory: up to {max(counts):,} silent connections")
         for kind in self.kinds:
             about = self.about("memory", kind, "silent", "silent connections",
                                "connection")
             can = [count for count in counts
                    if kind.most is None or count < kind.most]
             if len(can) < len(counts):
-                self.missing(about, f"serves {kind.most:,} connections "
-                             "together at most")
+                self.missing(about, at_most(kind))
             if self.clock.left() < 0:
                 self.missing(about, "memory: no time was left")
             elif can:
