@@ -19,6 +19,7 @@ class Row:
         self.version = version
         self.figures = {}
         self.rates = []
+        self.costs = []     # cpu_us of the rounds
         self.ratios = []
         self.commands = {}  # what: those of its first measurement
         self.missing = []   # what was not measured, and why
@@ -99,6 +100,7 @@ def fill(row, records):
         row.commands.setdefault(record["what"], record["commands"])
         for name, value in names_of(record).items():
             values.setdefault(name, []).append(value)
+    row.costs = values.get("cpu_us", [])
     row.figures = {name: median(of_name) for name, of_name in values.items()}
 
 

@@ -36,13 +36,13 @@ def percent(value):
 
 
 def triple(row, share):
-    """p50, p99 and p99.9 at a share of the best rate."""
+    """p50, p99 and p99.9 in milliseconds, at a share of the best rate."""
     suffix = "" if share is None else f"@{share:g}"
     values = [row.figures.get(f"{name}_us{suffix}")
               for name in ("p50", "p99", "p99_9")]
     if values[0] is None:
         return "–"
-    return " / ".join(microseconds(value) for value in values)
+    return " / ".join(number(value / 1000) for value in values)
 
 
 def figure(name, show=number):
@@ -57,11 +57,11 @@ COLUMNS = [
      lambda row: times(row.ratio)),
     ("spread", "of the throughput: from the least to the most, of the median",
      lambda row: percent(row.spread)),
-    ("latency, closed loop", "p50 / p99 / p99.9 at full load",
+    ("latency, ms", "p50 / p99 / p99.9 in the closed loop, at full load",
      lambda row: triple(row, None)),
-    ("at 50%", "p50 / p99 / p99.9 in the open loop, at half of its best rate",
+    ("at 50%, ms", "p50 / p99 / p99.9 in the open loop, at half of its best rate",
      lambda row: triple(row, 0.5)),
-    ("at 80%", "likewise, at 80% of it", lambda row: triple(row, 0.8)),
+    ("at 80%, ms", "likewise, at 80% of it", lambda row: triple(row, 0.8)),
     ("CPU/{unit}", "of the server, user and system",
      figure("cpu_us", microseconds)),
     ("calls/{unit}", "system calls of the server", figure("calls")),
