@@ -42,9 +42,9 @@ class Bench:
             **workload.load, **limits)]
 
 
-def check_end(kind, server, counted=False):
+def check_end(kind, server, counted=False, connections=0):
     """Ends it, and returns what it has used in all its life."""
-    status, usage = server.stop()
+    status, usage = server.stop(connections)
     if usage is None:
         raise Fault("it did not end when it was asked to")
     # perf says 0 of a program that a signal has ended.
@@ -76,7 +76,7 @@ def throughput(bench, kind, workload):
             before = processes.cpu(server.pid)
             figures = run_load(command)
             used = processes.cpu(server.pid) - before
-        usage = check_end(kind, server)
+        usage = check_end(kind, server, connections=workload.idle)
     done = units(workload, figures)
     if done == 0:
         raise Trouble("nothing came back within the time")
@@ -98,7 +98,7 @@ def latency(bench, kind, workload, share, best):
                                      duration=bench.seconds)
         with silent(server.address, workload.idle):
             figures = run_load(command)
-        check_end(kind, server)
+        check_end(kind, server, connections=workload.idle)
     return {"share": share, "asked": rate,
             "rate": figures["round_trips_per_second"], **percentiles(figures),
             "lateness_p99_us": figures["lateness_us"]["p99"],
@@ -162,5 +162,5 @@ def silent_memory(bench, kind, counts):
                     name: (now[name] - before[name]) / (held - 1)
                     for name in ("rss", "pss")},
                     "processes": now["processes"]})
-        check_end(kind, server)
+        check_end(kind, server, connections=max(counts))
     return found, [shown(server.line)]

@@ -44,7 +44,7 @@ class Rounds:
         self.records = records
         self.clock = clock
         self.out = set()    # (server, workload), or (server, None): all of them
-        self.told = set()   # (question, server, workload) that is missing
+        self.told = set()   # what is said once
         self.best = {}      # (server, workload): its best rate
         self.faults = 0
 
@@ -83,6 +83,19 @@ class Rounds:
         self.records.add(what="fault", **about, reason=reason,
                          everywhere=everywhere)
 
+    def late(self, about, what):
+        """Whether no time is left: it is said of the first one in a phase, and
+        recorded of all."""
+        if self.clock.left() >= 0:
+            return False
+        if what not in self.told:
+            self.told.add(what)
+            say(f"no time is left for {what}, from {about['server']}, "
+                f"{about['title']} on")
+        self.records.add(what="missing", **about,
+                         reason=f"{what}: no time was left")
+        return True
+
     def missing(self, about, reason):
         key = (about["question"], about["server"], about["workload"], reason)
         if key not in self.told:
@@ -119,8 +132,7 @@ class Rounds:
             say(f"{question}: round {number} of {rounds}")
             began = time.monotonic()
             for kind, workload, about in self.each(question, which, kinds):
-                if self.clock.left() < 0:
-                    self.missing(about, "throughput: no time was left")
+                if self.late(about, "throughput"):
                     continue
                 figures = self.attempt("throughput", about, number,
                                        measure.throughput, kind, workload)
@@ -138,9 +150,8 @@ class Rounds:
             for kind, workload, about in self.each(question, which):
                 best = self.best.get((kind.name, workload.name))
                 for share in LATENCY_SHARES if best else ():
-                    if self.clock.left() < 0:
-                        self.missing(about, "latency: no time was left")
-                        continue
+                    if self.late(about, "latency"):
+                        break
                     self.attempt("latency", about, number, measure.latency,
                                  kind, workload, share, best)
 
@@ -152,8 +163,7 @@ class Rounds:
         say(f"{question}: system calls, by {counter.name}")
         which = [workload for workload in which if not workload.idle]
         for kind, workload, about in self.each(question, which):
-            if self.clock.left() < 0:
-                self.missing(about, "calls: no time was left")
+            if self.late(about, "calls"):
                 continue
             self.attempt("calls", about, 1, measure.calls, kind, workload,
                          tool=counter.name)
@@ -167,9 +177,7 @@ class Rounds:
                    if kind.most is None or count < kind.most]
             if len(can) < len(counts):
                 self.missing(about, at_most(kind))
-            if self.clock.left() < 0:
-                self.missing(about, "memory: no time was left")
-            elif can:
+            if can and not self.late(about, "memory"):
                 self.attempt("memory", about, 1, measure.silent_memory, kind,
                              can)
 

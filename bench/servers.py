@@ -106,11 +106,11 @@ class Running(Server):
                     raise Fault(self.complaint()) from None
                 time.sleep(0.01)
 
-    def stop(self):
-        """Asks it to end. Returns its exit status, as Popen has it, and what it
-        and those it waited for have used in all (getrusage); None, None if it
-        does not end."""
-        until = time.monotonic() + STOP_LIMIT
+    def stop(self, connections=0):
+        """Asks it to end, which may take longer the more connections it had.
+        Returns its exit status, as Popen has it, and what it and those it waited
+        for have used in all (getrusage); None, None if it does not end."""
+        until = time.monotonic() + STOP_LIMIT + connections / 1000
         self.ask_to_stop()
         while time.monotonic() < until:
             pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
@@ -281,6 +281,8 @@ def go(folder):
             env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "",
                  "GOCACHE": str(program.parent / "go-cache")}):
         return None
+    # io.Copy keeps a pipe for each connection that it copies to itself.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 3 - 100
     return Kind("go", lambda port, options, cores: [
         "env", f"GOMAXPROCS={cores}", program, port],
-        output_of("go", "version").split()[2][len("go"):])
+        output_of("go", "version").split()[2][len("go"):], most=most)
