@@ -65,7 +65,7 @@ class Records:
 
     def __init__(self, folder):
         now = datetime.datetime.now(datetime.timezone.utc)
-        self.run = now.strftime("%Y%m%dT%H%M%S")
+        self.run = now.strftime("%Y%m%dT%H%M%S.%f")
         self.file = Path(folder) / f"{self.run}.jsonl"
         self.machine = machine()
         self.all = []
@@ -83,6 +83,11 @@ class Records:
         self.all.append(record)
         with open(self.file, "a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def close(self):
+        """Leaves no file behind that is empty."""
+        if not self.all:
+            self.file.unlink()
 
 
 def read(folder):

@@ -105,6 +105,7 @@ class Run(unittest.TestCase):
                                      build=self.folder / "none"), 2)
         self.assertEqual(self.run_it("--servers", "nobody"), 2)
         self.assertIn("there is no server nobody", self.told)
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_memory_of_silent_connections(self):
         # Two ways of serving that are far apart, and one that serves too few.
