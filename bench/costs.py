@@ -14,9 +14,7 @@ Exit status: 0 all within the budgets, 1 something is not, 2 not measured.
 import argparse
 import json
 import mmap
-import resource
 import shutil
-import socket
 import struct
 import sys
 import tempfile
@@ -24,6 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 import callgrind
+from connections import allow_descriptors, hold
 from programs import Echo, Trouble, build, load, say
 
 # --- the budgets --------------------------------------------------------------
@@ -233,32 +232,6 @@ def allocations(folder, report, long, scratch):
     report.line()
 
 
-def hold(address, count, speak_every):
-    """Opens `count` connections and keeps them all.
-
-    Yields how many there are each time one has had its round trip: the server
-    then has all of them, since they are accepted in order.
-    """
-    host, _, port = address.rpartition(":")
-    reset = struct.pack("ii", 1, 0)  # no TIME_WAIT is left behind
-    held = []
-    try:
-        for i in range(count):
-            conn = socket.create_connection((host, int(port)), timeout=30)
-            conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-            held.append(conn)
-            if i % speak_every == 0:
-                conn.sendall(b"x")
-                if conn.recv(1) != b"x":
-                    raise Trouble("the server does not echo")
-                yield len(held)
-    except OSError as error:
-        raise Trouble(f"with {len(held)} connections: {error}") from error
-    finally:
-        for conn in held:
-            conn.close()
-
-
 def resident(pid):
     """The anonymous memory of a process, in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -391,11 +364,7 @@ def check_tools():
                if shutil.which(tool) is None]
     if missing:
         raise Trouble(f"please install {' and '.join(missing)}")
-    wanted = IDLE + 100
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise Trouble(f"needs {wanted} descriptors, the limit is {hard}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    allow_descriptors(IDLE + 100)
 
 
 def measure(options):

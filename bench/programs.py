@@ -21,15 +21,37 @@ class Trouble(Exception):
     """Something could not be measured."""
 
 
+class Fault(Trouble):
+    """A server did something wrong; or even sent back what is wrong."""
+
+    def __init__(self, reason, wrong_bytes=False):
+        super().__init__(reason)
+        self.wrong_bytes = wrong_bytes
+
+
 def say(sentence):
     print(f"{Path(sys.argv[0]).stem}: {sentence}", file=sys.stderr, flush=True)
+
+
+def telling_pid(command):
+    """A command that prints its pid first, and is the given one from then on."""
+    return ["sh", "-c", 'echo "$$" && exec "$@"', "sh", *command]
+
+
+def exit_status(waited):
+    """What Popen would make of the status of wait(2)."""
+    if os.WIFSIGNALED(waited):
+        return -os.WTERMSIG(waited)
+    return os.WEXITSTATUS(waited)
 
 
 def build():
     """Builds the preset bench, and returns its folder."""
     folder = ROOT / "build" / "bench"
     say(f"building in {folder}")
-    for command in (["--preset", "bench"], ["--build", "--preset", "bench"]):
+    for command in (["--preset", "bench"],
+                    ["--build", "--preset", "bench", "--parallel",
+                     str(os.cpu_count())]):
         done = subprocess.run(["cmake", *command], cwd=ROOT, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode != 0:
@@ -85,7 +107,7 @@ class Echo(Server):
         command = [str(Path(folder) / "src" / "echo" / "teller-echo"),
                    "--listen", "127.0.0.1:0", "--json", *options]
         if forks:
-            command = ["sh", "-c", 'echo "$$" && exec "$@"', "sh", *command]
+            command = telling_pid(command)
         super().__init__([*prefix, *command],
                          env={**os.environ, **(env or {})})
         try:
@@ -111,18 +133,37 @@ def load(folder, address, *, connections, size, depth, **limits):
 
     `limits`: round_trips (of each connection) or duration (seconds).
     """
-    options = {"connections": connections, "size": size, "depth": depth,
-               "timeout": 60, **limits}
+    return run_load(load_command(folder, address, connections=connections,
+                                 size=size, depth=depth, **limits))
+
+
+def load_command(folder, address, **options):
     command = [str(Path(folder) / "src" / "load" / "teller-load"), address,
                "--json", "--quiet"]
-    for name, value in options.items():
+    for name, value in {"timeout": 60, **options}.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
+    return command
+
+
+def run_load(command):
+    """Its figures. In trouble, unless every byte has come back: a Fault if that
+    is the server's."""
     try:
         done = subprocess.run(command, text=True, capture_output=True,
                               timeout=SERVER_LIMIT)
         figures = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise Trouble(f"teller-load: {error}") from error
-    if done.returncode != 0 or not figures["verified"]:
-        raise Trouble(f"teller-load failed: {done.stderr or done.stdout}")
-    return figures
+    except ValueError as error:
+        raise Trouble(f"teller-load: {done.stderr or error}") from error
+    errors = figures["errors"]
+    if done.returncode == 0 and figures["verified"]:
+        return figures
+    told = (done.stderr or done.stdout).strip().split("\n")[0]
+    if errors["total"] > 0 and errors["total"] == errors["machine"]:
+        raise Trouble(f"this machine is out of something: {told}")
+    causes = ", ".join(f"{count} × {cause.replace('_', ' ')}"
+                       for cause, count in errors.items()
+                       if count > 0 and cause != "total")
+    raise Fault(f"{causes or 'not verified'}: {told}",
+                errors["wrong_byte"] + errors["too_many_bytes"] > 0)

@@ -14,23 +14,17 @@ Exit status: 0 measured, and teller-echo did what it promises, 1 it did not,
 """
 import argparse
 import json
-import os
-import re
-import resource
 import selectors
-import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 
-from programs import ROOT, Server, Trouble, build, load, say
+from programs import Trouble, build, load, say
+from servers import Running, asio, libevent, node, teller
 
-PEERS = ROOT / "bench" / "peers"
 DESCRIPTORS = 40      # the limit, and
 CLIENTS = 150         # how many want to be served, each for HOLD seconds
 HOLD = 4
@@ -45,108 +39,11 @@ HONEST = 10           # others
 # --- the servers --------------------------------------------------------------
 
 
-class Running(Server):
-    """with Running(kind) as server: a process of one of the servers."""
-
-    def __init__(self, kind, *options, port=0, descriptors=None):
-        self.errors = tempfile.TemporaryFile()
-        super().__init__(
-            kind.command(port, options), stderr=self.errors,
-            preexec_fn=None if descriptors is None else lambda:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors,) * 2))
-        found = None
-        while not found:
-            line = self.process.stdout.readline()
-            found = re.search(r"listening on 127\.0\.0\.1:(\d+)", line)
-            if not line:
-                self.end()
-                raise Trouble(f"{kind.name} did not start")
-        self.port = int(found.group(1))
-        # What it prints later must not fill a pipe.
-        self.reader = threading.Thread(target=self.process.stdout.read)
-        self.reader.start()
-
-    def end(self):
-        if hasattr(self, "reader"):
-            if self.process.poll() is None:
-                self._kill()
-            self.reader.join()
-        super().end()
-
-    def cpu(self):
-        """Seconds of CPU so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text() \
-            .rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self):
-        """Resident bytes."""
-        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
-        return int(pages) * resource.getpagesize()
-
-    def complaints(self):
-        """Bytes it has written to stderr."""
-        return os.fstat(self.errors.fileno()).st_size
-
-
-class Kind:
-    """One of the servers."""
-
-    def __init__(self, name, command, version):
-        self.name = name
-        self.command = command
-        self.version = version
-
-
-def teller(folder):
-    program = str(Path(folder) / "src" / "echo" / "teller-echo")
-    version = subprocess.run([program, "--version"], text=True, check=True,
-                             capture_output=True).stdout.split()[1]
-    return Kind("teller", lambda port, options: [
-        program, "--listen", f"127.0.0.1:{port}", "--loops", "2", *options],
-        version)
-
-
-def compiled(name, source, compiler, library, version, folder):
-    """A peer to be compiled; None: it cannot be."""
-    program = Path(folder) / name
-    if shutil.which(compiler[0]) is None:
-        return None
-    done = subprocess.run([*compiler, "-O2", "-o", program, PEERS / source,
-                           *library], capture_output=True)
-    if done.returncode != 0:
-        return None
-    found = subprocess.run([*compiler, "-E", "-"], text=True,
-                           capture_output=True, input=version)
-    number = found.stdout.split()[-1].strip('"') if found.stdout else "?"
-    return Kind(name, lambda port, options: [str(program), str(port)], number)
-
-
-def node():
-    program = shutil.which("node")
-    if program is None:
-        return None
-    version = subprocess.run([program, "--version"], text=True,
-                             capture_output=True).stdout.strip().lstrip("v")
-    return Kind("node", lambda port, options: [
-        program, str(PEERS / "node_echo.js"), str(port)], version)
-
-
-def libevent(scratch):
-    return compiled("libevent", "libevent_echo.c", ["cc"], ["-levent"],
-                    "#include <event2/event-config.h>\nEVENT__VERSION\n",
-                    scratch)
-
-
-def asio(scratch):
-    return compiled("asio", "asio_echo.cpp", ["c++", "-xc++"], ["-lpthread"],
-                    "#include <asio/version.hpp>\nASIO_VERSION\n", scratch)
-
-
 def kinds(only, folder, scratch):
     for name, make in (("teller", lambda: teller(folder)),
                        ("libevent", lambda: libevent(scratch)),
-                       ("asio", lambda: asio(scratch)), ("node", node)):
+                       ("asio", lambda: asio(scratch)),
+                       ("node", lambda: node(scratch))):
         if only in (None, name):
             kind = make()
             if kind is None:
@@ -156,8 +53,6 @@ def kinds(only, folder, scratch):
 
 
 # --- clients ------------------------------------------------------------------
-
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
 
 def connect(server, timeout=10):

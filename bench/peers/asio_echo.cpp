@@ -55,6 +55,9 @@ static void accept(tcp::acceptor &acceptor)
             return;
         }
         if (!error) {
+            std::error_code ignored;
+
+            socket.set_option(tcp::no_delay(true), ignored);
             std::make_shared<session>(std::move(socket))->read();
         }
         accept(acceptor);

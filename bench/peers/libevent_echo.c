@@ -5,6 +5,7 @@
  * end or at an error. Port 0 of 127.0.0.1 or argv[1]; ends by SIGTERM.
  */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t sock,
 {
     struct bufferevent *conn =
         bufferevent_socket_new(base, sock, BEV_OPT_CLOSE_ON_FREE);
+    int on = 1;
 
+    setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)listener;
     (void)address;
     (void)length;

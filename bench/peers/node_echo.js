@@ -6,7 +6,7 @@
 'use strict';
 const net = require('net');
 
-const server = net.createServer((socket) => {
+const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on('error', () => {});
   socket.pipe(socket);
 });

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Connections that are held open, from this process."""
+import contextlib
+import errno
+import resource
+import socket
+import struct
+
+from programs import Fault, Trouble
+
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # no TIME_WAIT is left behind
+OURS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOMEM,
+        errno.ENOBUFS)  # this machine is out of something
+
+
+def allow_descriptors(wanted):
+    """Lets this process, and those it starts, have so many; or is in trouble."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise Trouble(f"needs {wanted} descriptors, the limit is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
+def hold(address, count, speak_every):
+    """Opens `count` connections and keeps them all.
+
+    Yields how many there are each time one has had its round trip: a server that
+    accepts in order then has all of them.
+    """
+    host, _, port = address.rpartition(":")
+    held = []
+    try:
+        for i in range(count):
+            conn = socket.create_connection((host, int(port)), timeout=30)
+            conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+            held.append(conn)
+            if i % speak_every == 0:
+                conn.sendall(b"x")
+                if conn.recv(1) != b"x":
+                    raise Fault("the server does not echo", True)
+                yield len(held)
+    except OSError as error:
+        kind = Trouble if error.errno in OURS else Fault
+        raise kind(f"with {len(held)} connections: {error}") from error
+    finally:
+        for conn in held:
+            conn.close()
+
+
+@contextlib.contextmanager
+def silent(address, count):
+    """with silent(address, count): so many connections are open, each of which
+    has had its round trip."""
+    holding = hold(address, count, 1)
+    try:
+        for held in holding:
+            if held == count:
+                break
+        yield
+    finally:
+        holding.close()

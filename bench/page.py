@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""The page of bench/report. A section for each question that was measured; what
+a question wants beside tables is a function in SECTIONS."""
+from html import escape
+
+import charts
+import crossing
+import summary
+import tables
+from page_style import STYLE
+from workloads import QUESTIONS
+
+ABOUT = {
+    "speed": "Each server has a process of its own for each measurement, and "
+    "teller-load checks every byte. The servers take turns within a round; "
+    "ratios are to raw epoll in the same round. In a chart a bar is the median "
+    "of the rounds, the line across its end goes from the least to the most, "
+    "and the dark bar is raw epoll.",
+    "crossing": "Sessions of so many round trips of 64 B, with so many "
+    "connections open at a time, in the closed loop: round trips for each "
+    "second of CPU that the server used, and how long one takes at p99.",
+    "memory": "So many connections are opened, each has one round trip and is "
+    "silent from then on. Memory of all processes of the server, less what it "
+    "had with one connection; PSS counts what processes share in parts. What "
+    "the kernel keeps (sockets, stacks of threads, page tables) is not in it.",
+}
+
+
+def paragraph(what, kind=""):
+    return f'<p class="{kind}">{escape(what)}</p>'
+
+
+# --- tables -------------------------------------------------------------------
+
+
+def commands_of(row):
+    for what, commands in row.commands.items():
+        yield (f"<dt>{escape(row.server)}, {escape(what)}</dt>" + "".join(
+            f"<dd><code>{escape(command)}</code></dd>"
+            for command in commands))
+
+
+def commands(table):
+    """Those that made the figures: of the first round, as the others are alike
+    but for the port."""
+    told = "".join("".join(commands_of(row)) for row in table.rows)
+    return (f'<details><summary>The commands</summary><dl class="commands">'
+            f"{told}</dl></details>" if told else "")
+
+
+def cells(row, columns):
+    if row.fault:
+        return (f'<td class="why fault" colspan="{len(columns)}">no figure: '
+                f"{escape(row.fault['reason'])}</td>")
+    if not row.figures:
+        return (f'<td class="why" colspan="{len(columns)}">not measured: '
+                f"{escape(row.missing[0] if row.missing else '')}</td>")
+    return "".join(f"<td>{escape(show(row))}</td>" for _, _, show in columns)
+
+
+def html_table(table):
+    columns = tables.of(table)
+    head = "".join(f'<th scope="col" title="{escape(what)}">'
+                   f"{escape(tables.head(name, table))}</th>"
+                   for name, what, _ in columns)
+    body = "".join(
+        f'<tr><th scope="row" title="{escape(row.version)}">'
+        f"{escape(row.server)}</th>{cells(row, columns)}</tr>\n"
+        for row in table.rows)
+    return (f'<div class="wide"><table><thead><tr><th>server</th>{head}</tr>'
+            f"</thead><tbody>{body}</tbody></table></div>")
+
+
+# --- the questions ------------------------------------------------------------
+
+
+def titled(table):
+    cores = f"{table.cores} core{'s' if table.cores > 1 else ''} for the server"
+    return f"<h3>{escape(table.title)}; {cores}</h3>"
+
+
+def figure(caption, chart):
+    return f"<figure><figcaption>{escape(caption)}</figcaption>{chart}</figure>"
+
+
+def bars(table, caption, name, values, show):
+    """One chart of a table's rows; values(row): all that were measured."""
+    base = summary.baseline(table.cores)
+    items = [(row.server, row.figures[name], min(values(row)),
+              max(values(row)), row.server == base)
+             for row in table.rows if name in row.figures]
+    caption = tables.head(caption, table)
+    return figure(caption, charts.bars(f"{table.title}: {caption}", items,
+                                       show)) if items else ""
+
+
+def speed_charts(table):
+    return ('<div class="pair">'
+            + bars(table, "{units}/s, in the closed loop", "rate",
+                   lambda row: row.rates, tables.number)
+            + bars(table, "CPU of the server for each {unit}", "cpu_us",
+                   lambda row: row.costs, tables.microseconds) + "</div>")
+
+
+def speed(found):
+    for table in found:
+        yield (f"<section>{titled(table)}{speed_charts(table)}"
+               f"{html_table(table)}{commands(table)}</section>")
+
+
+def memory(found):
+    for table in found:
+        rows = []
+        for row in table.rows:
+            at = sorted((int(name[len("pss@"):]), value)
+                        for name, value in row.figures.items()
+                        if name.startswith("pss@"))
+            if at:
+                rows.append((row.server, [(f"{count:,} connections", value)
+                                          for count, value in at]))
+        rows.sort(key=lambda one: one[1][-1][1])
+        chart = charts.dots("Memory of a silent connection", rows,
+                            "bytes of PSS per connection")
+        yield (f"<section>{titled(table)}{chart}"
+               + paragraph("A dot for each number of connections, the filled "
+                           "one for the largest.", "soft")
+               + f"{html_table(table)}{commands(table)}</section>")
+
+
+def crossing_section(found):
+    yield from crossing.sections(found, html_table, commands)
+
+
+SECTIONS = {"speed": speed, "memory": memory, "crossing": crossing_section}
+
+
+# --- the page -----------------------------------------------------------------
+
+
+def head(records):
+    machines = []
+    for record in records:
+        if record["machine"] not in machines:
+            machines.append(record["machine"])
+    dates = sorted(record["date"] for record in records)
+    told = [f"{one['processor']}, {one['processors']} processors, "
+            f"{one['kernel']}, commit {one['commit']}" for one in machines]
+    layouts = sorted({f"{record['cores']} for the server: {record['layout']}"
+                      for record in records if record.get("layout")})
+    return "".join(paragraph(line) for line in [
+        "; ".join(told), f"{dates[0]} to {dates[-1]}",
+        "Processors: " + "; ".join(layouts)])
+
+
+def without_figure(records):
+    """Who did something wrong, and what."""
+    faults = summary.faults(records)
+    if not faults:
+        return ""
+    return '<div class="note"><p>Without a figure:</p><ul>' + "".join(
+        f"<li>{escape(fault['server'])} "
+        f"({'anywhere' if fault['everywhere'] else escape(fault['title'])}): "
+        f"{escape(fault['reason'])}</li>" for fault in faults) + "</ul></div>"
+
+
+def raw_row(record):
+    figures = ", ".join(f"{name} {value:.6g}"
+                        for name, value in record["figures"].items())
+    made = "<br>".join(f"<code>{escape(command)}</code>"
+                       for command in record["commands"])
+    return (f"<tr><td class=\"text\">{escape(record['server'])}</td>"
+            f"<td class=\"text\">{escape(record['workload'])}</td>"
+            f"<td class=\"text\">{escape(record['what'])} {record['round']}</td>"
+            f'<td class="why">{escape(figures)}</td>'
+            f'<td class="why">{made}</td></tr>\n')
+
+
+def raw(records):
+    """Each measurement by itself, but those of a server that has no figure."""
+    rows = "".join(
+        raw_row(record) for record in records if "figures" in record and
+        not summary.fault_of(records, record["server"], record["cores"],
+                             record["workload"]))
+    return ("<section><details><summary>Each measurement, and the commands that "
+            'made it</summary><div class="wide"><table><thead><tr><th>server</th>'
+            "<th>workload</th><th>what, round</th><th>figures</th>"
+            f"<th>commands</th></tr></thead><tbody>{rows}</tbody></table></div>"
+            "</details></section>")
+
+
+def page(records):
+    found = summary.tables(records)
+    asked = [name for name in QUESTIONS
+             if any(table.question == name for table in found)]
+    body = []
+    for name in asked:
+        of_it = [table for table in found if table.question == name]
+        body.append(f'<h2 id="{name}">{escape(QUESTIONS[name])}</h2>'
+                    + paragraph(ABOUT[name], "soft")
+                    + "".join(SECTIONS[name](of_it)))
+    links = "".join(f'<a href="#{name}">{escape(QUESTIONS[name])}</a>'
+                    for name in asked)
+    return f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Ways of serving, side by side</title><style>{STYLE}</style></head><body>
+<header><h1>Ways of serving, side by side</h1>{head(records)}
+<nav>{links}</nav></header>
+<main>{without_figure(records)}{"".join(body)}
+<h2>All that was measured</h2>{raw(records)}</main>
+<footer>Written by bench/report from the lines of JSON that bench/run has left.
+A head's title says what a column is. CPU time has a resolution of 10 ms.
+</footer></body></html>
+"""

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""The servers that are measured: kinds of them, and running ones.
+
+teller-echo, the models of this build tree, and the peers of bench/peers and of
+bench/proxies.py. A peer that is not here is None: it is named and left out, by
+whoever asks.
+"""
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from programs import ROOT, Fault, Server, exit_status, telling_pid
+
+PEERS = ROOT / "bench" / "peers"
+START_LIMIT = 10  # seconds until a server listens, and
+STOP_LIMIT = 10   # until it has ended
+
+
+class Kind:
+    """One of the servers.
+
+    command(port, options, cores) starts it; `cores` (least, most) are how many
+    threads it can make use of, `most` how many connections it serves together,
+    both None for any number. `silent`: it does not say where it listens, and
+    cannot find a port. `behind`: the kind of server that it is in front of, whose
+    port is its first option. `stopped`: its exit status after SIGTERM.
+    """
+
+    def __init__(self, name, command, version, *, cores=(1, None), most=None,
+                 silent=False, behind=None, stopped=0):
+        self.name = name
+        self.command = command
+        self.version = version
+        self.cores = cores
+        self.most = most
+        self.silent = silent
+        self.behind = behind
+        self.stopped = stopped
+
+    def uses(self, cores):
+        least, most = self.cores
+        return least <= cores and (most is None or cores <= most)
+
+
+class Running(Server):
+    """with Running(kind) as server: a process of one of the servers.
+
+    `pinned` is a command to run it under; so is `counted`, which makes it a child
+    of its own, whose pid is self.pid.
+    """
+
+    def __init__(self, kind, *options, port=0, descriptors=None, cores=1,
+                 pinned=(), counted=()):
+        self.behind = None
+        self.errors = tempfile.TemporaryFile()
+        if kind.behind is not None:
+            self.behind = Running(kind.behind, cores=cores, pinned=pinned)
+            options = (self.behind.port, *options)
+        if kind.silent and port == 0:
+            port = free_port()
+        command = [str(word) for word in kind.command(port, options, cores)]
+        self.line = [*pinned, *command]  # as told
+        if counted:
+            command = [*counted, *telling_pid(command)]
+        super().__init__(
+            [*pinned, *command], stderr=self.errors,
+            preexec_fn=None if descriptors is None else lambda:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors,) * 2))
+        try:
+            if counted:
+                self.pid = int(self.process.stdout.readline() or 0)
+            self.port = port if kind.silent else self._told_port()
+            if kind.silent:
+                self._await_port()
+        except (ValueError, OSError, Fault) as error:
+            self.end()
+            raise Fault(f"{kind.name} did not start: {error}") from error
+        self.address = f"127.0.0.1:{self.port}"
+        # What it prints later must not fill a pipe.
+        self.reader = threading.Thread(target=self.process.stdout.read)
+        self.reader.start()
+
+    def _told_port(self):
+        for line in self.process.stdout:
+            found = re.search(r"listening on 127\.0\.0\.1:(\d+)", line)
+            if found:
+                return int(found.group(1))
+        raise Fault(self.complaint())
+
+    def _await_port(self):
+        until = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                if (self.process.poll() is not None or
+                        time.monotonic() > until):
+                    raise Fault(self.complaint()) from None
+                time.sleep(0.01)
+
+    def stop(self, connections=0):
+        """Asks it to end, which may take longer the more connections it had.
+        Returns its exit status, as Popen has it, and what it and those it waited
+        for have used in all (getrusage); None, None if it does not end."""
+        until = time.monotonic() + STOP_LIMIT + connections / 1000
+        self.ask_to_stop()
+        while time.monotonic() < until:
+            pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+            if pid != 0:
+                self.process.returncode = exit_status(status)
+                return self.process.returncode, usage
+            time.sleep(0.002)
+        return None, None
+
+    def end(self):
+        try:
+            self._kill()  # its children too, which may have outlived it
+        except ProcessLookupError:
+            pass
+        if hasattr(self, "reader"):
+            self.reader.join()
+        super().end()
+        if self.behind is not None:
+            self.behind.end()
+
+    def cpu(self):
+        """Seconds of CPU so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text() \
+            .rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self):
+        """Resident bytes."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
+
+    def complaints(self):
+        """Bytes it has written to stderr."""
+        return os.fstat(self.errors.fileno()).st_size
+
+    def complaint(self):
+        """The end of them."""
+        self.errors.seek(max(0, self.complaints() - 1000))
+        lines = self.errors.read().decode(errors="replace").split("\n")
+        return " ".join(lines[-3:]).strip() or "it ended and said nothing"
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+# --- ours ---------------------------------------------------------------------
+
+
+def teller(folder, name="teller"):
+    program = Path(folder) / "src" / "echo" / "teller-echo"
+    return Kind(name, lambda port, options, cores=2: [
+        program, "--listen", f"127.0.0.1:{port}", "--loops", cores, *options],
+        output_of(program, "--version").split()[1])
+
+
+POOL = 64  # threads of model_thread_pool unless told otherwise
+MODELS = {  # what is not so of all of them
+    "iterative": {"most": 1, "cores": (1, 1)},
+    "thread_pool": {"most": POOL},
+    # A set has room for 1,024 descriptors.
+    "select": {"most": 1000, "cores": (1, 1)},
+    "accept_and_io": {"cores": (1, 2)},
+    "epoll_threads": {"cores": (2, None)},
+    "epoll_shared": {"cores": (2, None)},
+    "fork": {}, "thread": {},
+}
+WITH_THREADS = ("epoll_threads", "epoll_shared")
+
+
+def models(folder):
+    """Those that were built, by name."""
+    found = {}
+    for program in sorted((Path(folder) / "bench" / "models").glob("model_*")):
+        if program.is_file() and os.access(program, os.X_OK):
+            name = program.stem[len("model_"):]
+            found[name] = model(name, program)
+    return found
+
+
+def model(name, program):
+    def command(port, options, cores):
+        threads = ["--threads", cores] if name in WITH_THREADS else []
+        return [program, "--listen", f"127.0.0.1:{port}", *threads, *options]
+    return Kind(name, command, output_of(program, "--version").split()[1],
+                **MODELS.get(name, {"cores": (1, 1)}))
+
+
+# --- others -------------------------------------------------------------------
+
+
+def output_of(*command):
+    """What it prints; "" if there is no such program, or it fails."""
+    try:
+        done = subprocess.run([str(word) for word in command], text=True,
+                              stdout=subprocess.PIPE, timeout=60,
+                              stderr=subprocess.STDOUT)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def build_once(program, source, command, **how):
+    """Whether there is such a program now, and newer than its source."""
+    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+        return True
+    program.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        done = subprocess.run([str(word) for word in command], timeout=120,
+                              capture_output=True, **how)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def compiled(name, source, compiler, library, version, folder):
+    """A peer to be compiled, on one thread; None: it cannot be."""
+    program = Path(folder) / name
+    if not build_once(program, PEERS / source, [
+            *compiler, "-O2", "-o", program, PEERS / source, *library]):
+        return None
+    found = subprocess.run([*compiler, "-E", "-P", "-"], text=True,
+                           capture_output=True, input=version)
+    lines = found.stdout.split("\n")
+    number = "".join(lines[-2].split()).strip('"') if len(lines) > 1 else "?"
+    return Kind(name, lambda port, options, cores=1: [program, port], number,
+                cores=(1, 1))
+
+
+def libevent(folder):
+    return compiled("libevent", "libevent_echo.c", ["cc", "-xc"], ["-levent"],
+                    "#include <event2/event-config.h>\nEVENT__VERSION\n",
+                    folder)
+
+
+def libev(folder):
+    return compiled("libev", "libev_echo.c", ["cc", "-xc"], ["-lev"],
+                    "#include <ev.h>\nEV_VERSION_MAJOR.EV_VERSION_MINOR\n",
+                    folder)
+
+
+def asio(folder):
+    kind = compiled("asio", "asio_echo.cpp", ["c++", "-xc++"], ["-lpthread"],
+                    "#include <asio/version.hpp>\nASIO_VERSION\n", folder)
+    if kind is not None and kind.version.isdigit():
+        number = int(kind.version)  # 102201: 1.22.1
+        kind.version = (f"{number // 100000}.{number // 100 % 1000}."
+                        f"{number % 100}")
+    return kind
+
+
+def node(_):
+    program = shutil.which("node") or shutil.which("nodejs")
+    if program is None:
+        return None
+    return Kind("node", lambda port, options, cores=1: [
+        program, PEERS / "node_echo.js", port],
+        output_of(program, "--version").strip().lstrip("v"), cores=(1, 1))
+
+
+def go(folder):
+    program = Path(folder).resolve() / "go"
+    if not build_once(
+            program, PEERS / "go_echo.go",
+            ["go", "build", "-o", program, PEERS / "go_echo.go"],
+            env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "",
+                 "GOCACHE": str(program.parent / "go-cache")}):
+        return None
+    # io.Copy keeps a pipe for each connection that it copies to itself.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 3 - 100
+    return Kind("go", lambda port, options, cores: [
+        "env", f"GOMAXPROCS={cores}", program, port],
+        output_of("go", "version").split()[2][len("go"):], most=most)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""What is asked of a server, and the questions that this answers."""
+
+
+class Workload:
+    """Options of teller-load, beside `idle` connections that are silent.
+
+    What a workload shall do more (a time to think, say) is one more option.
+    """
+
+    def __init__(self, name, title, idle=0, connections=50, size=64, depth=1,
+                 **more):
+        self.name = name
+        self.title = title
+        self.idle = idle
+        self.load = {"connections": connections, "size": size, "depth": depth,
+                     **more}
+
+    @property
+    def streams(self):
+        return self.load.get("mode") == "stream"
+
+    @property
+    def session(self):
+        return self.load.get("session", 0)
+
+    @property
+    def open_together(self):
+        """Connections that stay open together. Of sessions none: those wait that
+        cannot be served yet."""
+        return self.idle + (0 if self.session else self.load["connections"])
+
+    @property
+    def unit(self):
+        return "MiB" if self.streams else "round trip"
+
+
+def by_name(workloads):
+    return {workload.name: workload for workload in workloads}
+
+
+SPEED = by_name([
+    Workload("64x50", "64 B × 50"),
+    Workload("64x1000", "64 B × 1,000", connections=1000),
+    Workload("16kx50", "16 KiB × 50", size=16384),
+    Workload("depth16", "64 B × 50, depth 16", depth=16),
+    Workload("session1", "sessions of 1, 50 at a time", session=1),
+    Workload("session10", "sessions of 10, 50 at a time", session=10),
+    Workload("session100", "sessions of 100, 50 at a time", session=100),
+    Workload("session1000", "sessions of 1,000, 50 at a time", session=1000),
+    Workload("stream10", "stream × 10", connections=10, mode="stream"),
+    Workload("idle10000", "10,000 idle connections, 50 busy ones", idle=10000),
+])
+QUICK = ("64x50", "16kx50", "session1")
+QUICK_COUNTED = ("64x50", "session1")
+
+CROSSING_SESSIONS = (1, 10, 100, 1000, 10000)
+CROSSING_CONNECTIONS = (1, 16, 64, 256, 1024, 4096)
+CROSSING = by_name(
+    Workload(f"session{session}x{connections}",
+             f"sessions of {session:,}, {connections:,} at a time",
+             session=session, connections=connections)
+    for session in CROSSING_SESSIONS for connections in CROSSING_CONNECTIONS)
+CROSSING_SERVERS = ("thread", "thread_pool", "epoll", "epoll_threads",
+                    "teller-echo")
+
+SILENT = (100, 1000, 10000, 19000)
+QUICK_SILENT = (1000,)
+
+# Each measurement belongs to one of these. To come: what a slow customer costs,
+# how it scales, what libuv costs, and how evenly connections are shared.
+QUESTIONS = {
+    "speed": "How fast is each server?",
+    "crossing": "1. Where do the lines cross?",
+    "memory": "4. What does an open, silent connection cost in memory?",
+}

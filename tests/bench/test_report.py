@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""The page of bench/report, of made-up measurements."""
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+from support import ROOT, fault, record, throughput
+
+REPORT = ROOT / "bench" / "report"
+EMPTY = {"meta", "br"}
+
+
+def crossed(server, session, connections, rate):
+    return throughput(server, 1, rate, question="crossing",
+                      workload=f"session{session}x{connections}",
+                      title=f"sessions of {session}, {connections} at a time")
+
+
+RECORDS = [
+    throughput("epoll", 1, 1234.5), throughput("mine", 1, 1357.25),
+    throughput("epoll", 2, 2345.6), throughput("mine", 2, 2468.75),
+    record("mine", "latency", 1, {"share": 0.5, "asked": 678, "p50_us": 41.7,
+                                  "p99_us": 87.3, "p99_9_us": 91.9}),
+    record("mine", "calls", 1, {"calls": 2.0371}, tool="perf"),
+    throughput("bad<&", 1, 987654.25),
+    fault("bad<&", "7 × wrong byte <&", everywhere=True),
+    record("few", "missing", reason="serves one connection at a time"),
+    record("mine", "memory", 1, {"connections": 19000, "pss": 517.3,
+                                 "rss": 611.9, "processes": 3},
+           question="memory", workload="silent", title="silent connections",
+           unit="connection"),
+    crossed("thread", 1, 1, 3131.25), crossed("epoll", 1, 1, 3030.5),
+    crossed("thread", 100, 1, 4141.25), crossed("epoll", 100, 1, 5050.5),
+]
+
+
+class Page(HTMLParser):
+    """Finds out whether elements are closed, and what is text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.words, self.seen = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+
+class Report(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            with open(folder / "one.jsonl", "w", encoding="utf-8") as file:
+                for one in RECORDS:
+                    file.write(json.dumps(one) + "\n")
+            out = folder / "page.html"
+            done = subprocess.run([sys.executable, REPORT, folder, out],
+                                  text=True, capture_output=True, timeout=60)
+            assert done.returncode == 0, done.stderr
+            cls.html = out.read_text(encoding="utf-8")
+        cls.page = Page(cls.html)
+        cls.text = " ".join(cls.page.words)
+
+    def test_each_figure_is_there_with_its_commands(self):
+        rows = re.findall(r"<tr><td class=\"text\">.*?</tr>", self.html, re.S)
+        for one in RECORDS:
+            if "figures" not in one or one["server"] == "bad<&":
+                continue
+            figures = ", ".join(f"{name} {value:.6g}"
+                                for name, value in one["figures"].items())
+            found = [row for row in map(unescape, rows) if figures in row and
+                     all(command in row for command in one["commands"])]
+            self.assertEqual(len(found), 1, figures)
+
+    def test_medians_are_in_the_tables(self):
+        for text in ("1,913", "0.0417 / 0.0873 / 0.0919", "2.04", "517", "612",
+                     # ratios 1357.25 / 1234.5 and 2468.75 / 2345.6
+                     "1.08"):
+            self.assertIn(text, self.page.words)
+
+    def test_who_was_at_fault_is_named_and_has_no_figure(self):
+        self.assertIn("bad<& (anywhere): 7 × wrong byte <&", self.text)
+        self.assertNotIn("987,654", self.text)
+        self.assertNotIn("987654", self.html)
+        self.assertIn("not measured: serves one connection at a time",
+                      self.text)
+
+    def test_charts_say_what_they_show(self):
+        hints = [word for word in self.page.words
+                 if re.match(r"mine: 1,913 \(1,357 to 2,469\)$", word)]
+        self.assertEqual(len(hints), 1)
+        self.assertIn("mine, 19,000 connections: 517 bytes of PSS per connection",
+                      self.page.words)
+        self.assertIn("thread, 100: 4,141 round trips per second of CPU",
+                      self.page.words)
+
+    def test_it_needs_nothing_else_and_all_is_closed(self):
+        self.assertEqual(self.page.open, [])
+        for tag, attributes in self.page.seen:
+            self.assertNotIn(tag, ("script", "link", "img", "iframe"))
+            self.assertTrue(attributes.get("href", "#").startswith("#"))
+            self.assertNotIn("src", attributes)
+        self.assertNotIn("url(", self.html)
+
+    def test_no_measurements_are_refused(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            out = Path(scratch) / "page.html"
+            for text in ("", "{}\n", "no JSON\n", '{"schema": "other/1"}\n'):
+                (Path(scratch) / "one.jsonl").write_text(text)
+                done = subprocess.run([sys.executable, REPORT, scratch, out],
+                                      text=True, capture_output=True,
+                                      timeout=60)
+                self.assertEqual(done.returncode, 2, text)
+                self.assertFalse(out.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
