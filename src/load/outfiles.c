@@ -2,11 +2,15 @@
 #include "outfiles.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "files.h"
 #include "page.h"
 #include "percentiles.h"
+
+/* S_IFMT and S_IFREG, which have these values on all systems that libuv tells the
+ * mode of, and a name not in all of their headers. */
+#define TYPE UINT64_C(0170000)
+#define REGULAR UINT64_C(0100000)
 
 static int open_as(const char *path, int flags)
 {
@@ -22,8 +26,7 @@ static void identify(struct tlr_load_outfile *file, int opened)
 {
     uv_fs_t request;
     if (uv_fs_fstat(NULL, &request, opened, NULL) == 0) {
-        uint64_t type = request.statbuf.st_mode & (uint64_t)S_IFMT;
-        file->regular = type == (uint64_t)S_IFREG;
+        file->regular = (request.statbuf.st_mode & TYPE) == REGULAR;
         file->device = request.statbuf.st_dev;
         file->number = request.statbuf.st_ino;
     }
