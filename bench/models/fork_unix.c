@@ -14,6 +14,7 @@
 #include "model.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -114,26 +115,40 @@ static void accept_all(const struct model_options *options)
 }
 
 /* Not left to the kernel (SIG_IGN), which would then add none of the time that
- * they took to the parent's account. */
-static void reap(int number)
+ * they took to the parent's account; and on a thread, as it may come at any time
+ * while the other one waits in accept(). */
+static void *reap(void *signals)
 {
-    int before = errno;
-    (void)number;
-    while (waitpid(-1, NULL, WNOHANG) > 0) { /* nobody asks how they ended */
+    int number;
+    while (sigwait(signals, &number) == 0) {
+        while (waitpid(-1, NULL, WNOHANG) > 0) { /* however they ended */
+        }
     }
-    errno = before;
+    return NULL;
 }
 
-static void reap_children(void)
+/* For all threads, before there are others: who does not wait for it would lose it. */
+static void block_signal(sigset_t *signals)
 {
-    struct sigaction action = {
-        .sa_handler = reap, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
-    (void)sigemptyset(&action.sa_mask); /* these cannot fail for SIGCHLD */
-    (void)sigaction(SIGCHLD, &action, NULL);
+    (void)sigemptyset(signals); /* these cannot fail for SIGCHLD */
+    (void)sigaddset(signals, SIGCHLD);
+    (void)pthread_sigmask(SIG_BLOCK, signals, NULL); /* inherited */
+}
+
+/* Returns false if there is no thread to have. */
+static bool reap_children(sigset_t *signals)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, reap, signals) != 0) {
+        return false;
+    }
+    (void)pthread_detach(thread); /* ours: cannot fail */
+    return true;
 }
 
 int main(int argc, char **argv)
 {
+    static sigset_t signals; /* the thread's, to the very end */
     struct model_options options;
     int status;
     if (!model_begin(&model, argc, argv, &options, &status)) {
@@ -142,8 +157,11 @@ int main(int argc, char **argv)
     if (!model_listen(&options, 0, &listener)) {
         return TLR_CLI_STATUS_FAILURE;
     }
-    reap_children();
-    model_on_stop(wake);
+    block_signal(&signals);
+    model_on_stop(wake); /* first, for its signals are not for other threads */
+    if (!reap_children(&signals)) {
+        return TLR_CLI_STATUS_FAILURE;
+    }
     model_announce(&options);
     accept_all(&options);
     (void)close(listener);
