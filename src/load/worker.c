@@ -15,6 +15,10 @@
  * time: all of them within so many ticks. */
 enum { TICK_MS = 50, ROUND = 20, MANY = 10000 };
 
+/* Of a cache: buffers that begin with one are filled, compared and copied by the
+ * kernel in whole ones. */
+enum { LINE = 64 };
+
 #define SECOND UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -260,20 +264,20 @@ static int allocate(struct tlr_load_worker *worker)
 {
     struct tlr_load_context *context = &worker->context;
     worker->sessions = calloc(worker->count, worker->stride);
-    context->receive = malloc(TLR_LOAD_CHUNK);
-    context->send = malloc(TLR_LOAD_CHUNK);
-    if (worker->sessions == NULL || context->receive == NULL ||
-        context->send == NULL) {
+    worker->buffers = malloc(2 * TLR_LOAD_CHUNK + LINE - 1);
+    if (worker->sessions == NULL || worker->buffers == NULL) {
         return UV_ENOMEM;
     }
+    context->receive =
+        worker->buffers + (LINE - (uintptr_t)worker->buffers % LINE) % LINE;
+    context->send = context->receive + TLR_LOAD_CHUNK;
     return 0;
 }
 
 static void release(struct tlr_load_worker *worker)
 {
     tlr_load_chunk_clear(&worker->context.spare);
-    free(worker->context.send);
-    free(worker->context.receive);
+    free(worker->buffers);
     free(worker->sessions);
 }
 

@@ -75,6 +75,7 @@ struct tlr_load_worker {
     uint64_t lost_at;   /* uv_hrtime() */
     uint64_t published; /* uv_hrtime(): figures up to here are handed over */
     uint64_t idle_ns;   /* of the loop, until then */
+    char *buffers; /* of the context: to receive, and to send */
     unsigned char *sessions;
     size_t stride; /* bytes from one to the next */
 };
