@@ -30,14 +30,6 @@ double tlr_load_interval_seconds(const struct tlr_load_result *result,
     return left > 0 && left < interval->seconds ? left : interval->seconds;
 }
 
-struct tlr_load_rates tlr_load_rates_of_interval(
-    const struct tlr_load_result *result,
-    const struct tlr_load_interval *interval)
-{
-    return tlr_load_rates_in(
-        &interval->in_time, tlr_load_interval_seconds(result, interval));
-}
-
 double tlr_load_rates_main(const struct tlr_load_rates *rates,
     const struct tlr_load_plan *plan)
 {

@@ -22,11 +22,6 @@ struct tlr_load_rates tlr_load_rates_in(
 /* Of the time in which something was sent, and what was done in it. */
 struct tlr_load_rates tlr_load_rates_of(const struct tlr_load_result *result);
 
-/* The same of an interval. */
-struct tlr_load_rates tlr_load_rates_of_interval(
-    const struct tlr_load_result *result,
-    const struct tlr_load_interval *interval);
-
 /* Seconds of an interval in which something was sent; all, if that is none. */
 double tlr_load_interval_seconds(const struct tlr_load_result *result,
     const struct tlr_load_interval *interval);

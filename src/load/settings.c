@@ -461,10 +461,6 @@ bool tlr_load_settings_read(
     if (!parse(&values, argc, argv, status)) {
         return false;
     }
-    if (values.threads == 0) {
-        values.threads = values.loops == 0 ? 1 : values.loops;
-        values.loops = 0;
-    }
     if (!values.sized) {
         int err = tlr_load_sizes_parse(
             values.mode == TLR_LOAD_HALF_CLOSE ? "64k" : "64",
