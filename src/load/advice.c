@@ -12,36 +12,26 @@
 /* Of what a loop did in a shorter time nothing follows. */
 #define SHORTEST_NS UINT64_C(100000000)
 
-static double figure_of(
-    const struct tlr_load_histogram *histogram, double percent)
-{
-    if (percent == TLR_LOAD_ADVICE_MEAN) {
-        return tlr_load_histogram_mean(histogram);
-    }
-    return percent == 0
-               ? (double)histogram->min
-               : (double)tlr_load_histogram_percentile(histogram, percent);
-}
-
 static bool is_late(const struct tlr_load_result *result,
-    enum tlr_load_measure measure, double percent)
+    enum tlr_load_measure measure, double figure)
 {
     const struct tlr_load_histogram *latency =
         &result->figures->latency[measure];
     const struct tlr_load_histogram *lateness =
         &result->figures->latency[TLR_LOAD_LATENESS];
     return lateness->count > 0 && latency->count > 0 &&
-           figure_of(lateness, percent) * 2 > figure_of(latency, percent);
+           tlr_load_histogram_figure(lateness, figure) * 2 >
+               tlr_load_histogram_figure(latency, figure);
 }
 
 /* In the mode hello a first byte's latency runs from when it was connected: what
  * the schedule's lateness is in is the connect. */
 bool tlr_load_advice_is_late_at(
-    const struct tlr_load_result *result, double percent)
+    const struct tlr_load_result *result, double figure)
 {
     enum tlr_load_measure measure = tlr_load_main_measure(result->plan);
     return measure != TLR_LOAD_FIRST_BYTE &&
-           is_late(result, measure, percent);
+           is_late(result, measure, figure);
 }
 
 bool tlr_load_advice_is_late(const struct tlr_load_result *result)
@@ -51,9 +41,9 @@ bool tlr_load_advice_is_late(const struct tlr_load_result *result)
 }
 
 const char *tlr_load_advice_mark(
-    const struct tlr_load_result *result, double percent)
+    const struct tlr_load_result *result, double figure)
 {
-    return tlr_load_advice_is_late_at(result, percent) ? " *" : "";
+    return tlr_load_advice_is_late_at(result, figure) ? " *" : "";
 }
 
 static void look_at_client(
@@ -147,9 +137,9 @@ void tlr_load_advice_unmeasured(
         return;
     }
     tlr_cli_text_add(text,
-        "note: nothing was measured: the run ended within its warm-up of %g s",
+        "note: nothing was measured: the run ended within its warm-up of %g "
+        "s\n",
         (double)plan->warmup_ms / 1000);
-    tlr_cli_text_add(text, "\n");
 }
 
 void tlr_load_advice(

@@ -9,19 +9,17 @@
 /* The share of their time above which the client's own loops are the limit. */
 #define TLR_LOAD_BUSY_MOST 0.9
 
-/* Whether a figure of latency, 0 (the least) to 100 (the largest) or the mean, is
- * dominated by the schedule's own lateness: the same figure of that is more than
- * half of it. */
-#define TLR_LOAD_ADVICE_MEAN (-1)
+/* Whether a figure of latency, of tlr_load_histogram_figure(), is dominated by the
+ * schedule's own lateness: the same figure of that is more than half of it. */
 bool tlr_load_advice_is_late_at(
-    const struct tlr_load_result *result, double percent);
+    const struct tlr_load_result *result, double figure);
 
 /* Whether that is so of the p50 or of the p99. */
 bool tlr_load_advice_is_late(const struct tlr_load_result *result);
 
 /* What marks such a figure; "" if it is none. */
 const char *tlr_load_advice_mark(
-    const struct tlr_load_result *result, double percent);
+    const struct tlr_load_result *result, double figure);
 
 /* Append a line each, or nothing. */
 void tlr_load_advice(

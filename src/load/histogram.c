@@ -167,3 +167,14 @@ uint64_t tlr_load_histogram_up_to(
     }
     return count;
 }
+
+double tlr_load_histogram_figure(
+    const struct tlr_load_histogram *histogram, double figure)
+{
+    if (figure == TLR_LOAD_MEAN) {
+        return tlr_load_histogram_mean(histogram);
+    }
+    return figure == TLR_LOAD_MIN
+               ? (double)histogram->min
+               : (double)tlr_load_histogram_percentile(histogram, figure);
+}

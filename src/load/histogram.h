@@ -64,4 +64,9 @@ uint64_t tlr_load_histogram_up_to(
 uint64_t tlr_load_histogram_percentile(
     const struct tlr_load_histogram *histogram, double percent);
 
+/* A figure: such a percentile, or one of these. */
+enum { TLR_LOAD_MEAN = -1, TLR_LOAD_MIN = -2 };
+double tlr_load_histogram_figure(
+    const struct tlr_load_histogram *histogram, double figure);
+
 #endif

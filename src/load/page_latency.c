@@ -39,37 +39,21 @@ static unsigned find_columns(
     return count;
 }
 
-/* Rows of the table: 0 to 100 is that percentile. */
-enum { MIN = -1, MEAN = -2 };
-
-static double value_of(const struct tlr_load_histogram *latency, double row)
-{
-    if (row == MIN) {
-        return (double)latency->min;
-    }
-    if (row == MEAN) {
-        return tlr_load_histogram_mean(latency);
-    }
-    return (double)tlr_load_histogram_percentile(latency, row);
-}
-
 /* A figure of the first column may have a mark. Returns whether one has. */
 static bool add_latency_row(struct tlr_cli_text *text, const char *label,
-    const char *name, double row, const struct column *columns, unsigned count)
+    const char *name, double figure, const struct column *columns,
+    unsigned count)
 {
-    double percent = row == MIN    ? 0
-                     : row == MEAN ? TLR_LOAD_ADVICE_MEAN
-                                   : row;
     bool marked = false;
     tlr_load_page_label(text, label);
     for (unsigned i = 0; i < count; i++) {
-        double value = value_of(columns[i].latency, row);
+        double value = tlr_load_histogram_figure(columns[i].latency, figure);
         tlr_cli_text_add(text,
             "<td data-name=\"%s.%s\" data-value=\"%.3f\">", columns[i].name,
             name, value / 1000);
         tlr_load_html_time(text, (uint64_t)value);
         marked |= columns[i].result != NULL &&
-                  tlr_load_page_mark(text, columns[i].result, percent);
+                  tlr_load_page_mark(text, columns[i].result, figure);
         tlr_cli_text_add(text, "</td>");
     }
     tlr_cli_text_add(text, "</tr>\n");
@@ -99,8 +83,9 @@ void tlr_load_page_latency(
             text, "<th scope=\"col\">%s</th>", columns[i].title);
     }
     tlr_cli_text_add(text, "</tr>\n");
-    marked |= add_latency_row(text, "min", "min", MIN, columns, count);
-    marked |= add_latency_row(text, "mean", "mean", MEAN, columns, count);
+    marked |= add_latency_row(text, "min", "min", TLR_LOAD_MIN, columns, count);
+    marked |=
+        add_latency_row(text, "mean", "mean", TLR_LOAD_MEAN, columns, count);
     for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
         const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
         marked |= add_latency_row(

@@ -96,9 +96,10 @@ static void add_latency(struct tlr_cli_text *text,
         return;
     }
     tlr_cli_text_add(text, "%s\n", name_of(measure));
-    add_time(text, "min", latency->min, tlr_load_advice_mark(result, 0));
+    add_time(text, "min", latency->min,
+        tlr_load_advice_mark(result, TLR_LOAD_MIN));
     add_time(text, "mean", (uint64_t)tlr_load_histogram_mean(latency),
-        tlr_load_advice_mark(result, TLR_LOAD_ADVICE_MEAN));
+        tlr_load_advice_mark(result, TLR_LOAD_MEAN));
     for (unsigned i = 0; i < TLR_LOAD_NAMED_PERCENTILES; i++) {
         const struct tlr_load_percentile *one = &tlr_load_named_percentiles[i];
         if (one->brief) {

@@ -11,14 +11,7 @@ static bool time_of(const struct tlr_load_requirement *requirement,
                                         ? tlr_load_main_measure(result->plan)
                                         : requirement->measure;
     const struct tlr_load_histogram *of = &result->figures->latency[measure];
-    if (requirement->percent == TLR_LOAD_MEAN) {
-        *value = tlr_load_histogram_mean(of);
-    } else if (requirement->percent == TLR_LOAD_MIN) {
-        *value = (double)of->min;
-    } else {
-        *value = (double)tlr_load_histogram_percentile(
-            of, requirement->percent);
-    }
+    *value = tlr_load_histogram_figure(of, requirement->percent);
     return of->count > 0;
 }
 

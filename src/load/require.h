@@ -51,15 +51,12 @@ enum tlr_load_goal {
     TLR_LOAD_GOAL_TIME
 };
 
-/* What else than a percentile a time may be. */
-enum { TLR_LOAD_MEAN = -1, TLR_LOAD_MIN = -2 };
-
 struct tlr_load_requirement {
     const char *text; /* as it was given; borrowed */
     unsigned goal;    /* enum tlr_load_goal, or a cause of errors */
     bool is_main;     /* of a time: of the main measure, else of `measure` */
     enum tlr_load_measure measure;
-    double percent;   /* of a time: the percentile, or one of the above */
+    double percent;   /* of a time: which figure of it, histogram.h */
     enum tlr_load_unit unit;
     enum tlr_load_operator op;
     double wanted; /* in that unit */
