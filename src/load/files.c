@@ -19,6 +19,16 @@ uv_file tlr_load_file_open(const char *path)
     return open_as(path, UV_FS_O_RDONLY);
 }
 
+uv_file tlr_load_file_keep(const char *path, bool *made)
+{
+    uv_file file =
+        open_as(path, UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_EXCL);
+    *made = file >= 0;
+    return file == UV_EEXIST /* a link's end may not be there */
+               ? open_as(path, UV_FS_O_WRONLY | UV_FS_O_CREAT)
+               : file;
+}
+
 int tlr_load_file_write(uv_file file, const struct tlr_cli_text *text)
 {
     size_t written = 0;

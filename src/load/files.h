@@ -7,6 +7,8 @@
 #ifndef TLR_LOAD_FILES_H
 #define TLR_LOAD_FILES_H
 
+#include <stdbool.h>
+
 #include <uv.h>
 
 #include "cli/text.h"
@@ -14,6 +16,9 @@
 /* Return a file to be closed, or an error. Create: empties what there is. */
 uv_file tlr_load_file_create(const char *path);
 uv_file tlr_load_file_open(const char *path);
+
+/* The same to write to, of what is left as it is; *made: it was not there. */
+uv_file tlr_load_file_keep(const char *path, bool *made);
 
 /* Writes all of the text. Returns 0, UV_ENOMEM if an append has failed, or what
  * writing gives. */

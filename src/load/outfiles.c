@@ -12,17 +12,8 @@
 #define TYPE UINT64_C(0170000)
 #define REGULAR UINT64_C(0100000)
 
-static int open_as(const char *path, int flags)
-{
-    uv_fs_t request;
-    int file = uv_fs_open(
-        NULL, &request, path, UV_FS_O_WRONLY | flags, 0666, NULL);
-    uv_fs_req_cleanup(&request);
-    return file;
-}
-
 /* Which file it is; if that cannot be told it is none of the others. */
-static void identify(struct tlr_load_outfile *file, int opened)
+static void identify(struct tlr_load_outfile *file, uv_file opened)
 {
     uv_fs_t request;
     if (uv_fs_fstat(NULL, &request, opened, NULL) == 0) {
@@ -37,20 +28,14 @@ static void identify(struct tlr_load_outfile *file, int opened)
 static int try_to_open(
     struct tlr_load_outfile *file, struct tlr_cli_text *complaint)
 {
-    uv_fs_t request;
-    int opened = open_as(file->path, UV_FS_O_CREAT | UV_FS_O_EXCL);
-    file->made = opened >= 0;
-    if (opened == UV_EEXIST) {
-        opened = open_as(file->path, UV_FS_O_CREAT); /* a link's end */
-    }
+    uv_file opened = tlr_load_file_keep(file->path, &file->made);
     if (opened < 0) {
         tlr_cli_text_add(complaint, "cannot write %s: %s", file->path,
             uv_strerror(opened));
         return opened;
     }
     identify(file, opened);
-    (void)uv_fs_close(NULL, &request, opened, NULL); /* nothing was written */
-    uv_fs_req_cleanup(&request);
+    (void)tlr_load_file_close(opened); /* nothing was written */
     return 0;
 }
 
