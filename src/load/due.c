@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The open loop. Whenever the loop has turned, and each millisecond, what is due by now is handed to its slots, which send it when they can. If it is more than this thread can do
- * in a turn, the rest comes later, and the schedule's lateness tells.
+ * The open loop. Whenever the loop has turned, and each millisecond, what is due
+ * by now is handed to its slots, which send it when they can. If it is more than
+ * this thread can do in a turn, the rest comes later, and the schedule's lateness
+ * tells.
  */
 #include "cli/check.h"
 #include "worker_parts.h"
@@ -91,6 +93,20 @@ static void add_waiting(struct tlr_load_worker *worker, uint32_t slot,
     }
 }
 
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Messages of the slot that are due by then, of those that it was asked for. */
+static uint64_t due_by(const struct tlr_load_worker *worker,
+    const struct tlr_load_session *session, uint64_t time)
+{
+    return least_of(tlr_load_schedule_due_by(
+                        &worker->context.schedule, session->slot, time),
+        session->goal);
+}
+
 /* A connection that is being made counts for itself; and of a slot that has failed
  * for good nothing would have come: its error is all that there is to tell. Of
  * very many some stand for all, each for those around it. */
@@ -101,12 +117,8 @@ static void count_unsent(struct tlr_load_worker *worker,
     uint64_t now = context->finished;
     bool late = tlr_load_plan_dials_late(context->plan);
     uint64_t message = session->begun + (late && session->dialled);
-    uint64_t end = behind ? tlr_load_schedule_due_by(
-                                &context->schedule, session->slot, now)
-                          : session->due;
-    if (end > session->goal) {
-        end = session->goal; /* it was not asked for more */
-    }
+    uint64_t end = behind ? due_by(worker, session, now)
+                          : least_of(session->due, session->goal);
     if (message >= end) {
         return;
     }
@@ -125,10 +137,9 @@ static void count_unsent(struct tlr_load_worker *worker,
 static bool is_behind(const struct tlr_load_worker *worker)
 {
     const struct tlr_load_schedule *schedule = &worker->context.schedule;
-    uint64_t next = tlr_load_schedule_due(schedule, 0, 0);
-    next += (uint64_t)((double)schedule->issued * schedule->interval);
     return schedule->slots != 0 &&
-           worker->context.finished > next + BEHIND_NS;
+           worker->context.finished >
+               tlr_load_schedule_next_at(schedule) + BEHIND_NS;
 }
 
 void tlr_load_due_count_unsent(struct tlr_load_worker *worker)
@@ -144,13 +155,11 @@ void tlr_load_due_count_unsent(struct tlr_load_worker *worker)
 
 uint64_t tlr_load_worker_rest(const struct tlr_load_worker *worker)
 {
-    const struct tlr_load_schedule *schedule = &worker->context.schedule;
     uint64_t rest = 0;
     for (uint32_t i = 0; worker->ends != 0 && i < worker->count; i++) {
         const struct tlr_load_session *session =
             tlr_load_worker_session(worker, i);
-        uint64_t due = tlr_load_schedule_due_by(schedule, i, worker->ends - 1);
-        due = due < session->goal ? due : session->goal;
+        uint64_t due = due_by(worker, session, worker->ends - 1);
         rest += due > session->begun ? due - session->begun : 0;
     }
     return rest;

@@ -40,10 +40,15 @@ uint64_t tlr_load_schedule_due_by(const struct tlr_load_schedule *schedule,
     return last < slot ? 0 : (last - slot) / schedule->slots + 1;
 }
 
+uint64_t tlr_load_schedule_next_at(const struct tlr_load_schedule *schedule)
+{
+    return time_of(schedule, schedule->issued);
+}
+
 bool tlr_load_schedule_next(struct tlr_load_schedule *schedule, uint64_t now,
     uint32_t *slot, uint64_t *due)
 {
-    *due = time_of(schedule, schedule->issued);
+    *due = tlr_load_schedule_next_at(schedule);
     if (*due > now) {
         return false;
     }

@@ -38,6 +38,9 @@ uint64_t tlr_load_schedule_due(const struct tlr_load_schedule *schedule,
 uint64_t tlr_load_schedule_due_by(const struct tlr_load_schedule *schedule,
     uint32_t slot, uint64_t now);
 
+/* When the next one is due that tlr_load_schedule_next() has not given yet. */
+uint64_t tlr_load_schedule_next_at(const struct tlr_load_schedule *schedule);
+
 /* Takes the next one that is due: its slot, and when it was. False: none is. */
 bool tlr_load_schedule_next(struct tlr_load_schedule *schedule, uint64_t now,
     uint32_t *slot, uint64_t *due);

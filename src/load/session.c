@@ -234,15 +234,16 @@ void tlr_load_session_measure(struct tlr_load_session *session)
     const struct tlr_load_context *context = session->context;
     const struct tlr_load_plan *plan = context->plan;
     uint64_t from = session->begun;
+    if (plan->round_trips == 0) {
+        return;
+    }
     if (plan->rate > 0) { /* what was due before is not of those */
         uint64_t due = tlr_load_schedule_due_by(&context->schedule,
             session->slot, context->figures_from - 1);
         from = due > from ? due : from;
     }
-    if (plan->round_trips != 0) {
-        session->goal = from + plan->round_trips;
-        tlr_load_traffic_set_goal(session);
-    }
+    session->goal = from + plan->round_trips;
+    tlr_load_traffic_set_goal(session);
 }
 
 void tlr_load_session_is_due(struct tlr_load_session *session)
@@ -326,14 +327,20 @@ static uint64_t counts_since(const struct tlr_load_session *session)
                                                       : session->since;
 }
 
+/* Whose timeout is that of a round trip, and not of progress. */
+static bool has_round_trips(const struct tlr_load_session *session)
+{
+    enum tlr_load_mode mode = session->context->plan->mode;
+    return mode == TLR_LOAD_ECHO || mode == TLR_LOAD_IDLE;
+}
+
 /* At the end: something does, but not all of it in time. */
 static bool keeps_coming(
     const struct tlr_load_session *session, uint64_t timeout)
 {
-    enum tlr_load_mode mode = session->context->plan->mode;
     return session->context->finished != 0 &&
-           session->state == TLR_LOAD_RUNNING && mode != TLR_LOAD_ECHO &&
-           mode != TLR_LOAD_IDLE && session->received > session->first &&
+           session->state == TLR_LOAD_RUNNING && !has_round_trips(session) &&
+           session->received > session->first &&
            uv_hrtime() - session->since < timeout;
 }
 
@@ -399,7 +406,7 @@ static uint64_t waiting_since(const struct tlr_load_session *session)
     default:
         return UINT64_MAX;
     }
-    if (plan->mode == TLR_LOAD_ECHO || plan->mode == TLR_LOAD_IDLE) {
+    if (has_round_trips(session)) {
         return session->begun > session->back
                    ? session->stamps[session->back % plan->depth]
                    : UINT64_MAX;

@@ -107,12 +107,10 @@ static void note_lost_time(struct tlr_load_worker *worker, uint64_t now)
 static void tick_sessions(struct tlr_load_worker *worker, uint64_t now)
 {
     const struct tlr_load_plan *plan = worker->crew->plan;
-    uint32_t part = worker->count > MANY ? worker->count / ROUND + 1
-                                         : worker->count;
-    if (plan->mode == TLR_LOAD_SLOW || worker->context.examining > 0 ||
-        plan->timeout_ms < (uint64_t)TICK_MS * ROUND * 4) {
-        part = worker->count;
-    }
+    bool all = worker->count <= MANY || plan->mode == TLR_LOAD_SLOW ||
+               worker->context.examining > 0 ||
+               plan->timeout_ms < (uint64_t)TICK_MS * ROUND * 4;
+    uint32_t part = all ? worker->count : worker->count / ROUND + 1;
     while (part-- > 0) {
         tlr_load_session_tick(tlr_load_worker_session(worker, worker->tick_at),
             now, worker->lost_ns);
