@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+import processes
 from programs import ROOT, Fault, Server, exit_status, telling_pid
 
 PEERS = ROOT / "bench" / "peers"
@@ -133,9 +134,7 @@ class Running(Server):
 
     def cpu(self):
         """Seconds of CPU so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text() \
-            .rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processes.cpu(self.pid)
 
     def memory(self):
         """Resident bytes."""
