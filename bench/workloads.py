@@ -8,13 +8,13 @@ class Workload:
     What a workload shall do more (a time to think, say) is one more option.
     """
 
-    def __init__(self, name, title, idle=0, connections=50, size=64, depth=1,
-                 **more):
+    def __init__(self, name, title, idle=0, connections=50, **more):
         self.name = name
         self.title = title
         self.idle = idle
-        self.load = {"connections": connections, "size": size, "depth": depth,
-                     **more}
+        self.load = {"connections": connections, **more}
+        if not self.streams:  # which has no messages
+            self.load = {"size": 64, "depth": 1, **self.load}
 
     @property
     def streams(self):

@@ -13,6 +13,7 @@ import measure
 import records
 import servers
 import summary
+import workloads
 from programs import Fault
 
 SERVER = Path(__file__).resolve().parent / "echo_server.py"
@@ -77,6 +78,15 @@ class Run(unittest.TestCase):
         for name in FAULTS:
             self.assertEqual(self.row(name).fault["everywhere"],
                              name == "wrong")
+
+    def test_each_workload_can_be_asked_for(self):
+        names = [name for name in workloads.SPEED if name != "idle10000"]
+        self.assertEqual(self.run_it("--servers", "epoll", "--questions",
+                                     "speed", "--workloads", ",".join(names)),
+                         0, self.told)
+        self.assertEqual({record["workload"] for record in
+                          records.read(self.folder)
+                          if record["what"] == "throughput"}, set(names))
 
     def test_what_was_measured_has_its_commands_and_its_machine(self):
         self.assertEqual(self.run_it("--servers", "teller-echo,epoll",
