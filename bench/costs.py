@@ -31,7 +31,7 @@ CALLS = 2.01          # system calls per round trip, less epoll_wait
 WAITS = 1.01          # epoll_waits per round trip, and per batch: per one that
                       # had something to tell
 ALLOCATIONS = 0.001  # 0, but the text that is printed at the end may grow once
-IDLE_BYTES = 512     # per idle connection, ours and libuv's, at any number
+IDLE_BYTES = 400     # per idle connection, ours and libuv's, at any number
 INSTRUCTIONS = {      # per round trip, in user space: teller's, and all
     "64 B x 1": (350, 1500),
     "64 B x 50": (350, 900),

@@ -142,13 +142,48 @@ struct tlr_extra *tlr_conn_extra(struct tlr_conn *conn)
     if (extra == NULL) {
         extra = tlr_calloc(&conn->conns->config->allocator, sizeof(*extra));
         if (extra != NULL) {
-            extra->shared = conn->req.data;
+            extra->request = conn->req.data;
             extra->end_status = conn->read_status;
             conn->req.data = extra;
             conn->flags |= TLR_CONN_EXTRA;
         }
     }
     return extra;
+}
+
+static void set_request(struct tlr_conn *conn, struct tlr_request *request)
+{
+    struct tlr_extra *extra = tlr_conn_has_extra(conn);
+
+    if (extra != NULL) {
+        extra->request = request;
+    } else {
+        conn->req.data = request;
+    }
+}
+
+struct tlr_request *tlr_conn_take_request(struct tlr_conn *conn)
+{
+    struct tlr_request *request = tlr_conn_request(conn);
+
+    if (request == NULL) {
+        request = tlr_malloc(&conn->conns->config->allocator, sizeof(*request));
+        if (request != NULL) {
+            request->shared = NULL;
+            set_request(conn, request);
+        }
+    }
+    return request;
+}
+
+void tlr_conn_drop_request(struct tlr_conn *conn)
+{
+    struct tlr_request *request = tlr_conn_request(conn);
+
+    if (request != NULL) {
+        set_request(conn, NULL);
+        tlr_free(&conn->conns->config->allocator, request);
+    }
 }
 
 static void release_extra(struct tlr_conn *conn, struct tlr_extra *extra)
@@ -172,6 +207,7 @@ void tlr_conn_release(struct tlr_conn *conn)
     bool counted = (conn->flags & TLR_CONN_OUTBOUND) == 0;
     struct tlr_peer *peer = *peer_of(conn);
 
+    tlr_conn_drop_request(conn);
     if (extra != NULL) {
         release_extra(conn, extra);
     }

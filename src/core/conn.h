@@ -23,10 +23,10 @@ struct tlr_extra;
 
 /*
  * Kept small: an idle connection costs this and its slot in libuv's table. On
- * 64-bit Linux: 488 bytes, of which libuv's handle 248 and its request 192.
- * So requests that are never under way together share their memory, and one
- * queued write, one shutdown or one deadline it is. What only some connections
- * need is in a struct tlr_extra.
+ * 64-bit Linux: 376 bytes, of which libuv's handle 248 and a shutdown 80. What a
+ * connection must not lack at its end is here: a shutdown, and the deadline that
+ * comes after it, share their memory. What it needs for some time only is in a
+ * struct tlr_request, and what only some connections need in a struct tlr_extra.
  */
 struct tlr_conn {
     /* The transport: the one place that names uv_tcp_t. */
@@ -38,12 +38,10 @@ struct tlr_conn {
     /*
      * Requests begin with `data`, which libuv leaves alone, and so it is used
      * even while none is under way: for the struct tlr_extra, if there is one,
-     * else for the buffer that a queued write shares.
+     * else for the struct tlr_request, or NULL.
      */
     union {
         void *data;
-        uv_connect_t connect;
-        uv_write_t write;
         uv_shutdown_t shutdown;
         struct {
             void *data;
@@ -65,10 +63,19 @@ struct tlr_conn {
     uint8_t flags;               /* TLR_CONN_ bits */
 };
 
+/* What libuv needs while it connects, or has a write of the connection's. */
+struct tlr_request {
+    union {
+        uv_connect_t connect;
+        uv_write_t write;
+    } uv;
+    struct tlr_buffer *shared; /* by the write, or NULL */
+};
+
 /* What only some connections have need of; allocated with the first. */
 struct tlr_extra {
     const struct tlr_handler *handler; /* NULL: the server's */
-    struct tlr_buffer *shared; /* of a queued write: see req.data */
+    struct tlr_request *request;
     uint64_t serial;           /* its id, if TLR_CONN_NAMED */
     uint32_t slot;
     int end_status; /* of TLR_READ_ENDED; without an extra: read_status */
@@ -163,6 +170,12 @@ size_t tlr_conn_timeouts_at(const struct tlr_config *config);
 
 struct tlr_conn *tlr_conn_allocate(struct tlr_conns *conns);
 
+/* Its request, allocated if it has none; NULL: no memory. */
+struct tlr_request *tlr_conn_take_request(struct tlr_conn *conn);
+
+/* libuv has it no more. There may be none. */
+void tlr_conn_drop_request(struct tlr_conn *conn);
+
 /* Gives back what tlr_conn_allocate() gave; for one without a handle. */
 void tlr_conn_release(struct tlr_conn *conn);
 
@@ -206,6 +219,14 @@ struct tlr_extra *tlr_conn_extra(struct tlr_conn *conn);
 static inline struct tlr_extra *tlr_conn_has_extra(const struct tlr_conn *conn)
 {
     return (conn->flags & TLR_CONN_EXTRA) != 0 ? conn->req.data : NULL;
+}
+
+/* Its request, or NULL: it has none. */
+static inline struct tlr_request *tlr_conn_request(const struct tlr_conn *conn)
+{
+    const struct tlr_extra *extra = tlr_conn_has_extra(conn);
+
+    return extra != NULL ? extra->request : conn->req.data;
 }
 
 /* Where there is one for sure. */

@@ -101,6 +101,7 @@ static void connected(struct tlr_conn *conn)
 {
     /* As accepted ones are; only speed is lost if it fails. */
     (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
+    tlr_conn_drop_request(conn);
     tlr_conn_enter_state(conn, TLR_CONN_OPEN);
     conn->read_status = 0;
     tlr_conn_complete(conn, TLR_DONE_CONNECT);
@@ -109,7 +110,7 @@ static void connected(struct tlr_conn *conn)
 static void on_connected(uv_connect_t *req, int status)
 {
     struct tlr_conn *conn =
-        TLR_CONTAINER_OF(req, struct tlr_conn, req.connect);
+        TLR_CONTAINER_OF(req->handle, struct tlr_conn, uv.stream);
     struct tlr_port *port = &conn->conns->port;
 
     tlr_port_enter(port);
@@ -129,7 +130,8 @@ static void try_next(struct tlr_conn *conn)
     struct tlr_extra *extra = tlr_conn_the_extra(conn);
     const struct sockaddr_storage *address =
         &extra->addresses->addresses[extra->next_address++];
-    int err = uv_tcp_connect(&conn->req.connect, &conn->uv.tcp,
+    struct tlr_request *request = tlr_conn_request(conn);
+    int err = uv_tcp_connect(&request->uv.connect, &conn->uv.tcp,
                              (const struct sockaddr *)address, on_connected);
 
     if (err == 0) {
@@ -206,7 +208,7 @@ static int create(struct tlr_conns *conns, const struct tlr_handler *handler,
     }
     conn->flags |= TLR_CONN_OUTBOUND;
     extra = tlr_conn_extra(conn);
-    if (extra == NULL) {
+    if (extra == NULL || tlr_conn_take_request(conn) == NULL) {
         tlr_conn_release(conn);
         return UV_ENOMEM;
     }

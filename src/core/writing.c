@@ -3,7 +3,7 @@
  * The writes of a connection.
  *
  * Each is tried at once, and mostly that is all. What the kernel does not take
- * is left to libuv: one request at a time, which is a member of the connection.
+ * is left to libuv: one request at a time, allocated for as long as it takes.
  * Behind it, what more is sent waits in a struct tlr_output; when the request is
  * done the next ones become one request together.
  *
@@ -19,33 +19,6 @@
 #include "handoff.h"
 #include "timeouts.h"
 #include "watchers.h"
-
-/* Where a queued write has the buffer that it shares. */
-static struct tlr_buffer *take_shared(struct tlr_conn *conn)
-{
-    struct tlr_extra *extra = tlr_conn_has_extra(conn);
-    struct tlr_buffer *shared;
-
-    if (extra != NULL) {
-        shared = extra->shared;
-        extra->shared = NULL;
-    } else {
-        shared = conn->req.data;
-        conn->req.data = NULL;
-    }
-    return shared;
-}
-
-static void set_shared(struct tlr_conn *conn, struct tlr_buffer *shared)
-{
-    struct tlr_extra *extra = tlr_conn_has_extra(conn);
-
-    if (extra != NULL) {
-        extra->shared = shared;
-    } else {
-        conn->req.data = shared;
-    }
-}
 
 static struct tlr_output *output_of(const struct tlr_conn *conn)
 {
@@ -236,7 +209,7 @@ int tlr_writing_error(const struct tlr_conn *conn)
     if ((conn->flags & TLR_CONN_RESET) != 0) {
         err = UV_ECONNRESET;
     } else if (tlr_writing_is_queued(conn)) {
-        err = tlr_handoff_write_error(&conn->req.write);
+        err = tlr_handoff_write_error(&tlr_conn_request(conn)->uv.write);
     }
     return is_reset(err) ? err : 0;
 }
@@ -330,17 +303,26 @@ static void shift(struct tlr_conn *conn, struct tlr_output *output, int status)
 static int start_request(struct tlr_conn *conn, const uv_buf_t *buffers,
                          unsigned count)
 {
+    struct tlr_request *request = tlr_conn_take_request(conn);
     int err = 0;
 
+    if (request == NULL) {
+        return UV_ENOMEM;
+    }
     if (conn->reading == TLR_READ_STOPPED) {
         err = tlr_watchers_add_stream(&conn->uv.stream);
     } else if (conn->reading == TLR_READ_ENDED &&
                conn->cause != TLR_CLOSED_BY_ERROR) {
         err = tlr_watchers_add(&conn->uv.handle);
     }
-    return err != 0 ? err
-                    : tlr_handoff_write(&conn->req.write, &conn->uv.stream,
-                                        buffers, count, on_written);
+    if (err == 0) {
+        err = tlr_handoff_write(&request->uv.write, &conn->uv.stream, buffers,
+                                count, on_written);
+    }
+    if (err != 0) {
+        tlr_conn_drop_request(conn);
+    }
+    return err;
 }
 
 static int start_next(struct tlr_conn *conn, struct tlr_output *output)
@@ -381,13 +363,16 @@ static int go_on(struct tlr_conn *conn, struct tlr_output *output, int status)
 
 static void on_written(uv_write_t *req, int status)
 {
-    struct tlr_conn *conn = TLR_CONTAINER_OF(req, struct tlr_conn, req.write);
+    struct tlr_conn *conn =
+        TLR_CONTAINER_OF(req->handle, struct tlr_conn, uv.stream);
     struct tlr_conns *conns = conn->conns;
     struct tlr_output *output = output_of(conn);
-    struct tlr_buffer *shared = take_shared(conn);
+    struct tlr_request *request = tlr_conn_request(conn);
+    struct tlr_buffer *shared = request->shared;
     bool direct = output == NULL || output->under_way == 0;
 
     tlr_port_enter(&conns->port);
+    request->shared = NULL; /* it may be the next one's */
     if (status == 0 && !tlr_handoff_all_written(req)) {
         status = UV_EIO;
     } else if (status == UV_ECANCELED && !is_closing(conn)) {
@@ -410,6 +395,7 @@ static void on_written(uv_write_t *req, int status)
         tlr_buffers_unshare(&conns->buffers, shared);
     }
     if (output == NULL || output->first == NULL) {
+        tlr_conn_drop_request(conn);
         after_writes(conn, status);
     }
     count_queued(conns, 0);
@@ -582,7 +568,7 @@ static void queue_write(struct tlr_conn *conn, const uv_buf_t *buffers,
         complete_write(conn, err);
         return;
     }
-    set_shared(conn, shared);
+    tlr_conn_request(conn)->shared = shared;
     begin_queue(conn);
     count_queued(conn->conns, size);
     check_water(conn);
