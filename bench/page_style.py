@@ -40,9 +40,9 @@ section, .note { background: var(--card); border: 1px solid var(--rule);
 .note { border-left: 5px solid var(--bad); }
 .note p, .note ul { margin: 0; }
 .wide { overflow-x: auto; margin: 10px 0; }
-table { border-collapse: collapse; font-size: 13px; width: 100%;
+table { border-spacing: 0; font-size: 13px; width: 100%;
   font-variant-numeric: tabular-nums; }
-th, td { padding: 4px 0 4px 14px; border-top: 1px solid var(--rule);
+th, td { padding: 4px 0 4px 11px; border-top: 1px solid var(--rule);
   text-align: right; white-space: nowrap; vertical-align: top; }
 thead th { border-top: none; color: var(--soft); font-weight: 400;
   white-space: normal; vertical-align: bottom; }
@@ -51,7 +51,8 @@ tbody th { font-weight: 600; padding-left: 0; position: sticky; left: 0;
   background: var(--card); }
 thead th:first-child { padding-left: 0; }
 td.why { text-align: left; color: var(--soft); white-space: normal; }
-td.fault { color: var(--bad); }
+td.fault { color: var(--bad); } td.met { color: var(--l1); }
+table.goals th, table.goals td { white-space: normal; }
 details { margin-top: 8px; }
 summary { cursor: pointer; color: var(--soft); }
 code { font: 12px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
@@ -61,7 +62,7 @@ svg { display: block; width: 100%; height: auto;
   overflow: visible; stroke-linejoin: round;
   font-variant-numeric: tabular-nums; }
 .panels { display: grid; gap: 16px;
-  grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); }
 figure { margin: 0; }
 figcaption { font-size: 13px; color: var(--soft); margin-bottom: 4px; }
 .pair { display: grid; gap: 20px;
@@ -70,6 +71,6 @@ figcaption { font-size: 13px; color: var(--soft); margin-bottom: 4px; }
 svg.key { width: 26px; height: 14px; margin-right: 4px; }
 @media (max-width: 640px) {
   h1 { font-size: 22px; } section, .note { padding: 10px; }
-  th, td { padding-left: 10px; } }
+  th, td { padding-left: 9px; } }
 @media print { body { background: none; } section { break-inside: avoid; } }
 """

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from support import ROOT, fault, record, throughput
 
+import page
+
 REPORT = ROOT / "bench" / "report"
 EMPTY = {"meta", "br"}
 
@@ -165,6 +167,21 @@ class Report(unittest.TestCase):
                               env=has_none, text=True, capture_output=True,
                               timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_goals_are_in_the_page_if_the_server_was_measured(self):
+        self.assertNotIn("Speeds to reach", self.page.words)
+        text = page.page(RECORDS + [throughput("teller-echo", 1, 1000)])
+        words = Page(text).words
+        self.assertEqual(words.count("Speeds to reach"), 2)  # and a link to it
+        at = words.index("ratio, 64 B × 50, 1 core")
+        self.assertEqual(words[at + 1:at + 5],
+                         ["≥ 1", "0.810", "one measurement", "missed"])
+
+    def test_ratios_of_all_workloads_are_at_a_glance(self):
+        at = self.page.words.index("epoll, per second")
+        self.assertEqual([word for word in self.page.words[at:at + 6]
+                          if word.strip()][:4],
+                         ["epoll, per second", "1,790", "mine", "1.08"])
 
     def test_no_measurements_are_refused(self):
         with tempfile.TemporaryDirectory() as scratch:
