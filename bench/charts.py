@@ -181,7 +181,11 @@ def lines(title, series, y_range, x_values, unit, show=number):
     """Lines on two logarithmic scales. series: (index, name, [(x, y)]), where the
     index is its look; all charts of a group have one y_range."""
     drawn = figure(260, 200)
-    axes = drawn.subplots()
+    draw_lines(drawn.subplots(), title, series, y_range, x_values, show)
+    return inline(drawn, f"{title}: {unit}")
+
+
+def draw_lines(axes, title, series, y_range, x_values, show):
     for index, name, points in series:
         axes.plot(*zip(*points), label=name, clip_on=False, **look(index))
     logarithmic(axes.xaxis, x_values[0], x_values[-1], margin=0.05)
@@ -191,11 +195,10 @@ def lines(title, series, y_range, x_values, unit, show=number):
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title(title)
-    return inline(drawn, f"{title}: {unit}")
 
 
 def legend(names):
-    """names: (index, name)"""
+    """names: (index, name), beside several charts."""
     return '<p class="legend">' + " ".join(
         f"<span>{key(index)}{escape(name)}</span>"
         for index, name in names) + "</p>"
