@@ -106,7 +106,7 @@ def spread(goal):
     if not goal.values:
         return "–"
     if goal.quartiles is None:
-        return "one measurement"
+        return "one only"
     low, high = (number(value) for value in goal.quartiles)
     return f"{low} to {high} of {len(goal.values)}"
 
@@ -118,7 +118,7 @@ def row(goal):
             spread(goal), goal.verdict)
 
 
-HEADS = ("goal", "", "measured, median", "quartiles", "")
+HEADS = ("goal", "", "median", "quartiles", "")
 
 
 def section(records):

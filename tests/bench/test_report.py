@@ -175,7 +175,7 @@ class Report(unittest.TestCase):
         self.assertEqual(words.count("Speeds to reach"), 2)  # and a link to it
         at = words.index("ratio, 64 B × 50, 1 core")
         self.assertEqual(words[at + 1:at + 5],
-                         ["≥ 1", "0.810", "one measurement", "missed"])
+                         ["≥ 1", "0.810", "one only", "missed"])
 
     def test_ratios_of_all_workloads_are_at_a_glance(self):
         at = self.page.words.index("epoll, per second")
