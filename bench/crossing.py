@@ -42,24 +42,35 @@ def axes(cells):
             sorted({connections for _, connections in cells}))
 
 
-def panels(cells, servers, unit, show):
+def servers_of(cells):
+    """Those that are in a chart, and their order."""
+    names = {server for cell in cells.values() for server in cell}
+    known = [name for name in THREADS + LOOPS if name in names]
+    return (known + sorted(names.difference(known)))[:charts.COLOURS]
+
+
+def series(cells, servers):
+    """What charts.lines() draws, for each number of connections."""
     sessions, connections = axes(cells)
     values = [value for cell in cells.values() for value in cell.values()]
     span = charts.around(values)
     x_values = sessions if len(sessions) > 1 else [sessions[0], sessions[0] * 10]
-    drawn = []
     for count in connections:
-        series = []
+        of_count = []
         for index, server in enumerate(servers):
             points = [(session, cells[session, count][server])
                       for session in sessions
                       if server in cells.get((session, count), {})]
             if points:
-                series.append((index, server, points))
-        drawn.append(charts.lines(
-            f"{count:,} connection{'s' if count > 1 else ''}", series, span,
-            x_values, unit, show))
-    return f'<div class="panels">{"".join(drawn)}</div>'
+                of_count.append((index, server, points))
+        yield (f"{count:,} connection{'s' if count > 1 else ''}", of_count, span,
+               x_values)
+
+
+def panels(cells, servers, unit, show):
+    drawn = "".join(charts.lines(*panel, unit, show)
+                    for panel in series(cells, servers))
+    return f'<div class="panels">{drawn}</div>'
 
 
 def best_table(cells, of_best, show):
@@ -118,10 +129,7 @@ def sections(found, html_table, commands):
         work, wait = grid(own, per_second), grid(own, latency)
         if not work or not wait:
             continue
-        servers = sorted({server for cell in work.values() for server in cell},
-                         key=lambda name: (THREADS + LOOPS).index(name)
-                         if name in THREADS + LOOPS else 99)
-        servers = servers[:charts.COLOURS]
+        servers = servers_of(work)
         for_the = f"{cores} core{'s' if cores > 1 else ''} for the server"
         keys = charts.legend(list(enumerate(servers)))
         yield (f"<section><h3>Round trips for each second of CPU, by session "

@@ -5,6 +5,8 @@ from html import escape
 
 import charts
 import crossing
+import goals
+import relative
 import summary
 import tables
 from page_style import STYLE
@@ -64,10 +66,14 @@ def html_table(table):
                    f"{escape(tables.head(name, table))}</th>"
                    for name, what, _ in columns)
     body = "".join(
-        f'<tr><th scope="row" title="{escape(row.version)}">'
+        f'<tr data-server="{escape(row.server)}">'
+        f'<th scope="row" title="{escape(row.version)}">'
         f"{escape(row.server)}</th>{cells(row, columns)}</tr>\n"
         for row in table.rows)
-    return (f'<div class="wide"><table><thead><tr><th>server</th>{head}</tr>'
+    place = (f'data-place="{escape(table.question)} {table.cores} '
+             f'{escape(table.workload)}"')
+    return (f'<div class="wide"><table {place}><thead><tr><th>server</th>'
+            f"{head}</tr>"
             f"</thead><tbody>{body}</tbody></table></div>")
 
 
@@ -75,8 +81,8 @@ def html_table(table):
 
 
 def titled(table):
-    cores = f"{table.cores} core{'s' if table.cores > 1 else ''} for the server"
-    return f"<h3>{escape(table.title)}; {cores}</h3>"
+    return (f"<h3>{escape(table.title)}; {goals.cores_of(table.cores)} for the "
+            "server</h3>")
 
 
 def figure(caption, chart):
@@ -102,7 +108,22 @@ def speed_charts(table):
                    lambda row: row.costs, tables.microseconds) + "</div>")
 
 
+def matrix(found):
+    head = "".join(f'<th scope="col">{escape(table.title)}</th>'
+                   for table in found)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(f"<td>{escape(text)}</td>" for text in texts) + "</tr>\n"
+        for name, *texts in relative.rows(found))
+    return (f'<div class="wide"><table><thead><tr><th>server</th>{head}</tr>'
+            f"</thead><tbody>{body}</tbody></table></div>")
+
+
 def speed(found):
+    for cores, own in relative.by_cores(found):
+        yield ("<section><h3>All workloads: throughput relative to raw epoll; "
+               f"{goals.cores_of(cores)} for the server</h3>{matrix(own)}"
+               "</section>")
     for table in found:
         yield (f"<section>{titled(table)}{speed_charts(table)}"
                f"{html_table(table)}{commands(table)}</section>")
@@ -142,25 +163,28 @@ def head(records):
     for record in records:
         if record["machine"] not in machines:
             machines.append(record["machine"])
-    dates = sorted(record["date"] for record in records)
+    dates = sorted({record["date"][:16].replace("T", " ")
+                    for record in records})
     told = [f"{one['processor']}, {one['processors']} processors, "
             f"{one['kernel']}, commit {one['commit']}" for one in machines]
     layouts = sorted({f"{record['cores']} for the server: {record['layout']}"
                       for record in records if record.get("layout")})
     return "".join(paragraph(line) for line in [
-        "; ".join(told), f"{dates[0]} to {dates[-1]}",
+        "; ".join(told), " to ".join(dict.fromkeys((dates[0], dates[-1]))) + " UTC",
         "Processors: " + "; ".join(layouts)])
 
 
 def without_figure(records):
     """Who did something wrong, and what."""
-    faults = summary.faults(records)
-    if not faults:
+    told = dict.fromkeys(
+        f"{fault['server']} ("
+        + ("anywhere" if fault["everywhere"] else
+           f"{fault['title']}, {goals.cores_of(fault['cores'])}")
+        + f"): {fault['reason']}" for fault in summary.faults(records))
+    if not told:
         return ""
     return '<div class="note"><p>Without a figure:</p><ul>' + "".join(
-        f"<li>{escape(fault['server'])} "
-        f"({'anywhere' if fault['everywhere'] else escape(fault['title'])}): "
-        f"{escape(fault['reason'])}</li>" for fault in faults) + "</ul></div>"
+        f"<li>{escape(one)}</li>" for one in told) + "</ul></div>"
 
 
 def raw_row(record):
@@ -177,9 +201,10 @@ def raw_row(record):
 
 def raw(records):
     """Each measurement by itself, but those of a server that has no figure."""
+    faults = summary.faults(records)
     rows = "".join(
         raw_row(record) for record in records if "figures" in record and
-        not summary.fault_of(records, record["server"], record["cores"],
+        not summary.fault_of(faults, record["server"], record["cores"],
                              record["workload"]))
     return ("<section><details><summary>Each measurement, and the commands that "
             'made it</summary><div class="wide"><table><thead><tr><th>server</th>'
@@ -198,8 +223,13 @@ def page(records):
         body.append(f'<h2 id="{name}">{escape(QUESTIONS[name])}</h2>'
                     + paragraph(ABOUT[name], "soft")
                     + "".join(SECTIONS[name](of_it)))
-    links = "".join(f'<a href="#{name}">{escape(QUESTIONS[name])}</a>'
-                    for name in asked)
+    titles = {name: QUESTIONS[name] for name in asked}
+    to_reach = goals.section(records)
+    if to_reach:
+        titles["goals"] = "Speeds to reach"
+        body.append(to_reach)
+    links = "".join(f'<a href="#{name}">{escape(title)}</a>'
+                    for name, title in titles.items())
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

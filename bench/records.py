@@ -10,6 +10,7 @@ what was measured where.
               missing: it was not measured, for "reason".
     server, version, workload, title, unit, cores, round
     commands  those that made it
+    runner    the command of bench/run
     machine   what it was made on
 """
 import datetime
@@ -17,6 +18,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 
 from programs import ROOT, Trouble
@@ -68,6 +70,7 @@ class Records:
         self.run = now.strftime("%Y%m%dT%H%M%S.%f")
         self.file = Path(folder) / f"{self.run}.jsonl"
         self.machine = machine()
+        self.runner = shown([Path(sys.argv[0]).absolute(), *sys.argv[1:]])
         self.all = []
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -78,7 +81,7 @@ class Records:
     def add(self, **record):
         now = datetime.datetime.now(datetime.timezone.utc)
         record = {"schema": SCHEMA, "run": self.run, **record,
-                  "machine": self.machine,
+                  "machine": self.machine, "runner": self.runner,
                   "date": now.isoformat(timespec="seconds")}
         self.all.append(record)
         with open(self.file, "a", encoding="utf-8") as file:

@@ -76,6 +76,7 @@ missing() {
       node-headers) [ -e /usr/include/node/node_api.h ] ;;
       luajit-headers) [ -e /usr/include/luajit-2.1/lua.h ] ;;
       luv) luajit -e "require('luv')" >/dev/null 2>&1 ;;
+      matplotlib) /usr/bin/python3 -c 'import matplotlib' >/dev/null 2>&1 ;;
       jsonschema) /usr/bin/python3 -c 'import jsonschema' >/dev/null 2>&1 ;;
       uvloop) /usr/bin/python3 -c 'import uvloop' >/dev/null 2>&1 ;;
       *) has "$need" ;;
@@ -113,7 +114,8 @@ packages() {
       dpkg-source=dpkg-dev dpkg-shlibdeps=dpkg-dev mingw=gcc-mingw-w64-x86-64
       wine=wine64 node=nodejs node-headers=libnode-dev
       luajit-headers=libluajit-5.1-dev redis-cli=redis-tools luv=lua-luv nvim=neovim
-      uvloop=python3-uvloop jsonschema=python3-jsonschema ip=iproute2 tc=iproute2
+      uvloop=python3-uvloop jsonschema=python3-jsonschema
+      matplotlib=python3-matplotlib ip=iproute2 tc=iproute2
       ss=iproute2 nft=nftables systemd-analyze=systemd' ;;
     dnf) names='ninja=ninja-build cc=gcc c++=gcc-c++ libc=glibc-devel
       pkg-config=pkgconf-pkg-config libuv=libuv-devel cmocka=libcmocka-devel

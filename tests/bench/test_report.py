@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The page of bench/report, of made-up measurements."""
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from support import ROOT, fault, record, throughput
+
+import page
 
 REPORT = ROOT / "bench" / "report"
 EMPTY = {"meta", "br"}
@@ -67,18 +70,23 @@ class Page(HTMLParser):
 class Report(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            with open(folder / "one.jsonl", "w", encoding="utf-8") as file:
-                for one in RECORDS:
-                    file.write(json.dumps(one) + "\n")
-            out = folder / "page.html"
-            done = subprocess.run([sys.executable, REPORT, folder, out],
-                                  text=True, capture_output=True, timeout=60)
-            assert done.returncode == 0, done.stderr
-            cls.html = out.read_text(encoding="utf-8")
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        cls.folder = Path(scratch.name)
+        with open(cls.folder / "one.jsonl", "w", encoding="utf-8") as file:
+            for one in RECORDS:
+                file.write(json.dumps(one) + "\n")
+        done = cls.run_it()
+        assert done.returncode == 0, done.stderr
+        cls.html = (cls.folder / "page.html").read_text(encoding="utf-8")
         cls.page = Page(cls.html)
         cls.text = " ".join(cls.page.words)
+
+    @classmethod
+    def run_it(cls, python=(sys.executable,), **how):
+        return subprocess.run(
+            [*python, REPORT, cls.folder, cls.folder / "page.html"], text=True,
+            capture_output=True, timeout=120, **how)
 
     def test_each_figure_is_there_with_its_commands(self):
         rows = re.findall(r"<tr><td class=\"text\">.*?</tr>", self.html, re.S)
@@ -104,22 +112,76 @@ class Report(unittest.TestCase):
         self.assertIn("not measured: serves one connection at a time",
                       self.text)
 
+    def chart(self, label):
+        """The one of that name: its texts."""
+        found = [svg for svg in re.findall(r"<svg .*?</svg>", self.html, re.S)
+                 if f'aria-label="{label}"' in svg]
+        self.assertEqual(len(found), 1, label)
+        return Page(found[0]).words
+
     def test_charts_say_what_they_show(self):
-        hints = [word for word in self.page.words
-                 if re.match(r"mine: 1,913 \(1,357 to 2,469\)$", word)]
-        self.assertEqual(len(hints), 1)
-        self.assertIn("mine, 19,000 connections: 517 bytes of PSS per connection",
-                      self.page.words)
-        self.assertIn("thread, 100: 4,141 round trips per second of CPU",
-                      self.page.words)
+        words = self.chart("64 B × 50: round trips/s, in the closed loop")
+        for word in ("epoll", "1,790", "mine", "1,913"):
+            self.assertIn(word, words)
+        self.assertNotIn("bad<&", words)
+        self.assertIn("mine", self.chart("Memory of a silent connection"))
+        self.assertIn("100", self.chart(
+            "1 connection: round trips per second of CPU"))
 
     def test_it_needs_nothing_else_and_all_is_closed(self):
         self.assertEqual(self.page.open, [])
+        names = [attributes["id"] for _, attributes in self.page.seen
+                 if "id" in attributes]
         for tag, attributes in self.page.seen:
             self.assertNotIn(tag, ("script", "link", "img", "iframe"))
-            self.assertTrue(attributes.get("href", "#").startswith("#"))
             self.assertNotIn("src", attributes)
-        self.assertNotIn("url(", self.html)
+            for name in ("href", "xlink:href"):
+                self.assertRegex(attributes.get(name, "#"), "^#")
+        for name in re.findall(r'url\(([^)]*)\)|xlink:href="([^"]*)"',
+                               self.html):
+            self.assertIn("".join(name)[1:], names)
+
+    def test_the_same_measurements_give_the_same_page(self):
+        self.assertEqual(self.run_it().returncode, 0)
+        self.assertEqual((self.folder / "page.html").read_text(), self.html)
+
+    def test_charts_have_the_colours_and_the_fonts_of_the_page(self):
+        """So that they are dark where it is dark."""
+        for svg in re.findall(r"<svg .*?</svg>", self.html, re.S):
+            self.assertNotRegex(svg, "#[0-9a-f]{6}|sans|<style|<metadata")
+
+    def test_a_python_without_matplotlib_hands_over_to_the_systems(self):
+        # Without its site Debian's has none either.
+        done = self.run_it([sys.executable, "-S"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_without_matplotlib_it_says_what_to_install(self):
+        (self.folder / "none").mkdir()
+        (self.folder / "none/matplotlib.py").write_text("raise ImportError")
+        has_none = {**os.environ, "PYTHONPATH": str(self.folder / "none")}
+        done = self.run_it([sys.executable], env=has_none)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("python3-matplotlib", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        done = subprocess.run([sys.executable, ROOT / "bench" / "run", "--help"],
+                              env=has_none, text=True, capture_output=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_goals_are_in_the_page_if_the_server_was_measured(self):
+        self.assertNotIn("Speeds to reach", self.page.words)
+        text = page.page(RECORDS + [throughput("teller-echo", 1, 1000)])
+        words = Page(text).words
+        self.assertEqual(words.count("Speeds to reach"), 2)  # and a link to it
+        at = words.index("ratio, 64 B × 50, 1 core")
+        self.assertEqual(words[at + 1:at + 5],
+                         ["≥ 1", "0.810", "one only", "missed"])
+
+    def test_ratios_of_all_workloads_are_at_a_glance(self):
+        at = self.page.words.index("epoll, per second")
+        self.assertEqual([word for word in self.page.words[at:at + 6]
+                          if word.strip()][:4],
+                         ["epoll, per second", "1,790", "mine", "1.08"])
 
     def test_no_measurements_are_refused(self):
         with tempfile.TemporaryDirectory() as scratch:

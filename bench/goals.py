@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""The speeds to reach: what teller-echo shall do, and what was measured of it."""
+from html import escape
+from statistics import median, quantiles
+
+import summary
+from tables import number
+from workloads import SPEED
+
+SERVER = "teller-echo"
+RATIOS = {"64x50": 1.0, "64x1000": 1.0, "16kx50": 1.0, "depth16": 1.0,
+          "session1": 1.0, "session100": 1.0, "stream10": 1.25}
+CORES = (1, 2)
+ABOUT = (
+    f"What {SERVER} shall do, beside what was measured of it: the median of the "
+    "rounds, and between which values the middle half of them is (the quartiles). "
+    "A ratio is of the throughput to that of raw epoll in the same round, with as "
+    "many threads. The median decides whether a goal is met; “within the spread” "
+    "says that the goal is between the quartiles, so that another run may find "
+    "the opposite.")
+
+
+class Goal:
+    """At least, or at most, `target`; `values` are those of the rounds."""
+
+    def __init__(self, name, target, values, at_least=False):
+        self.name = name
+        self.target = target
+        self.values = values
+        self.at_least = at_least
+
+    @property
+    def measured(self):
+        return median(self.values) if self.values else None
+
+    @property
+    def quartiles(self):
+        """None of a single round, which says nothing of a spread."""
+        if len(self.values) < 2:
+            return None
+        low, _, high = quantiles(self.values, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def verdict(self):
+        if not self.values:
+            return "not measured"
+        reached = (self.measured >= self.target if self.at_least else
+                   self.measured <= self.target)
+        word = "met" if reached else "missed"
+        if self.quartiles and \
+                self.quartiles[0] <= self.target <= self.quartiles[1] and \
+                self.quartiles[0] < self.quartiles[1]:
+            return f"{word}, within the spread"
+        return word
+
+
+def cores_of(count):
+    return f"{count} core{'s' if count > 1 else ''}"
+
+
+def ratios(records):
+    rows = {(table.workload, table.cores): table.row(SERVER)
+            for table in summary.tables(records) if table.question == "speed"}
+    for cores in CORES:
+        for workload, target in RATIOS.items():
+            row = rows.get((workload, cores))
+            yield Goal(f"ratio, {SPEED[workload].title}, {cores_of(cores)}",
+                       target, row.ratios if row else [], at_least=True)
+
+
+def figures(records, question, what, workload):
+    """Those of the server, on one core, unless it has none for a fault."""
+    if summary.fault_of(records, SERVER, 1, workload):
+        return []
+    return [record["figures"] for record in records
+            if record["what"] == what and summary.place(record) ==
+            (question, 1, workload) and record["server"] == SERVER]
+
+
+def instructions(records):
+    """As question 5 counts them: teller's and libuv's."""
+    return [sum(of_one.get(f"insn:{whose}", 0) for whose in ("teller", "libuv"))
+            for of_one in figures(records, "layers", "instructions", "64x50")]
+
+
+def goals(records):
+    """All of them, measured or not."""
+    yield from ratios(records)
+    yield Goal("system calls per round trip, 64 B × 50", 2.1,
+               [one["calls"] for one in
+                figures(records, "speed", "calls", "64x50")])
+    yield Goal("instructions in user space per round trip, 64 B × 50, of teller "
+               "and libuv", 350, instructions(records))
+    silent = figures(records, "memory", "memory", "silent")
+    most = max((one["connections"] for one in silent), default=0)
+    yield Goal("bytes of PSS per silent connection"
+               + (f", of {most:,.0f}" if most else ""), 400,
+               [one["pss"] for one in silent if one["connections"] == most])
+
+
+# --- as a table ---------------------------------------------------------------
+
+
+def spread(goal):
+    if not goal.values:
+        return "–"
+    if goal.quartiles is None:
+        return "one only"
+    low, high = (number(value) for value in goal.quartiles)
+    return f"{low} to {high} of {len(goal.values)}"
+
+
+def row(goal):
+    """Texts: the goal, what it is, measured, its interval, the verdict."""
+    sign = "≥" if goal.at_least else "≤"
+    return (goal.name, f"{sign} {goal.target:g}", number(goal.measured),
+            spread(goal), goal.verdict)
+
+
+HEADS = ("goal", "", "median", "quartiles", "")
+
+
+def section(records):
+    """None, if the server was not measured."""
+    found = list(goals(records))
+    if not any(goal.values for goal in found):
+        return None
+    body = "".join(
+        "<tr>" + "".join(
+            f'<th scope="row">{escape(text)}</th>' if i == 0 else
+            f'<td class="{kind(goal) if i == 4 else ""}">{escape(text)}</td>'
+            for i, text in enumerate(row(goal))) + "</tr>\n"
+        for goal in found)
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in HEADS)
+    return (f'<h2 id="goals">Speeds to reach</h2><p class="soft">{ABOUT}</p>'
+            '<section><div class="wide"><table class="goals"><thead><tr>'
+            f"{head}</tr></thead><tbody>{body}</tbody></table></div></section>")
+
+
+def kind(goal):
+    word = goal.verdict.partition(",")[0]
+    return {"met": "met", "missed": "fault"}.get(word, "soft")
