@@ -132,6 +132,9 @@ def fit_told(server, of_what):
                 f"{fit.capacity(MOST):.1f} of the first")
     told.append(span(interval.capacity(MOST), lambda value: f"{value:.1f}")
                 if interval else "")
+    if fit.sigma == fit.kappa == 0:
+        told.append(f": all that this says is that {server.processors} processors "
+                    "at once have shown no limit")
     told.append(peak_told(fit) + ".")
     if interval is None:
         told.append(f" An interval takes {usl.LEAST_ROUNDS} rounds: there is "
