@@ -21,8 +21,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import callgrind
 from connections import allow_descriptors, hold
+from counting import (UNWATCHED, WAIT_CALLS, calls_in, instructions_in,
+                      is_libuv, per_round_trip, strace, valgrind)
 from programs import Echo, Trouble, build, load, say
 
 # --- the budgets --------------------------------------------------------------
@@ -42,11 +43,6 @@ INSTRUCTIONS = {      # per round trip, in user space: teller's, and all
 
 # --- what is measured ---------------------------------------------------------
 
-# The watchdog wakes each loop four times a second, however much there is to do:
-# under strace and valgrind, which are slow, that would look like a cost of each
-# round trip.
-UNWATCHED = ("--stall-time", "0")
-
 CASES = {  # size x connections
     "64 B x 1": {"connections": 1, "size": 64, "depth": 1},
     "64 B x 50": {"connections": 50, "size": 64, "depth": 1},
@@ -65,7 +61,6 @@ IDLE_FROM = 1000      # from here on the cost per connection is looked at
 SILENT = 250          # of so many silent connections one speaks
 TOP, TOP_OF = 10, "64 B x 50"  # functions listed
 COUNTED_CALLS = ("read", "write", "epoll_ctl")
-WAIT_CALLS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 
 
 class Report:
@@ -113,40 +108,13 @@ def runs(folder, case, long, options=(), **how):
         yield done["round_trips"]
 
 
-def per_round_trip(measured):
-    """[(round trips, Counter)], short and long: the Counter of one round trip,
-    which may have keys of 0."""
-    (trips, few), (more_trips, many) = measured
-    return {key: (many[key] - few[key]) / (more_trips - trips)
-            for key in few.keys() | many.keys()}
-
-
 # --- system calls -------------------------------------------------------------
-
-
-def calls_in(logs):
-    """strace's logs, a file a thread: how often each call was made.
-
-    And "batches": how many epoll_waits told of something.
-    """
-    calls = Counter()
-    for log in logs:
-        for line in log.read_text(errors="replace").splitlines():
-            name, bracket, rest = line.partition("(")
-            if not bracket or not name.isidentifier():
-                continue  # a signal, the end
-            calls[name] += 1
-            if name in WAIT_CALLS:
-                returned = rest.rpartition(" = ")[2].split()[0]
-                calls["batches"] += returned.isdigit() and int(returned) > 0
-    return calls
 
 
 def count_calls(folder, case, scratch):
     measured = []
     logs = scratch / "strace"
-    strace = ["strace", "-ff", "-qq", "-s", "0", "-o", str(logs)]
-    for trips in runs(folder, case, LONG, prefix=strace, forks=True):
+    for trips in runs(folder, case, LONG, prefix=strace(logs), forks=True):
         files = list(scratch.glob("strace.*"))
         measured.append((trips, calls_in(files)))
         for file in files:
@@ -330,19 +298,13 @@ def instructions(folder, report, long, scratch):
 def count_instructions(folder, case, long, scratch, options=()):
     file = scratch / "callgrind"
     measured = []
-    tool = ["valgrind", "--quiet", "--tool=callgrind",
-            f"--callgrind-out-file={file}"]
-    for trips in runs(folder, case, long, options, prefix=tool):
-        costs = Counter()
-        for (module, function), count in callgrind.self_costs(file).items():
-            costs[whose(module, function), function] += count
-        measured.append((trips, costs))
+    for trips in runs(folder, case, long, options, prefix=valgrind(file)):
+        measured.append((trips, instructions_in(file, whose)))
     return per_round_trip(measured)
 
 
 def whose(module, function):
-    """Libraries may be shared, or in the program."""
-    if function.startswith(("uv_", "uv__")):
+    if is_libuv(module, function):
         return "libuv"
     return "teller" if module in ("teller-echo", "libteller") else module
 

@@ -40,6 +40,7 @@ class Rounds:
     def __init__(self, bench, kinds, records, clock):
         self.bench = bench
         self.cores = bench.layout.cores
+        self.every = kinds  # also those that cannot use so many cores
         self.kinds = [kind for kind in kinds if kind.uses(self.cores)]
         self.records = records
         self.clock = clock

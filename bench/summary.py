@@ -21,6 +21,7 @@ class Row:
         self.rates = []
         self.costs = []     # cpu_us of the rounds
         self.ratios = []
+        self.rounds = {}    # (run, round): the figures of its throughput
         self.commands = {}  # what: those of its first measurement
         self.missing = []   # what was not measured, and why
         self.fault = None
@@ -98,6 +99,8 @@ def fill(row, records):
         if "figures" not in record:
             continue
         row.commands.setdefault(record["what"], record["commands"])
+        if record["what"] == "throughput":
+            row.rounds[record["run"], record["round"]] = record["figures"]
         for name, value in names_of(record).items():
             values.setdefault(name, []).append(value)
     row.costs = values.get("cpu_us", [])

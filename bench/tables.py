@@ -90,7 +90,7 @@ def printed(table, columns):
         else:
             rows.append([row.server, f"not measured: {row.missing[0]}"])
     whole = [row for row in rows if len(row) > 2 or len(columns) == 1]
-    widths = [max(len(row[i]) for row in whole)
+    widths = [max((len(row[i]) for row in whole), default=0)
               for i in range(len(columns) + 1)]
     widths[0] = max(len(row[0]) for row in rows)
     for row in rows:

@@ -68,9 +68,11 @@ SILENT = (100, 1000, 10000, 19000)
 QUICK_SILENT = (1000,)
 
 # Each measurement belongs to one of these. To come: what a slow customer costs,
-# how it scales, what libuv costs, and how evenly connections are shared.
+# and how evenly connections are shared.
 QUESTIONS = {
     "speed": "How fast is each server?",
     "crossing": "1. Where do the lines cross?",
+    "scaling": "3. How does it scale?",
     "memory": "4. What does an open, silent connection cost in memory?",
+    "layers": "5. What does libuv cost, and teller over it?",
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the checks of bench/ share: its modules, and measurements made up."""
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -36,3 +37,11 @@ def throughput(server, number, rate, **more):
 
 def fault(server, reason, everywhere=False, **more):
     return record(server, "fault", reason=reason, everywhere=everywhere, **more)
+
+
+def chart(html, label):
+    """The one of that name on a page."""
+    found = [svg for svg in re.findall(r"<svg .*?</svg>", html, re.S)
+             if f'aria-label="{label}"' in svg]
+    assert len(found) == 1, (label, len(found))
+    return found[0]
