@@ -125,7 +125,7 @@ class OnThePage(unittest.TestCase):
             svg = chart(self.html, label)
             for word in words:
                 self.assertIn(f">{word}<", svg)
-            self.assertNotRegex(svg, "#[0-9a-f]{6}|[sS]ans|<style|<metadata|url")
+            self.assertNotRegex(svg, r"(?<!url\()#[0-9a-f]{6}|[sS]ans|<style|<metadata|url\((?!#)")
 
     def test_the_profile_has_the_most_first_and_what_is_left(self):
         found = re.search(r"Where the instructions of teller-echo go.*?</table>",
