@@ -5,6 +5,8 @@ from html import escape
 
 import charts
 import crossing
+import sharing
+import slow
 import summary
 import tables
 from page_style import STYLE
@@ -19,6 +21,8 @@ ABOUT = {
     "crossing": "Sessions of so many round trips of 64 B, with so many "
     "connections open at a time, in the closed loop: round trips for each "
     "second of CPU that the server used, and how long one takes at p99.",
+    "slow": slow.ABOUT,
+    "sharing": sharing.ABOUT,
     "memory": "So many connections are opened, each has one round trip and is "
     "silent from then on. Memory of all processes of the server, less what it "
     "had with one connection; PSS counts what processes share in parts. What "
@@ -131,7 +135,12 @@ def crossing_section(found):
     yield from crossing.sections(found, html_table, commands)
 
 
-SECTIONS = {"speed": speed, "memory": memory, "crossing": crossing_section}
+def of_module(module):
+    return lambda found: module.sections(found, titled, html_table, commands)
+
+
+SECTIONS = {"speed": speed, "memory": memory, "crossing": crossing_section,
+            "slow": of_module(slow), "sharing": of_module(sharing)}
 
 
 # --- the page -----------------------------------------------------------------

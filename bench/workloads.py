@@ -67,10 +67,12 @@ CROSSING_SERVERS = ("thread", "thread_pool", "epoll", "epoll_threads",
 SILENT = (100, 1000, 10000, 19000)
 QUICK_SILENT = (1000,)
 
-# Each measurement belongs to one of these. To come: what a slow customer costs,
-# how it scales, what libuv costs, and how evenly connections are shared.
+# Each measurement belongs to one of these. To come: how it scales, and what libuv
+# costs.
 QUESTIONS = {
     "speed": "How fast is each server?",
     "crossing": "1. Where do the lines cross?",
+    "slow": "2. What does a slow customer cost?",
     "memory": "4. What does an open, silent connection cost in memory?",
+    "sharing": "6. How evenly are connections shared?",
 }
