@@ -7,7 +7,7 @@ import selectors
 import socket
 import time
 
-from connections import OURS, RESET_AT_CLOSE
+from connections import OURS
 from programs import Fault, Trouble
 
 SIZE = 64
@@ -34,8 +34,6 @@ class Newcomer:
         self.back = b""
         self.sock = socket.socket()
         self.sock.setblocking(False)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                             RESET_AT_CLOSE)
         try:
             self.sock.connect((host, port))
         except BlockingIOError:

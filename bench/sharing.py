@@ -10,9 +10,9 @@ from html import escape
 import charts
 import measure as single
 import tables
-from connections import RESET_AT_CLOSE
 from newcomers import Newcomers, pinned
-from programs import Fault, Trouble, load_command, run_load, say
+from programs import (Fault, Trouble, load_command, load_until, run_load,
+                      say)
 from records import shown
 from workloads import Workload
 
@@ -28,7 +28,7 @@ MIXED = Workload("mixed", "64 long connections that come among short ones",
 LONG_RATE = 1000    # round trips a second, over all long ones
 SHORT = {"connections": 50, "session": 1, "rate": 500, "size": 64, "depth": 1}
 BEFORE = 0.2    # seconds that the short ones are there before the long ones
-AFTER = 0.3     # and that these stay when they have gone
+LONG_LIMIT = 120    # seconds that these may be there
 
 STALLED = Workload("stalled", "one loop stalled for a second", connections=1)
 STALL_MS = 1000
@@ -72,7 +72,7 @@ def open_now(server):
 
 def open_once(server, count):
     """Those of each thread, when there are `count` of them in all."""
-    until = time.monotonic() + AFTER
+    until = time.monotonic() + single.TIMEOUT
     while True:
         shares = open_now(server)
         if sum(shares) == count:
@@ -116,7 +116,7 @@ def commands_of_mixed(bench, server, seconds):
         bench.folder, server.address, timeout=single.TIMEOUT,
         duration=BEFORE + seconds, **SHORT)]
     long = bench.load_command(server, MIXED, rate=LONG_RATE, ramp=BEFORE,
-                              duration=seconds + AFTER)
+                              duration=LONG_LIMIT)
     return short, long
 
 
@@ -126,20 +126,21 @@ def latencies(name, figures):
 
 
 def mixed(bench, kind, workload):
-    """The long ones come when the short ones are there, and stay for a moment when
-    these have gone: then they are counted."""
+    """The long ones come when the short ones are there, and are counted when these
+    have gone."""
+    longs = []
     with bench.start(kind, threads=THREADS) as server, \
-            ThreadPoolExecutor(2) as beside:
+            ThreadPoolExecutor(1) as beside:
         short, long = commands_of_mixed(bench, server, 2 * bench.seconds)
         shorts = beside.submit(run_load, short)
         time.sleep(BEFORE)
-        longs = beside.submit(run_load, long)
-        sessions = shorts.result()
-        shares = open_once(server, workload.load["connections"])
-        figures = {**spread(shares), "sessions": sessions["sessions"],
-                   "seconds": 2 * bench.seconds, **latencies("short", sessions),
-                   **latencies("long", longs.result())}
+        with load_until(long, longs):
+            sessions = shorts.result()
+            shares = open_once(server, workload.load["connections"])
         single.check_end(kind, server)
+    figures = {**spread(shares), "sessions": sessions["sessions"],
+               "seconds": 2 * bench.seconds, **latencies("short", sessions),
+               **latencies("long", longs[0])}
     return figures, [shown(server.line), shown(short), shown(long)]
 
 
@@ -147,7 +148,6 @@ def stall_one(address):
     """A connection that has a loop stall: it is the first, and has been sent to."""
     host, _, port = address.rpartition(":")
     sock = socket.create_connection((host, int(port)), timeout=single.TIMEOUT)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
     sock.sendall(b"x")
     return sock
 

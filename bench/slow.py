@@ -9,7 +9,6 @@ from html import escape
 import charts
 import measure as single
 import tables
-from connections import RESET_AT_CLOSE
 from programs import Fault, run_load, say
 from records import shown
 from servers import POOL
@@ -50,8 +49,6 @@ class Customer(threading.Thread):
         try:
             self.sock = socket.create_connection((host, int(port)),
                                                  timeout=single.TIMEOUT)
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                 RESET_AT_CLOSE)
             self.round_trip()
         except OSError as error:
             raise Fault(f"the slow connection: {error}") from error
