@@ -153,7 +153,7 @@ void model_closed(unsigned thread)
 }
 
 /* In one piece, whichever thread prints beside. */
-static void tell(const char *what, bool open)
+static void print_shares(const char *what, bool open)
 {
     struct tlr_cli_text line = {0};
     for (unsigned i = 0; i < threads; i++) {
@@ -169,12 +169,12 @@ static void tell(const char *what, bool open)
 
 void model_tell_open(void)
 {
-    tell("open", true);
+    print_shares("open", true);
 }
 
 int model_end(void)
 {
-    tell("taken", false);
+    print_shares("taken", false);
     (void)puts("stopped");
     (void)fflush(stdout);
     return TLR_CLI_STATUS_OK;

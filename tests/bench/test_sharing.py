@@ -4,10 +4,12 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from support import BUILD, record
 
 import connections
+import measure
 import newcomers
 import page
 import servers
@@ -16,7 +18,7 @@ import summary
 import tables
 from layout import Layout
 from measure import Bench
-from programs import Fault
+from programs import Fault, Trouble
 
 SERVER = Path(__file__).resolve().parent / "echo_server.py"
 
@@ -141,6 +143,9 @@ class Measured(unittest.TestCase):
                 for count in connections.hold(server.address, 10, 1):
                     self.assertEqual(sum(sharing.open_now(server)), count)
                 sharing.open_once(server, 0)
+                with mock.patch.object(measure, "TIMEOUT", 0.3):
+                    with self.assertRaisesRegex(Trouble, "0 .* open, not 5"):
+                        sharing.open_once(server, 5)
                 self.assertEqual(sum(sharing.taken(model("epoll_threads", way),
                                                    server)), 10)
 
@@ -152,8 +157,9 @@ class Measured(unittest.TestCase):
         self.assertEqual(len(commands), 3)
 
     def test_a_loop_that_stalls_has_its_connections_wait(self):
-        figures, _ = sharing.stalled(self.bench, model("teller", "rr"),
-                                     sharing.STALLED)
+        figures, commands = sharing.stalled(
+            self.bench, model("teller", "rr"), sharing.STALLED)
+        self.assertIn("--slow 1000", commands[0])
         self.assertEqual(figures["opened"], 270)
         # In turn: one of eight, less those that came at the very end.
         self.assertGreater(figures["waited"], 20)
