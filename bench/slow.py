@@ -200,7 +200,13 @@ def what_came_out(rows):
     told = [f"Without the slow one their p99 is {span(rows, 'calm_p99_us')}; "
             "teller-load was as late as "
             f"{span(rows, 'calm_lateness_p99_us')} then."]
-    for words, group in groups(rows):
+    # Nothing can be said of who waited as long without it.
+    calm = [row for row in rows if row.figures["calm_p99_us"] <
+            1000 * row.figures["delay_ms"] / 10]
+    if len(calm) < len(rows):
+        told.append("The machine was too busy to judge " + ", ".join(
+            row.server for row in rows if row not in calm) + ".")
+    for words, group in groups(calm):
         if group:
             told.append(
                 f"{len(group)} of {len(rows)} {words} "

@@ -71,6 +71,14 @@ class Told(unittest.TestCase):
                 "1 of 3 let all of them wait (loop): p50 51.0 ms, p99 99.0 ms"):
             self.assertIn(words, told)
 
+    def test_who_waited_without_the_slow_one_is_not_judged(self):
+        for row in self.table.rows:
+            if row.server == "pool":
+                row.figures["calm_p99_us"] = 20000
+        told = slow.what_came_out(slow.measured(self.table))
+        self.assertIn("too busy to judge pool.", told)
+        self.assertNotIn("some of them", told)
+
     def test_it_has_a_section_on_the_page(self):
         html = page.page(RECORDS)
         self.assertIn('<h2 id="slow">2. What does a slow customer cost?', html)
