@@ -30,8 +30,9 @@ class Bench:
         self.counter = counter
         self.scratch = Path(scratch)
 
-    def start(self, kind, counted=()):
-        return Running(kind, cores=self.layout.cores, counted=counted,
+    def start(self, kind, counted=(), options=(), threads=None):
+        return Running(kind, *options, counted=counted,
+                       cores=threads or self.layout.cores,
                        pinned=self.layout.on_server())
 
     def load_command(self, server, workload, **limits):

@@ -5,6 +5,7 @@ A server is a group of processes of its own with a time limit, so that nothing
 is left behind whatever happens, and listens on a free port of 127.0.0.1. So
 this is for Unix.
 """
+import contextlib
 import json
 import os
 import signal
@@ -151,9 +152,31 @@ def run_load(command):
     try:
         done = subprocess.run(command, text=True, capture_output=True,
                               timeout=SERVER_LIMIT)
-        figures = json.loads(done.stdout)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Trouble(f"teller-load: {error}") from error
+    return figures_of(done)
+
+
+@contextlib.contextmanager
+def load_until(command, told):
+    """with load_until(command, told): it runs meanwhile, and its figures are added
+    to `told`."""
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        try:
+            yield
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=SERVER_LIMIT)
+        except BaseException:
+            process.kill()
+            raise
+    told.append(figures_of(subprocess.CompletedProcess(
+        command, process.returncode, out, err)))
+
+
+def figures_of(done):
+    try:
+        figures = json.loads(done.stdout)
     except ValueError as error:
         raise Trouble(f"teller-load: {done.stderr or error}") from error
     errors = figures["errors"]

@@ -4,8 +4,8 @@ what was measured where.
 
     run       whose measurement it is: rounds are of one
     question  of workloads.QUESTIONS
-    what      throughput, latency, calls, memory: it has "figures", a name and a
-              number each. fault: the server did something wrong, "reason"; it has
+    what      throughput, latency, calls, memory, slow, held, mixed, stalled: it has
+              "figures", a name and a number each. fault: the server did something wrong, "reason"; it has
               no figure for that workload, or for none ("everywhere").
               missing: it was not measured, for "reason".
     server, version, workload, title, unit, cores, round

@@ -40,6 +40,8 @@ class Rounds:
     def __init__(self, bench, kinds, records, clock):
         self.bench = bench
         self.cores = bench.layout.cores
+        self.models = [kind for kind in kinds if kind.model]
+        kinds = [kind for kind in kinds if not kind.apart]
         self.every = kinds  # also those that cannot use so many cores
         self.kinds = [kind for kind in kinds if kind.uses(self.cores)]
         self.records = records

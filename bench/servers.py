@@ -5,6 +5,7 @@ teller-echo, the models of this build tree, and the peers of bench/peers and of
 bench/proxies.py. A peer that is not here is None: it is named and left out, by
 whoever asks.
 """
+import copy
 import os
 import re
 import resource
@@ -31,11 +32,14 @@ class Kind:
     threads it can make use of, `most` how many connections it serves together,
     both None for any number. `silent`: it does not say where it listens, and
     cannot find a port. `behind`: the kind of server that it is in front of, whose
-    port is its first option. `stopped`: its exit status after SIGTERM.
+    port is its first option. `stopped`: its exit status after SIGTERM. `model`: it
+    is one of bench/models, with their options, and `ways` are those of its
+    --balance. `apart`: only for questions that say so.
     """
 
     def __init__(self, name, command, version, *, cores=(1, None), most=None,
-                 silent=False, behind=None, stopped=0):
+                 silent=False, behind=None, stopped=0, model=False, ways=(),
+                 apart=False):
         self.name = name
         self.command = command
         self.version = version
@@ -44,6 +48,20 @@ class Kind:
         self.silent = silent
         self.behind = behind
         self.stopped = stopped
+        self.model = model
+        self.ways = ways
+        self.apart = apart
+
+    def by_way(self):
+        """A kind for each way to balance, or only itself."""
+        for way in self.ways:
+            one = copy.copy(self)
+            one.name = f"{self.name} {way}"
+            one.command = (lambda port, options, cores, way=way: self.command(
+                port, ("--balance", way, *options), cores))
+            yield one
+        if not self.ways:
+            yield self
 
     def uses(self, cores):
         least, most = self.cores
@@ -85,8 +103,13 @@ class Running(Server):
             raise Fault(f"{kind.name} did not start: {error}") from error
         self.address = f"127.0.0.1:{self.port}"
         # What it prints later must not fill a pipe.
-        self.reader = threading.Thread(target=self.process.stdout.read)
+        self.told = []
+        self.reader = threading.Thread(target=self._read)
         self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.told.append(line)
 
     def _told_port(self):
         for line in self.process.stdout:
@@ -175,11 +198,13 @@ MODELS = {  # what is not so of all of them
     # A set has room for 1,024 descriptors.
     "select": {"most": 1000, "cores": (1, 1)},
     "accept_and_io": {"cores": (1, 2)},
-    "epoll_threads": {"cores": (2, None)},
+    "epoll_threads": {"cores": (2, None), "ways": ("reuseport", "exclusive")},
     "epoll_shared": {"cores": (2, None)},
+    # Serves as teller-echo does, and is measured where that cannot be.
+    "teller": {"apart": True, "ways": ("least", "rr", "reuseport")},
     "fork": {}, "thread": {},
 }
-WITH_THREADS = ("epoll_threads", "epoll_shared")
+WITH_THREADS = ("epoll_threads", "epoll_shared", "teller")
 
 
 def models(folder):
@@ -197,7 +222,7 @@ def model(name, program):
         threads = ["--threads", cores] if name in WITH_THREADS else []
         return [program, "--listen", f"127.0.0.1:{port}", *threads, *options]
     return Kind(name, command, output_of(program, "--version").split()[1],
-                **MODELS.get(name, {"cores": (1, 1)}))
+                model=True, **MODELS.get(name, {"cores": (1, 1)}))
 
 
 # --- others -------------------------------------------------------------------

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What records (see records.py) come to: medians, spreads and ratios."""
+import math
 from statistics import median
 
 BASELINE = {1: "epoll"}       # raw epoll on so many cores, or else
 BASELINE_OF_SEVERAL = "epoll_threads"
+LEAST_FIRST = {"slow": "slow_p99_us"}  # instead of the highest rate
 
 
 def baseline(cores):
@@ -20,6 +22,7 @@ class Row:
         self.figures = {}
         self.rates = []
         self.costs = []     # cpu_us of the rounds
+        self.values = {}    # of all figures: those of the rounds
         self.ratios = []
         self.rounds = {}    # (run, round): the figures of its throughput
         self.commands = {}  # what: those of its first measurement
@@ -39,7 +42,7 @@ class Row:
 
 
 class Table:
-    """A workload of a question, on so many cores: rows, the fastest first."""
+    """A workload of a question, on so many cores: rows in the order of order()."""
 
     def __init__(self, question, cores, workload, title, unit):
         self.question = question
@@ -51,6 +54,14 @@ class Table:
 
     def row(self, server):
         return next((row for row in self.rows if row.server == server), None)
+
+
+def order(table):
+    """The key that sorts its rows."""
+    name = LEAST_FIRST.get(table.question)
+    if name is None:
+        return lambda row: -row.figures.get("rate", 0)
+    return lambda row: row.figures.get(name, math.inf)
 
 
 def place(record):
@@ -104,6 +115,7 @@ def fill(row, records):
         for name, value in names_of(record).items():
             values.setdefault(name, []).append(value)
     row.costs = values.get("cpu_us", [])
+    row.values = values
     row.figures = {name: median(of_name) for name, of_name in values.items()}
 
 
@@ -129,5 +141,5 @@ def tables(records):
             row.ratios = [rate / base[key] for key, rate in own.items()
                           if base.get(key)]
             fill(row, [r for r in here if r["server"] == row.server])
-        table.rows.sort(key=lambda row: -row.figures.get("rate", 0))
+        table.rows.sort(key=order(table))
     return list(found.values())

@@ -104,8 +104,8 @@ def printed(table, columns):
 
 def of(table):
     """The columns of a table that have something to show."""
-    columns = memory_columns(table) if table.question == "memory" else COLUMNS
-    return [column for column in columns
+    make = COLUMNS_OF.get(table.question, lambda _: COLUMNS)
+    return [column for column in make(table)
             if any(column[2](row) != "–" for row in table.rows)]
 
 
@@ -119,3 +119,7 @@ def memory_columns(table):
             for name, what in (("pss", "shared memory counted in parts"),
                                ("rss", "resident memory of all processes"))
             for count in counts]
+
+
+# A question's own: functions of a table.
+COLUMNS_OF = {"memory": memory_columns}

@@ -67,12 +67,13 @@ CROSSING_SERVERS = ("thread", "thread_pool", "epoll", "epoll_threads",
 SILENT = (100, 1000, 10000, 19000)
 QUICK_SILENT = (1000,)
 
-# Each measurement belongs to one of these. To come: what a slow customer costs,
-# and how evenly connections are shared.
+# Each measurement belongs to one of these.
 QUESTIONS = {
     "speed": "How fast is each server?",
     "crossing": "1. Where do the lines cross?",
+    "slow": "2. What does a slow customer cost?",
     "scaling": "3. How does it scale?",
     "memory": "4. What does an open, silent connection cost in memory?",
     "layers": "5. What does libuv cost, and teller over it?",
+    "sharing": "6. How evenly are connections shared?",
 }

@@ -2,7 +2,8 @@
 /*
  * What every model of bench/models has to do: see model.h there.
  *
- *     test_models NAME FILE [together] [apart] [threads] [sheds] [-- OPTION...]
+ *     test_models NAME FILE [together] [apart] [threads] [sheds] [by=WAY...]
+ *         [-- OPTION...]
  *
  * The words are what this one can do; the options are given to it. Ends with 77,
  * skipped, if the model does: the kernel refuses what it needs.
@@ -20,6 +21,7 @@ enum {
     SOME = 10,
     FEW = 3,
     OPTIONS_MOST = 16,
+    WAYS_MOST = 4,
     STATUS_SKIPPED = 77
 };
 
@@ -30,6 +32,8 @@ static struct {
     bool apart;    /* a handler that blocks holds up no other connection */
     bool threads;  /* has --threads */
     bool sheds;    /* closes who comes when descriptors have run out */
+    const char *ways[WAYS_MOST]; /* of --balance */
+    unsigned way_count;
     const char *const *options;
     int option_count;
 } model;
@@ -523,6 +527,53 @@ static void threads_are_for_who_has_them(void **state)
     stop(program);
 }
 
+/* ---- sharing ---- */
+
+/* The sum of the numbers in the line "taken by thread: 3 4 ...". */
+static unsigned long sum_of_taken(struct program *program, unsigned *threads)
+{
+    static const char words[] = "\ntaken by thread:";
+    const char *at = strstr(program->out.text, words);
+    unsigned long sum = 0;
+    if (at == NULL) {
+        program_fail(program, "does not tell what its threads have taken");
+    }
+    *threads = 0;
+    for (at += sizeof(words) - 1; *at == ' '; (*threads)++) {
+        char *end;
+        sum += strtoul(at, &end, 10);
+        at = end;
+    }
+    return sum;
+}
+
+static void all_are_counted_by(struct scene *scene, const char *way)
+{
+    struct client *clients[MANY];
+    unsigned threads;
+    struct program *program = program_start(scene,
+        ARGS(model.file, "--listen", "127.0.0.1:0", "--threads", "3",
+            "--balance", way));
+    connect_all(scene, program, clients, MANY);
+    for (unsigned i = 0; i < MANY; i++) {
+        client_echo(clients[i], 1000);
+        if (i % 2 == 0) {
+            client_finish(clients[i]);
+        }
+    }
+    stop(program);
+    assert_int_equal(sum_of_taken(program, &threads), MANY);
+    assert_int_equal(threads, 3);
+}
+
+static void however_they_are_shared_all_are_served_and_counted(void **state)
+{
+    for (unsigned i = 0; i < model.way_count; i++) {
+        all_are_counted_by(*state, model.ways[i]);
+    }
+    expect_wrong(*state, "--balance", "nobody", "--balance");
+}
+
 static void help_tells_the_options(void **state)
 {
     struct program *program;
@@ -532,6 +583,11 @@ static void help_tells_the_options(void **state)
     assert_non_null(strstr(program->out.text, "--slow MS"));
     assert_int_equal(
         strstr(program->out.text, "--threads N") != NULL, model.threads);
+    assert_int_equal(
+        strstr(program->out.text, "--balance ") != NULL, model.way_count > 0);
+    for (unsigned i = 0; i < model.way_count; i++) {
+        assert_non_null(strstr(program->out.text, model.ways[i]));
+    }
 }
 
 /* ---- which model ---- */
@@ -570,6 +626,9 @@ static bool read_arguments(int argc, char **argv)
         model.apart |= strcmp(argv[i], "apart") == 0;
         model.threads |= strcmp(argv[i], "threads") == 0;
         model.sheds |= strcmp(argv[i], "sheds") == 0;
+        if (strncmp(argv[i], "by=", 3) == 0 && model.way_count < WAYS_MOST) {
+            model.ways[model.way_count++] = argv[i] + 3;
+        }
     }
     if (i < argc) {
         model.options = (const char *const *)(argv + i + 1);
@@ -596,6 +655,7 @@ int main(int argc, char **argv)
         scene_test(wrong_usage_ends_with_2),
         scene_test(an_address_in_use_ends_with_1),
         scene_test(threads_are_for_who_has_them),
+        scene_test(however_they_are_shared_all_are_served_and_counted),
         scene_test(help_tells_the_options),
     };
     if (!read_arguments(argc, argv)) {

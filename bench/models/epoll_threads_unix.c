@@ -2,16 +2,20 @@
 /*
  * N threads, each with its own epoll and its own listening socket: the kernel
  * shares the connections out by a hash of their addresses (SO_REUSEPORT), and
- * the threads have nothing in common.
+ * the threads have nothing in common. Or (--balance exclusive) one listening
+ * socket that each epoll watches: EPOLLEXCLUSIVE wakes one of the threads for a
+ * new connection, or a few, and who is first has it.
  *
  * Serves well: as many connections as all processors can do; nothing is locked,
  * nothing is handed over, and accepting scales too. Ends: where connections are
  * few or differ much, since the hash looks at neither number nor load; and with a
  * handler that blocks, for which all connections of its thread wait, and those
- * that the kernel has put into its listener's queue.
+ * that the kernel has put into its listener's queue. With one listener nobody
+ * waits in the queue of a thread that blocks, but a thread that is often idle
+ * comes to have most of the connections.
  *
  * From: epoll(7); the article "The SO_REUSEPORT socket option" (LWN, 2013); nginx
- * with `reuseport`.
+ * with `reuseport`, and without.
  */
 #include "model.h"
 
@@ -28,11 +32,15 @@
 
 enum { EVENTS = 256 }; /* at a time */
 
+enum { REUSEPORT, EXCLUSIVE };
+static const char *const balances[] = {"reuseport", "exclusive", NULL};
+
 static const struct model model = {
     .name = "model_epoll_threads",
     .summary = "An echo server on as many threads as there are CPUs, each of "
                "which waits with an epoll of its own.",
     .threads = MODEL_CPUS,
+    .balances = balances,
 };
 
 struct conn {
@@ -47,8 +55,9 @@ struct conn {
 /* A thread and all that is its own. */
 struct loop {
     pthread_t thread;
+    unsigned number;
     int epoll;
-    int listener;
+    int listener; /* its own, or that of all */
     struct tlr_list conns;
     struct model_pause pause_of_accept;
     char buffer[MODEL_BUFFER];
@@ -142,21 +151,38 @@ static bool add(struct loop *loop, int sock, unsigned delay)
     conn->sock = sock;
     conn->delay = delay;
     tlr_list_append(&loop->conns, &conn->link);
+    model_opened(loop->number);
     return true;
 }
 
 /* To close it takes it out of the kernel's table, too. */
-static void drop(struct conn *conn)
+static void drop(struct loop *loop, struct conn *conn)
 {
     tlr_list_remove(&conn->link);
+    model_closed(loop->number);
     (void)close(conn->sock);
     free(conn->rest);
     free(conn);
 }
 
-static void accept_all(struct loop *loop)
+/* To be exclusive it has to be put in anew, it cannot be changed. */
+static bool watch_listener(struct loop *loop)
 {
-    for (;;) {
+    uint32_t exclusive = options.balance == EXCLUSIVE ? EPOLLEXCLUSIVE : 0;
+    return control(
+        loop, EPOLL_CTL_ADD, loop->listener, EPOLLIN | exclusive, loop);
+}
+
+static void pause_accepting(struct loop *loop)
+{
+    (void)control(loop, EPOLL_CTL_DEL, loop->listener, 0, NULL);
+    model_pause_begin(&loop->pause_of_accept);
+}
+
+/* Of a listener that all watch one at a time: the next is for who else wakes. */
+static void accept_some(struct loop *loop)
+{
+    do {
         int sock =
             accept4(loop->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         bool well = sock >= 0 ? add(loop, sock, model_delay(&options))
@@ -165,11 +191,10 @@ static void accept_all(struct loop *loop)
             return;
         }
         if (!well) {
-            (void)control(loop, EPOLL_CTL_MOD, loop->listener, 0, loop);
-            model_pause_begin(&loop->pause_of_accept);
+            pause_accepting(loop);
             return;
         }
-    }
+    } while (options.balance == REUSEPORT);
 }
 
 static void *serve(void *arg)
@@ -183,32 +208,40 @@ static void *serve(void *arg)
             abort(); /* EBADF, EINVAL: a fault of ours */
         }
         if (model_pause_over(&loop->pause_of_accept)) {
-            (void)control(loop, EPOLL_CTL_MOD, loop->listener, EPOLLIN, loop);
+            (void)watch_listener(loop);
         }
         for (int i = 0; i < ready; i++) {
             struct conn *conn = events[i].data.ptr;
             if (events[i].data.ptr == loop) {
-                accept_all(loop);
+                accept_some(loop);
             } else if (events[i].data.ptr != &woken &&
                        !(conn->rest != NULL ? on_writable(loop, conn)
                                             : on_readable(loop, conn))) {
-                drop(conn); /* each has one event at most */
+                drop(loop, conn); /* each has one event at most */
             }
         }
     }
     return NULL;
 }
 
-static bool open_loop(struct loop *loop)
+static bool has_listener_of_its_own(const struct loop *loop)
 {
+    return options.balance == REUSEPORT || loop->number == 0;
+}
+
+static bool open_loop(struct loop *loops, unsigned number)
+{
+    struct loop *loop = &loops[number];
+    unsigned shared = options.balance == REUSEPORT ? MODEL_SHARED : 0;
+    loop->number = number;
+    loop->listener = loops[0].listener;
     tlr_list_init(&loop->conns);
-    if (!model_listen(
-            &options, MODEL_NONBLOCKING | MODEL_SHARED, &loop->listener)) {
+    if (has_listener_of_its_own(loop) &&
+        !model_listen(&options, MODEL_NONBLOCKING | shared, &loop->listener)) {
         return false;
     }
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->epoll < 0 ||
-        !control(loop, EPOLL_CTL_ADD, loop->listener, EPOLLIN, loop) ||
+    if (loop->epoll < 0 || !watch_listener(loop) ||
         !control(loop, EPOLL_CTL_ADD, woken, EPOLLIN, &woken)) {
         (void)model_fail("cannot start", uv_translate_sys_error(errno));
         return false;
@@ -219,10 +252,12 @@ static bool open_loop(struct loop *loop)
 static void close_loop(struct loop *loop)
 {
     while (!tlr_list_empty(&loop->conns)) {
-        drop(TLR_CONTAINER_OF(loop->conns.next, struct conn, link));
+        drop(loop, TLR_CONTAINER_OF(loop->conns.next, struct conn, link));
     }
     (void)close(loop->epoll);
-    (void)close(loop->listener);
+    if (has_listener_of_its_own(loop)) {
+        (void)close(loop->listener);
+    }
 }
 
 int main(int argc, char **argv)
@@ -238,7 +273,7 @@ int main(int argc, char **argv)
         return model_fail("cannot start", uv_translate_sys_error(errno));
     }
     for (unsigned i = 0; i < options.threads; i++) {
-        if (!open_loop(&loops[i])) {
+        if (!open_loop(loops, i)) {
             free(loops);
             return TLR_CLI_STATUS_FAILURE;
         }
@@ -253,6 +288,8 @@ int main(int argc, char **argv)
     model_announce(&options);
     for (unsigned i = 0; i < options.threads; i++) {
         (void)pthread_join(loops[i].thread, NULL); /* ours: cannot fail */
+    }
+    for (unsigned i = 0; i < options.threads; i++) {
         close_loop(&loops[i]);
     }
     free(loops);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model.h"
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@ enum { SLOW_MOST = 10000, SLICE = 50 };
 #define NANOSECONDS 1000000u /* of a millisecond */
 
 static const struct model *self;
+static unsigned threads; /* that it has */
 
 int model_fail(const char *what, int err)
 {
@@ -28,7 +30,20 @@ struct values {
     const char *listen;
     uint64_t threads;
     uint64_t slow_ms;
+    unsigned balance;
 };
+
+/* "least|rr", as the help has it. */
+static const char *ways(const struct model *model)
+{
+    static char text[64];
+    const char *const *way = model->balances;
+    for (size_t length = 0; way != NULL && *way != NULL; way++) {
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
+            length > 0 ? "|" : "", *way);
+    }
+    return text;
+}
 
 static bool parse(const struct model *model, int argc, char *const *argv,
     struct values *values, int *status)
@@ -45,14 +60,20 @@ static bool parse(const struct model *model, int argc, char *const *argv,
         {.name = "--threads", .argument = "N", .help = "threads that serve",
             .apply = tlr_cli_apply_number, .target = &values->threads,
             .min = 1, .max = MODEL_THREADS_MOST},
+        {.name = "--balance", .argument = ways(model),
+            .help = "how a connection comes to a thread; the first of these is "
+                    "the default",
+            .apply = tlr_cli_apply_choice, .target = &values->balance,
+            .choices = model->balances},
     };
-    const size_t count = sizeof(options) / sizeof(*options);
+    size_t count = sizeof(options) / sizeof(*options);
+    count -= (model->balances == NULL) + (model->threads == 0);
     const struct tlr_cli_program program = {
         .name = model->name,
         .version = TELLER_VERSION,
         .summary = model->summary,
         .options = options,
-        .option_count = model->threads > 0 ? count : count - 1,
+        .option_count = count,
     };
     return tlr_cli_begin(&program, argc, argv, status);
 }
@@ -90,6 +111,8 @@ bool model_begin(const struct model *model, int argc, char *const *argv,
     options->threads = values.threads == MODEL_CPUS
                            ? uv_available_parallelism()
                            : (unsigned)values.threads;
+    options->balance = values.balance;
+    threads = options->threads;
     if (!resolve(values.listen, &options->address)) {
         *status = TLR_CLI_STATUS_USAGE;
         return false;
@@ -110,8 +133,48 @@ void model_announce(const struct model_options *options)
     (void)fflush(stdout); /* who hung up has no use for it */
 }
 
+/* ---- whose connections they are ---- */
+
+/* Written to by its thread alone, but read by others, too. */
+static struct share {
+    alignas(64) atomic_uint open; /* no line of the cache is another thread's */
+    atomic_uint taken;
+} shares[MODEL_THREADS_MOST];
+
+void model_opened(unsigned thread)
+{
+    atomic_fetch_add_explicit(&shares[thread].open, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&shares[thread].taken, 1, memory_order_relaxed);
+}
+
+void model_closed(unsigned thread)
+{
+    atomic_fetch_sub_explicit(&shares[thread].open, 1, memory_order_relaxed);
+}
+
+/* In one piece, whichever thread prints beside. */
+static void print_shares(const char *what, bool open)
+{
+    struct tlr_cli_text line = {0};
+    for (unsigned i = 0; i < threads; i++) {
+        tlr_cli_text_add(&line, " %u",
+            atomic_load(open ? &shares[i].open : &shares[i].taken));
+    }
+    if (self->balances != NULL) {
+        (void)printf("%s by thread:%s\n", what, tlr_cli_text_get(&line));
+        (void)fflush(stdout);
+    }
+    tlr_cli_text_free(&line);
+}
+
+void model_tell_open(void)
+{
+    print_shares("open", true);
+}
+
 int model_end(void)
 {
+    print_shares("taken", false);
     (void)puts("stopped");
     (void)fflush(stdout);
     return TLR_CLI_STATUS_OK;

@@ -41,6 +41,7 @@
  *   all memory and all descriptors; connections that are open then are closed.
  * - The handler of the first connection takes --slow MS for each read before it
  *   answers: blocking work that holds up whoever waits for its thread.
+ * - A model that has --balance counts the connections of each of its threads.
  */
 #ifndef TLR_BENCH_MODEL_H
 #define TLR_BENCH_MODEL_H
@@ -66,19 +67,24 @@ struct model {
     const char *name;    /* "model_epoll", as messages begin */
     const char *summary; /* a sentence or two at the top of the help */
     unsigned threads;    /* the default; 0: there is no --threads */
+    /* For who has threads that have connections of their own: the ways to share
+     * these out, values of --balance, the default first, then NULL. NULL: there
+     * is no --balance. */
+    const char *const *balances;
 };
 
 struct model_options {
     struct sockaddr_storage address; /* once it listens: with its port */
     unsigned threads;                /* at least 1 */
     unsigned slow_ms;                /* 0 to 10000; see model_delay() */
+    unsigned balance;                /* index in `balances` of struct model */
 };
 
 /* ---- model.c: the same everywhere ---- */
 
 /*
- * Reads --listen HOST:PORT (127.0.0.1:7007), --threads N where the model has
- * them, --slow MS, --help. True: go on. False: leave with *status; what there
+ * Reads --listen HOST:PORT (127.0.0.1:7007), --threads N and --balance WAY where
+ * the model has them, --slow MS, --help. True: go on. False: leave with *status; what there
  * was to say has been said. SIGPIPE is ignored, and as many descriptors are
  * allowed as may be, from here on. `model` is borrowed for good.
  */
@@ -104,6 +110,17 @@ unsigned model_delay(const struct model_options *options);
  * thread. */
 void model_work(unsigned ms);
 
+/*
+ * To be called for each connection that thread number `thread`, from 0, has
+ * taken, and for each that it has closed, by that thread. How many each has open
+ * model_tell_open() prints, how many it has taken in all model_end().
+ */
+void model_opened(unsigned thread);
+void model_closed(unsigned thread);
+
+/* Prints "open by thread: 3 2 ...", if there is a --balance. Any thread. */
+void model_tell_open(void);
+
 /* When to look at the listener again after an accept has failed. All zeroes:
  * there is no pause. One thread's. */
 struct model_pause {
@@ -120,7 +137,8 @@ int model_pause_timeout(const struct model_pause *pause);
 /* True once, when a pause's time has come: then there is none any more. */
 bool model_pause_over(struct model_pause *pause);
 
-/* Prints "stopped" as the program's last word. Returns TLR_CLI_STATUS_OK. */
+/* Prints "taken by thread: 13 12 ...", if there is a --balance, and "stopped" as
+ * the program's last word. Returns TLR_CLI_STATUS_OK. */
 int model_end(void);
 
 /* ---- model_unix.c, model_win.c ---- */
@@ -149,7 +167,8 @@ bool model_listen(
  * once, on a thread that is not the model's; what it uses must be ready by now.
  * It may do what any thread may, but not ask for model_stopping(). On Unix this is
  * to be called before the model starts threads, for these are to leave the signals
- * to that one; a child has them blocked, and as they were otherwise.
+ * to that one; a child has them blocked, and as they were otherwise. There each
+ * SIGUSR1 has model_tell_open() called, too.
  */
 void model_on_stop(void (*wake)(void));
 

@@ -86,6 +86,7 @@ static sigset_t stop_signals(void)
     (void)sigemptyset(&set); /* these fail for a signal unknown */
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGUSR1);
     return set;
 }
 
@@ -94,7 +95,9 @@ static void *wait_for_signal(void *arg)
     const sigset_t set = stop_signals();
     int number;
     (void)arg;
-    (void)sigwait(&set, &number); /* likewise */
+    while (sigwait(&set, &number) == 0 && number == SIGUSR1) { /* likewise */
+        model_tell_open();
+    }
     atomic_store(&state, ASKED);
     wake_up();
     atomic_store(&state, WOKEN);

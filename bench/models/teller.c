@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * teller with accepting and I/O on the host's loop, and no thread of its own.
- * (teller-echo itself has a pool of loops, and is measured beside the models.)
+ * teller with a pool of loops; or, built as model_teller_one_loop, with accepting
+ * and I/O on the host's loop, and no thread of its own. (teller-echo has a pool
+ * too, but no slow handler, and is measured beside the models.)
  *
  * Serves well: as libuv with uv_try_write() does, in the shortest code of all: to
  * ask for one thing at a time is the backpressure, and the end of a connection
- * is the library's. Ends: as any single loop does, at one processor or a handler
- * that blocks; then `loops` is to be changed, and nothing else.
+ * is the library's. Ends: on one loop as any single one does, at one processor or
+ * a handler that blocks; then `loops` is to be changed, and nothing else. In a
+ * pool such a handler holds up the connections of its own loop.
  *
  * From: src/core/teller.h.
  */
@@ -14,9 +16,18 @@
 
 #include "core/teller.h"
 
+enum { ONE_LOOP = MODEL_ONE_LOOP }; /* of the build: 0 or 1 */
+
+/* In the order of enum tlr_balance. */
+static const char *const balances[] = {"least", "rr", "reuseport", NULL};
+
 static const struct model model = {
-    .name = "model_teller_one_loop",
-    .summary = "An echo server with teller, on one loop.",
+    .name = ONE_LOOP ? "model_teller_one_loop" : "model_teller",
+    .summary = ONE_LOOP ? "An echo server with teller, on one loop."
+                        : "An echo server with teller, on as many loops as "
+                          "there are CPUs.",
+    .threads = ONE_LOOP ? 0 : MODEL_CPUS,
+    .balances = ONE_LOOP ? NULL : balances,
 };
 
 struct conn {
@@ -38,6 +49,7 @@ static void on_open(struct tlr_conn *conn)
 {
     struct conn *own = tlr_conn_data(conn);
     own->delay = model_delay(&options);
+    model_opened(tlr_conn_worker(conn));
     (void)tlr_read(conn); /* cannot fail on a new connection */
 }
 
@@ -57,6 +69,12 @@ static void on_write(struct tlr_conn *conn, int status)
     if (status != 0 || tlr_read(conn) != 0) {
         tlr_close(conn);
     }
+}
+
+static void on_close(struct tlr_conn *conn, enum tlr_cause cause)
+{
+    (void)cause;
+    model_closed(tlr_conn_worker(conn));
 }
 
 /* ---- the server ---- */
@@ -80,7 +98,9 @@ static int start(struct tlr_server **server)
     with.handler.on_open = on_open;
     with.handler.on_read = on_read;
     with.handler.on_write = on_write;
-    with.loops = TLR_LOOPS_HOST;
+    with.handler.on_close = on_close;
+    with.loops = ONE_LOOP ? TLR_LOOPS_HOST : (int)options.threads;
+    with.balance = (enum tlr_balance)options.balance;
     with.conn_data_size = sizeof(struct conn);
     with.on_stopped = on_stopped;
     int err = uv_loop_init(&loop);
