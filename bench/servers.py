@@ -171,6 +171,18 @@ def teller(folder, name="teller"):
         output_of(program, "--version").split()[1])
 
 
+def tasks_most():
+    """Processes or threads that this machine lets one server have, about."""
+    most = [resource.getrlimit(resource.RLIMIT_NPROC)[0]]
+    for name in ("pid_max", "threads-max"):
+        try:
+            most.append(int(Path(f"/proc/sys/kernel/{name}").read_text()))
+        except OSError:
+            pass
+    known = [n for n in most if n != resource.RLIM_INFINITY]
+    return max(1, min(known) - 1000) if known else None  # others have some
+
+
 POOL = 64  # threads of model_thread_pool unless told otherwise
 MODELS = {  # what is not so of all of them
     "iterative": {"most": 1, "cores": (1, 1)},
@@ -180,7 +192,7 @@ MODELS = {  # what is not so of all of them
     "accept_and_io": {"cores": (1, 2)},
     "epoll_threads": {"cores": (2, None)},
     "epoll_shared": {"cores": (2, None)},
-    "fork": {}, "thread": {},
+    "fork": {"most": tasks_most()}, "thread": {"most": tasks_most()},
 }
 WITH_THREADS = ("epoll_threads", "epoll_shared")
 
