@@ -9,8 +9,8 @@ import goals
 import layers_page
 import relative
 import scaling_page
-import sharing
-import slow
+import sharing_page
+import slow_page
 import summary
 import tables
 from page_style import STYLE
@@ -33,8 +33,8 @@ ABOUT = {
     "by least squares of n/C − 1, with an interval that has 90% of the fits to "
     "resampled rounds. It knows of what costs CPU: where threads wait and use none, "
     "and what more processors, memory or a network would do, is not in it.",
-    "slow": slow.ABOUT,
-    "sharing": sharing.ABOUT,
+    "slow": slow_page.ABOUT,
+    "sharing": sharing_page.ABOUT,
     "memory": "So many connections are opened, each has one round trip and is "
     "silent from then on. Memory of all processes of the server, less what it "
     "had with one connection; PSS counts what processes share in parts. What "
@@ -187,7 +187,7 @@ def of_module(module):
 
 SECTIONS = {"speed": speed, "memory": memory, "crossing": crossing_section,
             "scaling": scaling_section, "layers": layers_section,
-            "slow": of_module(slow), "sharing": of_module(sharing)}
+            "slow": of_module(slow_page), "sharing": of_module(sharing_page)}
 
 
 # --- the page -----------------------------------------------------------------

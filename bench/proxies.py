@@ -7,7 +7,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from servers import Kind, output_of
+from servers import Kind, output_of, tasks_most
 
 TOGETHER = 9900  # connections through a proxy: two descriptors each
 
@@ -92,5 +92,5 @@ def socat(_):
     version = re.search(r"version (\S+)", output_of(program, "-V")).group(1)
     return Kind("socat", lambda port, options, cores: [
         program, f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,"
-        "backlog=4096,nodelay", "PIPE"], version, silent=True,
+        "backlog=4096,nodelay", "PIPE"], version, most=tasks_most(), silent=True,
         stopped=128 + signal.SIGTERM)

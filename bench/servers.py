@@ -10,6 +10,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -18,11 +19,13 @@ import time
 from pathlib import Path
 
 import processes
-from programs import ROOT, Fault, Server, exit_status, telling_pid
+from programs import (ROOT, Fault, Server, Trouble, exit_status,
+                      telling_pid)
 
 PEERS = ROOT / "bench" / "peers"
 START_LIMIT = 10  # seconds until a server listens, and
 STOP_LIMIT = 10   # until it has ended
+BUILD_LIMIT = 300  # until a peer is built
 
 
 class Kind:
@@ -191,6 +194,18 @@ def teller(folder, name="teller"):
         output_of(program, "--version").split()[1])
 
 
+def tasks_most():
+    """Processes or threads that this machine lets one server have, about."""
+    most = [resource.getrlimit(resource.RLIMIT_NPROC)[0]]
+    for name in ("pid_max", "threads-max"):
+        try:
+            most.append(int(Path(f"/proc/sys/kernel/{name}").read_text()))
+        except OSError:
+            pass
+    known = [n for n in most if n != resource.RLIM_INFINITY]
+    return max(1, min(known) - 1000) if known else None  # others have some
+
+
 POOL = 64  # threads of model_thread_pool unless told otherwise
 MODELS = {  # what is not so of all of them
     "iterative": {"most": 1, "cores": (1, 1)},
@@ -202,7 +217,7 @@ MODELS = {  # what is not so of all of them
     "epoll_shared": {"cores": (2, None)},
     # Serves as teller-echo does, and is measured where that cannot be.
     "teller": {"apart": True, "ways": ("least", "rr", "reuseport")},
-    "fork": {}, "thread": {},
+    "fork": {"most": tasks_most()}, "thread": {"most": tasks_most()},
 }
 WITH_THREADS = ("epoll_threads", "epoll_shared", "teller")
 
@@ -239,24 +254,38 @@ def output_of(*command):
     return done.stdout if done.returncode == 0 else ""
 
 
-def build_once(program, source, command, **how):
-    """Whether there is such a program now, and newer than its source."""
-    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+def build_once(program, source, command, limit, **how):
+    """Whether there is such a program now, and newer than its source; in trouble
+    after `limit` seconds."""
+    if is_newer(program, source):
         return True
     program.parent.mkdir(parents=True, exist_ok=True)
     try:
-        done = subprocess.run([str(word) for word in command], timeout=120,
-                              capture_output=True, **how)
-    except (OSError, subprocess.TimeoutExpired):
+        building = subprocess.Popen(
+            [str(word) for word in command], start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, **how)
+    except OSError:
         return False
-    return done.returncode == 0
+    try:
+        return building.wait(limit) == 0
+    except subprocess.TimeoutExpired:
+        os.killpg(building.pid, signal.SIGKILL)  # those it has started, too
+        building.wait()
+        raise Trouble(f"it takes more than {limit:.0f} s to build, which is all "
+                      "the time there is") from None
 
 
-def compiled(name, source, compiler, library, version, folder):
+def is_newer(program, source):
+    return (program.exists() and
+            program.stat().st_mtime > source.stat().st_mtime)
+
+
+def compiled(name, source, compiler, library, version, folder, limit):
     """A peer to be compiled, on one thread; None: it cannot be."""
     program = Path(folder) / name
     if not build_once(program, PEERS / source, [
-            *compiler, "-O2", "-o", program, PEERS / source, *library]):
+            *compiler, "-O2", "-o", program, PEERS / source, *library], limit):
         return None
     found = subprocess.run([*compiler, "-E", "-P", "-"], text=True,
                            capture_output=True, input=version)
@@ -266,21 +295,22 @@ def compiled(name, source, compiler, library, version, folder):
                 cores=(1, 1))
 
 
-def libevent(folder):
+def libevent(folder, limit=BUILD_LIMIT):
     return compiled("libevent", "libevent_echo.c", ["cc", "-xc"], ["-levent"],
                     "#include <event2/event-config.h>\nEVENT__VERSION\n",
-                    folder)
+                    folder, limit)
 
 
-def libev(folder):
+def libev(folder, limit=BUILD_LIMIT):
     return compiled("libev", "libev_echo.c", ["cc", "-xc"], ["-lev"],
                     "#include <ev.h>\nEV_VERSION_MAJOR.EV_VERSION_MINOR\n",
-                    folder)
+                    folder, limit)
 
 
-def asio(folder):
+def asio(folder, limit=BUILD_LIMIT):
     kind = compiled("asio", "asio_echo.cpp", ["c++", "-xc++"], ["-lpthread"],
-                    "#include <asio/version.hpp>\nASIO_VERSION\n", folder)
+                    "#include <asio/version.hpp>\nASIO_VERSION\n", folder,
+                    limit)
     if kind is not None and kind.version.isdigit():
         number = int(kind.version)  # 102201: 1.22.1
         kind.version = (f"{number // 100000}.{number // 100 % 1000}."
@@ -288,7 +318,7 @@ def asio(folder):
     return kind
 
 
-def node(_):
+def node(*_):
     program = shutil.which("node") or shutil.which("nodejs")
     if program is None:
         return None
@@ -297,11 +327,11 @@ def node(_):
         output_of(program, "--version").strip().lstrip("v"), cores=(1, 1))
 
 
-def go(folder):
+def go(folder, limit=BUILD_LIMIT):
     program = Path(folder).resolve() / "go"
     if not build_once(
             program, PEERS / "go_echo.go",
-            ["go", "build", "-o", program, PEERS / "go_echo.go"],
+            ["go", "build", "-o", program, PEERS / "go_echo.go"], limit,
             env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "",
                  "GOCACHE": str(program.parent / "go-cache")}):
         return None
@@ -310,3 +340,52 @@ def go(folder):
     return Kind("go", lambda port, options, cores: [
         "env", f"GOMAXPROCS={cores}", program, port],
         output_of("go", "version").split()[2][len("go"):], most=most)
+
+
+TOKIO_TAKES = 90  # seconds, about, of two processors: tokio is built with it
+CRATES = Path("/usr/share/cargo/registry")  # Debian's packages librust-*-dev
+CARGO = {
+    "Cargo.toml": """[package]
+name = "tokio"
+version = "0.0.0"
+edition = "2021"
+[[bin]]
+name = "echo"
+path = "{source}"
+[dependencies.tokio]
+version = "1"
+features = ["io-util", "net", "rt-multi-thread", "signal"]
+""",
+    ".cargo/config.toml": """[source.crates-io]
+replace-with = "packages"
+[source.packages]
+directory = "{crates}"
+"""}
+
+
+def tokio(folder, limit=BUILD_LIMIT):
+    """Built of packages alone, by the compiler that is packaged with them where
+    it is here. What there is of the user's for cargo is left alone."""
+    versions = [found.name[len("tokio-"):]
+                for found in CRATES.glob("tokio-[0-9]*")]
+    if not versions or shutil.which("cargo") is None:
+        return None
+    work = Path(folder).resolve() / "tokio"
+    source = PEERS / "tokio_echo.rs"
+    program = work / "target" / "release" / "echo"
+    if limit < TOKIO_TAKES and not is_newer(program, source):
+        raise Trouble(f"it takes some {TOKIO_TAKES} s to build: for that there "
+                      "is no time")
+    for name, text in CARGO.items():
+        file = work / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text.format(source=source, crates=CRATES))
+    path = f"/usr/bin{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    if not build_once(
+            program, source, ["cargo", "build", "--offline", "--release"],
+            limit, cwd=work, env={**os.environ, "PATH": path,
+                                  "CARGO_HOME": str(work / "home"),
+                                  "CARGO_TARGET_DIR": str(work / "target")}):
+        return None
+    return Kind("tokio", lambda port, options, cores: [program, port, cores],
+                versions[0])

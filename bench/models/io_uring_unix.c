@@ -9,61 +9,64 @@
  * processor or a handler that blocks; and where the kernel does not have it, or a
  * container forbids it: then this ends with status 77, and says so.
  *
- * From: io_uring(7), liburing. A buffer of the ring is out only until its send
- * has been tried, without waiting: what the kernel does not take is copied, and so
- * is what comes meanwhile. Peers that do not read cannot have all the buffers.
+ * From: io_uring(7), liburing. A buffer that has been read into is its
+ * connection's until it is sent, and the ring has another one at once: peers that
+ * do not read cannot have all of them, and nothing is copied.
  */
 #include "model.h"
 
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/list.h"
 
 enum {
-    ENTRIES = 4096,      /* of the queue of what is asked for */
-    BUFFERS = 512,       /* of the ring: a power of 2 */
-    SIZE = 16384,        /* of a buffer */
-    QUEUED_MOST = 262144, /* bytes: then a connection is not read from */
+    ENTRIES = 4096, /* of the queue of what is asked for */
+    BUFFERS = 512,  /* in the ring: a power of 2 */
+    SIZE = 16384,   /* of a buffer */
+    OWED_MOST = MODEL_BUFFER / SIZE, /* then a connection is not read from */
     REFUSED = 77
 };
 
 /* What a completion is about: one of these, or the address of a connection, to
  * which SENT may be added. */
-enum { NOTHING, ACCEPTED, PAUSED, SENT = 1 };
+enum { NOTHING, ACCEPTED, SENT = 1 };
 
 static const struct model model = {
     .name = "model_io_uring",
     .summary = "An echo server on one thread that completes with io_uring.",
 };
 
+struct buffer {
+    struct buffer *older; /* in `all` */
+    struct buffer *next;  /* in `spare`, or of its connection's */
+    int size;             /* of what was read */
+    char bytes[SIZE];
+};
+
 struct conn {
     int sock;
     unsigned delay;
-    enum { NOT_READING, READING, CANCELLING } reading;
+    bool reading;
+    bool ended; /* the peer sends no more, or there is an error */
     bool sending;
-    bool ended;   /* the peer sends no more, or there is an error */
-    int buffer;   /* what goes out: this one of the ring's, or if it is -1 */
-    char *out;    /* this memory; NULL: nothing does */
-    size_t begin; /* of what is still to be sent of it */
-    size_t end;
-    char *queued; /* what has come meanwhile, or NULL */
-    size_t queued_size;
-    size_t queued_room;
+    unsigned owed; /* buffers, from the first to the last one */
+    struct buffer *first;
+    struct buffer *last;
     struct tlr_list link; /* in `conns` */
 };
 
 static struct model_options options;
 static struct io_uring ring;
-static struct io_uring_buf_ring *buffers;
-static char (*memory)[SIZE]; /* of the buffers */
+static _Alignas(65536) struct io_uring_buf provided[BUFFERS]; /* any page's */
+static struct buffer *in_ring[BUFFERS];
+static struct buffer initial[BUFFERS];
+static struct buffer *spare; /* as many as were ever held */
+static struct buffer *all;   /* but the initial ones */
 static struct tlr_list conns = {&conns, &conns};
 static int listener;
-static bool accepting;
 
 /* The accept that is asked for fails, and that tells. */
 static void wake(void)
@@ -71,287 +74,181 @@ static void wake(void)
     (void)shutdown(listener, SHUT_RDWR);
 }
 
-/* ---- asking ---- */
-
-static struct io_uring_sqe *next_sqe(void)
+static struct io_uring_sqe *ask(uint64_t about)
 {
     struct io_uring_sqe *sqe;
     while ((sqe = io_uring_get_sqe(&ring)) == NULL) {
         (void)io_uring_submit(&ring); /* it was full, and is empty then */
     }
+    io_uring_sqe_set_data64(sqe, about);
     return sqe;
 }
 
-static void ask_accept(void)
-{
-    struct io_uring_sqe *sqe = next_sqe();
-    io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
-    io_uring_sqe_set_data64(sqe, ACCEPTED);
-    accepting = true;
-}
+/* ---- buffers ---- */
 
-static void ask_pause(void)
+/* Puts a spare or a new one into the ring, under this number; or without memory
+ * the one that has it already, and returns false. */
+static bool provide(unsigned id)
 {
-    static struct __kernel_timespec pause = {.tv_nsec = MODEL_PAUSE_MS * 1000000LL};
-    struct io_uring_sqe *sqe = next_sqe();
-    io_uring_prep_timeout(sqe, &pause, 0, 0);
-    io_uring_sqe_set_data64(sqe, PAUSED);
-}
-
-static void ask_read(struct conn *conn)
-{
-    struct io_uring_sqe *sqe = next_sqe();
-    io_uring_prep_recv_multishot(sqe, conn->sock, NULL, 0, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT; /* of group 0 */
-    io_uring_sqe_set_data64(sqe, (uintptr_t)conn);
-    conn->reading = READING;
-}
-
-/* The read completes once more, with ECANCELED if with nothing else. */
-static void ask_not_to_read(struct conn *conn)
-{
-    struct io_uring_sqe *sqe = next_sqe();
-    io_uring_prep_cancel64(sqe, (uintptr_t)conn, 0);
-    io_uring_sqe_set_data64(sqe, NOTHING);
-    conn->reading = CANCELLING;
-}
-
-static void ask_send(struct conn *conn)
-{
-    struct io_uring_sqe *sqe = next_sqe();
-    char *bytes = conn->buffer >= 0 ? memory[conn->buffer] : conn->out;
-    io_uring_prep_send(sqe, conn->sock, bytes + conn->begin,
-        conn->end - conn->begin, conn->buffer >= 0 ? MSG_DONTWAIT : 0);
-    io_uring_sqe_set_data64(sqe, (uintptr_t)conn + SENT);
-    conn->sending = true;
+    struct io_uring_buf_ring *br = (struct io_uring_buf_ring *)provided;
+    struct buffer *buffer = spare;
+    if (buffer != NULL) {
+        spare = buffer->next;
+    } else if ((buffer = malloc(sizeof(*buffer))) != NULL) {
+        buffer->older = all;
+        all = buffer;
+    }
+    in_ring[id] = buffer != NULL ? buffer : in_ring[id];
+    io_uring_buf_ring_add(br, in_ring[id]->bytes, SIZE, (unsigned short)id,
+        io_uring_buf_ring_mask(BUFFERS), 0);
+    io_uring_buf_ring_advance(br, 1);
+    return buffer != NULL;
 }
 
 /* ---- a connection ---- */
 
-static void give_back(int buffer)
-{
-    io_uring_buf_ring_add(buffers, memory[buffer], SIZE,
-        (unsigned short)buffer, io_uring_buf_ring_mask(BUFFERS), 0);
-    io_uring_buf_ring_advance(buffers, 1);
-}
-
-/* What is asked for completes then: by the end, or an error. */
-static void break_off(const struct conn *conn)
-{
-    (void)shutdown(conn->sock, SHUT_RDWR);
-}
-
-/* What comes may come in small pieces: memory grows by doubling. */
-static void queue(struct conn *conn, const char *bytes, size_t size)
-{
-    size_t room = conn->queued_room > 0 ? conn->queued_room : SIZE;
-    while (room < conn->queued_size + size) {
-        room *= 2;
-    }
-    char *more = conn->queued;
-    if (room != conn->queued_room) {
-        more = realloc(conn->queued, room);
-    }
-    if (more == NULL) {
-        break_off(conn);
-        return;
-    }
-    memcpy(more + conn->queued_size, bytes, size);
-    conn->queued = more;
-    conn->queued_size += size;
-    conn->queued_room = room;
-}
-
-/* Without a buffer (ENOBUFS) it is asked for again: those that are out are back
- * by then, since no send waits with one. */
 static void on_read(struct conn *conn, const struct io_uring_cqe *cqe)
 {
-    int buffer = (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
-    if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
-        conn->reading = NOT_READING;
-    }
-    if (cqe->res <= 0) {
+    unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+    struct buffer *buffer = in_ring[id];
+    conn->reading = (cqe->flags & IORING_CQE_F_MORE) != 0;
+    if (cqe->res <= 0) { /* ENOBUFS: all are in use just now */
         conn->ended = cqe->res != -ENOBUFS && cqe->res != -ECANCELED;
         return;
     }
+    if (!provide(id)) {
+        (void)shutdown(conn->sock, SHUT_RDWR); /* reading ends */
+        return;
+    }
     model_work(conn->delay);
-    if (conn->end > 0) {
-        queue(conn, memory[buffer], (size_t)cqe->res);
-        give_back(buffer);
-    } else {
-        conn->buffer = buffer;
-        conn->end = (size_t)cqe->res;
-    }
+    buffer->size = cqe->res;
+    *(conn->owed++ == 0 ? &conn->first : &conn->last->next) = buffer;
+    conn->last = buffer;
 }
 
-/* What the kernel has not taken of a buffer, and then what is queued. */
-static void go_to_queued(struct conn *conn)
+/* All that was owed, or it has failed: then the others will, too. */
+static void on_sent(struct conn *conn, const struct io_uring_cqe *cqe)
 {
-    size_t left = conn->end - conn->begin;
-    size_t size = left + conn->queued_size;
-    char *bytes = left > 0 ? realloc(conn->queued, size) : conn->queued;
-    if (left > 0 && bytes != NULL) {
-        memmove(bytes + left, bytes, conn->queued_size);
-        memcpy(bytes, memory[conn->buffer] + conn->begin, left);
-    } else if (left > 0) { /* no memory */
-        free(conn->queued);
-        size = 0;
-        break_off(conn);
+    struct buffer *buffer = conn->first;
+    if (cqe->res != buffer->size) {
+        (void)shutdown(conn->sock, SHUT_RDWR); /* reading ends */
     }
-    if (conn->buffer >= 0) {
-        give_back(conn->buffer);
-    }
-    free(conn->out);
-    conn->buffer = -1;
-    conn->out = bytes;
-    conn->begin = 0;
-    conn->end = size;
-    conn->queued = NULL;
-    conn->queued_size = 0;
-    conn->queued_room = 0;
-}
-
-static void on_sent(struct conn *conn, int res)
-{
     conn->sending = false;
-    if (res < 0 && res != -EAGAIN && res != -EINTR) {
-        conn->begin = conn->end; /* nobody is there to get it */
-        break_off(conn);
-    }
-    conn->begin += res > 0 ? (size_t)res : 0;
-    if (conn->buffer >= 0 || conn->begin == conn->end) {
-        go_to_queued(conn);
-    }
+    conn->first = buffer->next;
+    conn->owed--;
+    buffer->next = spare;
+    spare = buffer;
 }
 
-static void close_conn(struct conn *conn)
-{
-    struct io_uring_sqe *sqe = next_sqe();
-    io_uring_prep_close(sqe, conn->sock);
-    io_uring_sqe_set_data64(sqe, NOTHING);
-    tlr_list_remove(&conn->link);
-    free(conn->out);
-    free(conn->queued);
-    free(conn);
-}
-
-/* After each completion: what is to be asked for next. */
+/* After each completion. A read that is cancelled completes once more, and what
+ * the kernel had by then comes still. */
 static void go_on(struct conn *conn)
 {
-    if (!conn->sending && conn->begin < conn->end) {
-        ask_send(conn);
+    if (conn->owed > 0 && !conn->sending) {
+        io_uring_prep_send(ask((uintptr_t)conn + SENT), conn->sock,
+            conn->first->bytes, (size_t)conn->first->size, MSG_WAITALL);
+        conn->sending = true;
     }
-    if (conn->reading == READING && conn->queued_size >= QUEUED_MOST) {
-        ask_not_to_read(conn);
-    } else if (conn->reading == NOT_READING && !conn->ended &&
-               conn->queued_size < QUEUED_MOST) {
-        ask_read(conn);
-    }
-    if (conn->ended && conn->reading == NOT_READING && !conn->sending) {
-        close_conn(conn);
+    if (conn->reading && conn->owed >= OWED_MOST) {
+        io_uring_prep_cancel64(ask(NOTHING), (uintptr_t)conn, 0);
+    } else if (!conn->reading && conn->owed == 0 && conn->ended) {
+        io_uring_prep_close(ask(NOTHING), conn->sock);
+        tlr_list_remove(&conn->link);
+        free(conn);
+    } else if (!conn->reading && conn->owed == 0) {
+        struct io_uring_sqe *sqe = ask((uintptr_t)conn);
+        io_uring_prep_recv_multishot(sqe, conn->sock, NULL, 0, 0);
+        sqe->flags |= IOSQE_BUFFER_SELECT; /* of group 0 */
+        conn->reading = true;
     }
 }
 
 /* ---- all of them ---- */
 
-static void add(int sock)
+static void ask_accept(void)
 {
-    struct conn *conn = model_stopping() ? NULL : calloc(1, sizeof(*conn));
-    if (conn == NULL) {
-        (void)close(sock);
-        return;
-    }
-    conn->sock = sock;
-    conn->delay = model_delay(&options);
-    conn->buffer = -1;
-    tlr_list_append(&conns, &conn->link);
-    go_on(conn);
+    io_uring_prep_multishot_accept(
+        ask(ACCEPTED), listener, NULL, NULL, SOCK_CLOEXEC);
 }
 
+/* Or a pause is over, which ends with ETIME. */
 static void on_accepted(const struct io_uring_cqe *cqe)
 {
-    accepting = (cqe->flags & IORING_CQE_F_MORE) != 0;
-    if (cqe->res >= 0) {
-        add(cqe->res);
+    static struct __kernel_timespec pause = {
+        .tv_nsec = MODEL_PAUSE_MS * 1000000LL};
+    struct conn *conn = cqe->res >= 0 ? calloc(1, sizeof(*conn)) : NULL;
+    if (conn != NULL) {
+        conn->sock = cqe->res;
+        conn->delay = model_delay(&options);
+        tlr_list_append(&conns, &conn->link);
+        go_on(conn);
+    } else if (cqe->res >= 0) {
+        (void)close(cqe->res);
+    } else if (cqe->res != -ETIME && !model_accept_again(-cqe->res)) {
+        io_uring_prep_timeout(ask(ACCEPTED), &pause, 0, 0);
+        return;
     }
-    if (!accepting && model_stopping()) {
-        for (struct tlr_list *l = conns.next; l != &conns; l = l->next) {
-            break_off(TLR_CONTAINER_OF(l, struct conn, link));
-        }
-    } else if (!accepting && cqe->res < 0 && !model_accept_again(-cqe->res)) {
-        ask_pause();
-    } else if (!accepting) {
+    if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
         ask_accept();
     }
 }
 
 static void on_completed(const struct io_uring_cqe *cqe)
 {
-    struct conn *conn =
-        (struct conn *)(uintptr_t)(cqe->user_data & ~(uint64_t)SENT);
-    if (cqe->user_data == ACCEPTED) {
+    uintptr_t about = (uintptr_t)cqe->user_data;
+    struct conn *conn = (struct conn *)(about & ~(uintptr_t)SENT);
+    if (about == ACCEPTED) {
         on_accepted(cqe);
-    } else if (cqe->user_data == PAUSED) {
-        ask_accept();
-    } else if (cqe->user_data != NOTHING) {
-        if ((cqe->user_data & SENT) != 0) {
-            on_sent(conn, cqe->res);
-        } else {
-            on_read(conn, cqe);
-        }
+    } else if (about != NOTHING) {
+        ((about & SENT) != 0 ? on_sent : on_read)(conn, cqe);
         go_on(conn);
     }
 }
 
-/* An accept is asked for until the listener is shut down, or a pause is. */
 static void serve(void)
 {
     ask_accept();
-    while (!model_stopping() || accepting || !tlr_list_empty(&conns)) {
+    while (!model_stopping()) {
         struct io_uring_cqe *cqe;
-        unsigned head;
-        unsigned count = 0;
         (void)io_uring_submit_and_wait(&ring, 1); /* EINTR: nothing is here */
-        io_uring_for_each_cqe(&ring, head, cqe)
-        {
+        while (io_uring_peek_cqe(&ring, &cqe) == 0) {
             on_completed(cqe);
-            count++;
+            io_uring_cqe_seen(&ring, cqe);
         }
-        io_uring_cq_advance(&ring, count);
     }
-    (void)io_uring_submit(&ring); /* the last ones are to be closed */
 }
 
-/* ---- the ring ---- */
-
-/* SINGLE_ISSUER came with multishot reads, in Linux 6.0; DEFER_TASKRUN, with 6.1,
- * leaves the kernel's part of a completion until we wait. */
+/* DEFER_TASKRUN, of Linux 6.1, leaves the kernel's part of a completion until we
+ * wait. */
 static int open_ring(void)
 {
-    unsigned flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL;
-    int err = io_uring_queue_init(
-        ENTRIES, &ring, flags | IORING_SETUP_DEFER_TASKRUN);
-    return err == -EINVAL ? io_uring_queue_init(ENTRIES, &ring, flags) : err;
+    struct io_uring_buf_reg reg = {
+        .ring_addr = (uintptr_t)provided, .ring_entries = BUFFERS};
+    for (unsigned id = 0; id < BUFFERS; id++) {
+        spare = &initial[id];
+        (void)provide(id);
+    }
+    int err = io_uring_queue_init(ENTRIES, &ring,
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL |
+            IORING_SETUP_DEFER_TASKRUN);
+    return err != 0 ? err : io_uring_register_buf_ring(&ring, &reg, 0);
 }
 
-/* The buffers, and behind them what the kernel finds them by: both are to lie at
- * the begin of a page. */
-static int open_buffers(void)
+static void close_all(void)
 {
-    size_t size = BUFFERS * (SIZE + sizeof(struct io_uring_buf));
-    memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-        MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
-    if (memory == MAP_FAILED) {
-        return -errno;
+    io_uring_queue_exit(&ring); /* nothing is asked for any more */
+    while (!tlr_list_empty(&conns)) {
+        struct conn *conn = TLR_CONTAINER_OF(conns.next, struct conn, link);
+        tlr_list_remove(&conn->link);
+        (void)close(conn->sock);
+        free(conn);
     }
-    buffers = (struct io_uring_buf_ring *)(memory + BUFFERS);
-    io_uring_buf_ring_init(buffers);
-    for (int i = 0; i < BUFFERS; i++) {
-        give_back(i);
+    while (all != NULL) {
+        struct buffer *buffer = all;
+        all = buffer->older;
+        free(buffer);
     }
-    struct io_uring_buf_reg reg = {
-        .ring_addr = (uintptr_t)buffers, .ring_entries = BUFFERS};
-    return io_uring_register_buf_ring(&ring, &reg, 0);
+    (void)close(listener);
 }
 
 int main(int argc, char **argv)
@@ -361,11 +258,8 @@ int main(int argc, char **argv)
         return status;
     }
     int err = open_ring();
-    if (err == 0) {
-        err = open_buffers();
-    }
     if (err != 0) {
-        (void)model_fail("the kernel has no io_uring of 6.0 for us", err);
+        (void)model_fail("the kernel has no io_uring of 6.1 for us", err);
         return REFUSED;
     }
     if (!model_listen(&options, 0, &listener)) {
@@ -374,8 +268,6 @@ int main(int argc, char **argv)
     model_on_stop(wake);
     model_announce(&options);
     serve();
-    io_uring_queue_exit(&ring);
-    (void)munmap(memory, BUFFERS * (SIZE + sizeof(struct io_uring_buf)));
-    (void)close(listener);
+    close_all();
     return model_end();
 }

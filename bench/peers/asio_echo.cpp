@@ -45,7 +45,7 @@ private:
     }
 
     tcp::socket socket_;
-    std::array<char, 4096> data_;
+    std::array<char, 65536> data_;
 };
 
 static void accept(tcp::acceptor &acceptor)

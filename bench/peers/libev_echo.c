@@ -4,6 +4,7 @@
  * which reads, writes at once, and waits to write what the kernel did not take
  * before it reads again. Port 0 of 127.0.0.1 or argv[1]; ends by SIGTERM.
  */
+#define _GNU_SOURCE /* accept4() */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -59,9 +61,7 @@ static void keep(struct ev_loop *loop, struct conn *conn, const char *bytes,
         drop(loop, conn);
         return;
     }
-    for (size_t i = 0; i < size; i++) {
-        conn->rest[i] = bytes[i];
-    }
+    memcpy(conn->rest, bytes, size);
     conn->begin = 0;
     conn->end = size;
     wait_for(loop, conn, EV_WRITE);
@@ -112,14 +112,13 @@ static void on_accept(struct ev_loop *loop, struct ev_io *io, int events)
     int sock;
 
     (void)events;
-    while ((sock = accept(io->fd, NULL, NULL)) >= 0) {
+    while ((sock = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
         struct conn *conn = calloc(1, sizeof(*conn));
 
         if (conn == NULL) {
             close(sock);
             return;
         }
-        fcntl(sock, F_SETFL, O_NONBLOCK);
         ev_io_init(&conn->io, on_ready, sock, EV_READ);
         ev_io_start(loop, &conn->io);
     }

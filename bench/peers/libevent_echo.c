@@ -69,8 +69,8 @@ int main(int argc, char **argv)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : 0));
     listener = evconnlistener_new_bind(
-        base, on_accept, base, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, -1,
-        (struct sockaddr *)&address, sizeof(address));
+        base, on_accept, base, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE,
+        SOMAXCONN, (struct sockaddr *)&address, sizeof(address));
     if (listener == NULL) {
         perror("bind");
         return 1;

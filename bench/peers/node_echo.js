@@ -13,7 +13,7 @@ const server = net.createServer({ noDelay: true }, (socket) => {
 server.on('error', (error) => {
   console.error(error.message);
 });
-server.listen(Number(process.argv[2] || 0), '127.0.0.1', () => {
+server.listen(Number(process.argv[2] || 0), '127.0.0.1', 4096, () => {
   console.log(`listening on 127.0.0.1:${server.address().port}`);
 });
 process.on('SIGTERM', () => server.close());

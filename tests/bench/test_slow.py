@@ -10,6 +10,7 @@ from support import BUILD, fault, record
 import page
 import servers
 import slow
+import slow_page
 import summary
 import tables
 from layout import Layout
@@ -61,7 +62,7 @@ class Told(unittest.TestCase):
             self.assertRegex(text, line)
 
     def test_the_paragraph_says_who_waits(self):
-        told = slow.what_came_out(slow.measured(self.table))
+        told = slow_page.what_came_out(slow_page.measured(self.table))
         for words in (
                 "Without the slow one their p99 is 1.00 ms; teller-load was as "
                 "late as 500 µs",
@@ -75,7 +76,7 @@ class Told(unittest.TestCase):
         for row in self.table.rows:
             if row.server == "pool":
                 row.figures["calm_p99_us"] = 20000
-        told = slow.what_came_out(slow.measured(self.table))
+        told = slow_page.what_came_out(slow_page.measured(self.table))
         self.assertIn("too busy to judge pool.", told)
         self.assertNotIn("some of them", told)
 
