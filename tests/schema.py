@@ -21,6 +21,7 @@ RUNS = {
     "sessions": ["--round-trips", "20", "--session", "5"],
     "a table of sizes": ["--round-trips", "20", "--size", "64=9,1k..4k=1", "--no-nodelay"],
     "open loop": ["--rate", "500", "--duration", "1.2"],
+    "thinking": ["--round-trips", "5", "--think", "0.01"],
     "stream": ["--mode", "stream", "--duration", "0.3"],
     "connect": ["--mode", "connect", "--duration", "0.3"],
     "idle": ["--mode", "idle", "--duration", "0.3"],

@@ -407,6 +407,9 @@ static void options_that_would_do_nothing_are_refused(void **state)
         {"connect", "--pieces", "7", "--pieces is for --mode echo, stream"},
         {"hello", "--pieces", "7", "--pieces is for --mode echo, stream"},
         {"stream", "--depth", "2", "--depth is for --mode echo and slow"},
+        {"stream", "--think", "2", "--think is for --mode echo and slow"},
+        {"idle", "--think", "2", "--think is for --mode echo and slow"},
+        {"connect", "--think", "2", "--think is for --mode echo and slow"},
         {"idle", "--session", "2", "--session is for --mode echo and slow"},
         {"idle", "--rate", "2", "--rate is for --mode echo, slow, connect"},
         {"echo", "--read-rate", "2", "--read-rate and --write-rate are for"},
@@ -421,6 +424,12 @@ static void options_that_would_do_nothing_are_refused(void **state)
     expect_usage(*state,
         LOAD("127.0.0.1:1", "--threads", "2", "--loops", "3"),
         ARGS("--threads and --loops are the same"));
+    expect_usage(*state,
+        LOAD("127.0.0.1:1", "--think", "2", "--rate", "3"),
+        ARGS("--think is for the closed loop"));
+    expect_usage(*state,
+        LOAD("127.0.0.1:1", "--think", "2", "--depth", "3"),
+        ARGS("--think is for one message at a time"));
 }
 
 /* All errors but the first ones may be of any kind. */

@@ -495,7 +495,8 @@ static void of_single_runs_it_says_that_the_spread_is_unknown(void **state)
 static void each_setting_that_differs_is_warned_of(void **state)
 {
     static const char *const names[] = {"connections", "size", "depth",
-        "threads", "rate", "session", "warmup", "ramp", "duration",
+        "threads", "rate", "session", "think", "warmup", "ramp",
+        "duration",
         "round-trips", "timeout", "pieces", "read-rate", "write-rate", "sndbuf",
         "rcvbuf", "nodelay", "sources"};
     struct program *echo = start_echo(*state);
@@ -504,7 +505,7 @@ static void each_setting_that_differs_is_warned_of(void **state)
     make_results(&results);
     struct program *load = run(*state, 0,
         LOAD(address, "--mode", "slow", "--round-trips", "3", "--read-rate",
-            "1M", "--json", "--quiet"));
+            "1M", "--think", "0.001", "--json", "--quiet"));
     write_file(results.a, load->out.text, load->out.length);
     load = run(*state, 0,
         LOAD(address, "--mode", "slow", "--round-trips", "4", "--write-rate",

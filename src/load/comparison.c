@@ -44,6 +44,7 @@ static const struct setting settings[TLR_LOAD_SETTINGS] = {
     [TLR_LOAD_SET_LOOPS] = {"loops", "threads"},
     [TLR_LOAD_SET_RATE] = {"rate", "rate"},
     [TLR_LOAD_SET_SESSION] = {"session", "session"},
+    [TLR_LOAD_SET_THINK] = {"think", "think"},
     [TLR_LOAD_SET_WARMUP] = {"warmup", "warmup"},
     [TLR_LOAD_SET_RAMP] = {"ramp", "ramp"},
     [TLR_LOAD_SET_DURATION] = {"duration", "duration"},

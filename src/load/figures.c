@@ -21,6 +21,7 @@ const char *tlr_load_measure_name(enum tlr_load_measure measure)
         [TLR_LOAD_CONNECTING] = "connect",
         [TLR_LOAD_FIRST_BYTE] = "first_byte",
         [TLR_LOAD_LATENESS] = "lateness",
+        [TLR_LOAD_THINKING] = "think",
     };
     return names[measure];
 }

@@ -18,10 +18,11 @@ enum tlr_load_measure {
     TLR_LOAD_FIRST_BYTE, /* of a connection: from the first one sent; HELLO: from
                             when it was connected */
     TLR_LOAD_LATENESS,   /* of the schedule: from when due until it was looked */
+    TLR_LOAD_THINKING,   /* after a round trip: how long it really was */
     TLR_LOAD_MEASURES
 };
 
-/* "round_trip", "connect", "first_byte", "lateness". */
+/* "round_trip", "connect", "first_byte", "lateness", "think". */
 const char *tlr_load_measure_name(enum tlr_load_measure measure);
 
 /* The percentiles that results have a name for. */

@@ -2,8 +2,8 @@
 /*
  * A log of a run in HdrHistogram's format (version 1.3, Gil Tene's
  * HistogramLogWriter), that its viewers read: a line for each second with the
- * histogram of the round trips, and with a tag those of connects, first bytes and
- * lateness where there are any. Values are nanoseconds; Interval_Max, in
+ * histogram of the round trips, and with a tag those of connects, first bytes,
+ * lateness and thinking where there are any. Values are nanoseconds; Interval_Max, in
  * milliseconds with six decimals, is exact. Comments hold what else a run tells
  * (notes.h): merge.h makes a result of them again.
  *

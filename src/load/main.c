@@ -211,6 +211,10 @@ static void announce(const struct tlr_load_settings *settings)
             plan->sizes == NULL ? "" : "up to ", plan->size,
             tlr_load_problem_bytes(plan->size), plan->depth);
     }
+    if (plan->think_ms != 0) {
+        (void)fprintf(stderr, ", thinking for %g s in between",
+            (double)plan->think_ms / 1000);
+    }
     if (settings->repeat > 1) {
         (void)fprintf(stderr, ", %" PRIu64 " times", settings->repeat);
     }

@@ -121,6 +121,7 @@ static bool take_plan(struct tlr_load_plan *plan,
     plan->rate += (double)is->rate;
     plan->size = larger(plan->size, is->size);
     plan->session = larger(plan->session, is->session);
+    plan->think_ms = larger(plan->think_ms, is->think / 1000000);
     plan->ramp_ms = larger(plan->ramp_ms, is->ramp / 1000000);
     plan->warmup_ms = larger(plan->warmup_ms, is->warmup / 1000000);
     plan->duration_ms = larger(plan->duration_ms, is->duration / 1000000);

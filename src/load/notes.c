@@ -73,6 +73,7 @@ static void each_of_result(struct tlr_load_result_note_numbers *is,
     number(data, "duration", &is->duration);
     number(data, "warmup", &is->warmup);
     number(data, "ramp", &is->ramp);
+    number(data, "think", &is->think);
     number(data, "connections", &is->connections);
     number(data, "loops", &is->loops);
     number(data, "depth", &is->depth);
@@ -153,6 +154,7 @@ static void take_plan(struct tlr_load_result_note_numbers *is,
     is->duration = plan->duration_ms * 1000000;
     is->warmup = plan->warmup_ms * 1000000;
     is->ramp = plan->ramp_ms * 1000000;
+    is->think = plan->think_ms * 1000000;
     is->connections = plan->connections;
     is->loops = plan->loops;
     is->depth = plan->depth;

@@ -52,6 +52,7 @@ struct tlr_load_result_note {
         uint64_t duration; /* that was asked for; 0: none */
         uint64_t warmup;
         uint64_t ramp;
+        uint64_t think;
         uint64_t connections;
         uint64_t loops;
         uint64_t depth;

@@ -12,7 +12,7 @@ struct column {
     const struct tlr_load_result *result; /* of the main one; or NULL */
 };
 
-enum { COLUMNS = 4 };
+enum { COLUMNS = TLR_LOAD_MEASURES };
 
 static unsigned find_columns(
     const struct tlr_load_result *result, struct column columns[COLUMNS])
@@ -22,6 +22,7 @@ static unsigned find_columns(
         [TLR_LOAD_CONNECTING] = {"connect_us", "connect", NULL, NULL},
         [TLR_LOAD_FIRST_BYTE] = {"first_byte_us", "first byte", NULL, NULL},
         [TLR_LOAD_LATENESS] = {"lateness_us", "lateness", NULL, NULL},
+        [TLR_LOAD_THINKING] = {"think_us", "thinking", NULL, NULL},
     };
     const struct tlr_load_histogram *latency = result->figures->latency;
     enum tlr_load_measure measure = tlr_load_main_measure(result->plan);

@@ -153,6 +153,9 @@ static void add_end(const struct tlr_load_plan *plan, struct tlr_cli_text *text)
     } else if (plan->mode == TLR_LOAD_ECHO) {
         tlr_load_page_plain(text, "rate", "closed loop");
     }
+    if (plan->think_ms != 0) {
+        add_seconds(text, "thinks after each", "think", plan->think_ms);
+    }
     if (plan->duration_ms != 0) {
         add_seconds(text, "duration", "duration", plan->duration_ms);
     } else {

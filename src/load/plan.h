@@ -42,6 +42,7 @@ struct tlr_load_plan {
     uint64_t round_trips; /* per connection; 0: until the time is over */
     uint64_t session;     /* of them until it is opened anew; 0: never */
     double rate;          /* messages due a second, in all; 0: closed loop */
+    uint64_t think_ms;    /* after a round trip, before the next one; 0: none */
     uint64_t ramp_ms;     /* for opening all of the connections */
     uint64_t warmup_ms;   /* left out of figures.h, but not of tally.h */
     uint64_t duration_ms; /* behind that; 0: until the round trips are done */

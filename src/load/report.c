@@ -198,6 +198,7 @@ static void add_latencies(
         add_short_latency(text, "first byte", &latency[TLR_LOAD_FIRST_BYTE]);
     }
     add_short_latency(text, "lateness", &latency[TLR_LOAD_LATENESS]);
+    add_short_latency(text, "thinking", &latency[TLR_LOAD_THINKING]);
 }
 
 /* ---- the rest ---- */

@@ -163,7 +163,8 @@ static int complain_of_name(const char *name, struct tlr_cli_text *complaint)
         return UV_EINVAL;
     }
     tlr_cli_text_add(complaint, "the names are p50, p99.9, max, min, mean, "
-                                "connect.p99, first_byte.p99, lateness.p99");
+                                "connect.p99, first_byte.p99, lateness.p99, "
+                                "think.p99");
     for (unsigned i = 0; i < FIGURES; i++) {
         tlr_cli_text_add(complaint, ", %s", figures[i].name);
     }

@@ -73,6 +73,7 @@ static void add_plan(
     tlr_cli_json_u64(json, "loops", plan->loops);
     tlr_cli_json_u64(json, "session", plan->session);
     tlr_cli_json_double(json, "rate", plan->rate, 3);
+    add_milliseconds(json, "think", plan->think_ms);
     add_milliseconds(json, "warmup", plan->warmup_ms);
     add_milliseconds(json, "ramp", plan->ramp_ms);
     add_milliseconds(json, "duration", plan->duration_ms);
@@ -153,6 +154,7 @@ static void add_result(struct tlr_cli_json *json,
     add_latency(json, "lateness_us", &latency[TLR_LOAD_LATENESS]);
     tlr_cli_json_bool(
         json, "lateness_dominates", tlr_load_advice_is_late(result));
+    add_latency(json, "think_us", &latency[TLR_LOAD_THINKING]);
     tlr_cli_json_double(
         json, "client_busy", tlr_load_figures_busy(result->figures), 3);
     tlr_cli_json_double(json, "memory_per_connection", result->memory, 0);

@@ -38,6 +38,7 @@ void tlr_load_session_enter(
 {
     TLR_CLI_CHECK((successors[session->state] & 1u << state) != 0);
     session->state = (uint8_t)state;
+    tlr_load_think_end(session); /* only one that runs does */
 }
 
 /* To the millisecond, and so without a call of the system's clock. */
@@ -249,6 +250,19 @@ void tlr_load_session_measure(struct tlr_load_session *session)
 void tlr_load_session_is_due(struct tlr_load_session *session)
 {
     session->due++;
+    tlr_load_traffic_go_on(session);
+}
+
+void tlr_load_session_has_thought(
+    struct tlr_load_session *session, uint64_t now)
+{
+    struct tlr_load_context *context = session->context;
+    if (session->thinks_from >= context->figures_from) {
+        tlr_load_histogram_add(&context->figures->latency[TLR_LOAD_THINKING],
+            now - session->thinks_from);
+    }
+    tlr_load_think_end(session);
+    session->since = now; /* it is from here on that something is awaited */
     tlr_load_traffic_go_on(session);
 }
 

@@ -21,6 +21,7 @@
 #include "problems.h"
 #include "schedule.h"
 #include "tally.h"
+#include "think.h"
 
 struct tlr_load_session;
 
@@ -37,6 +38,7 @@ struct tlr_load_context {
     uint64_t finished;      /* uv_hrtime(): nothing more is sent; 0: not yet */
     bool forgives; /* what is given up is no failure: something else was */
     struct tlr_load_schedule schedule; /* of the open loop */
+    struct tlr_load_thinkers thinkers;
     char *receive;          /* TLR_LOAD_CHUNK bytes, for one read at a time */
     char *send;             /* the same for one attempt to write */
     struct tlr_load_chunk *spare; /* chunks not in use */
@@ -101,6 +103,9 @@ struct tlr_load_session {
     uint64_t end;      /* where the stream ends, once it is finishing */
     uint64_t sent_to;  /* uv_hrtime(): SLOW, what is sent is worth up to here */
     uint64_t read_to;  /* likewise, what came */
+    uint64_t thinks_from; /* uv_hrtime(): since when it thinks; 0: it does not */
+    struct tlr_load_session *thinks_behind; /* thinkers: the one ahead of it */
+    struct tlr_load_session *thinks_before; /* and the next one */
     uint64_t since;    /* uv_hrtime(): of the dial; then of the last progress */
     uint64_t stamps[]; /* uv_hrtime() of messages on the way: depth */
 };
@@ -123,6 +128,10 @@ void tlr_load_session_measure(struct tlr_load_session *session);
 
 /* One more message is due, for any state. */
 void tlr_load_session_is_due(struct tlr_load_session *session);
+
+/* It has thought long enough, by `now` (uv_hrtime()): its next message goes. */
+void tlr_load_session_has_thought(
+    struct tlr_load_session *session, uint64_t now);
 
 /* IDLE: the message at the end; for one that runs. */
 void tlr_load_session_ask(struct tlr_load_session *session);

@@ -19,6 +19,7 @@ struct values {
     uint64_t duration_ms;
     uint64_t warmup_ms;
     uint64_t ramp_ms;
+    uint64_t think_ms;
     uint64_t session;
     uint64_t depth;
     uint64_t pieces;
@@ -52,11 +53,12 @@ static const char notes[] =
     "and only then read); slow (echo at --read-rate, --write-rate); hello (send\n"
     "nothing, await the first byte).\n"
     "\n"
-    "Goals: p50, p99.9, max, min, mean (of connect.p99, first_byte.p99 and\n"
-    "lateness.p99 too) with us, ms or s; rate (round trips or sessions a second),\n"
-    "bytes (a second), busy (percent), errors, errors.CAUSE, round_trips, sessions,\n"
-    "connected, unsent, memory (bytes a connection); < <= = != >= >. All are\n"
-    "checked. One on errors that holds, such as errors<=5, allows them.\n"
+    "Goals: p50, p99.9, max, min, mean (of connect.p99, first_byte.p99,\n"
+    "lateness.p99 and think.p99 too) with us, ms or s; rate (round trips or\n"
+    "sessions a second), bytes (a second), busy (percent), errors, errors.CAUSE,\n"
+    "round_trips, sessions, connected, unsent, memory (bytes a connection);\n"
+    "< <= = != >= >. All are checked. One on errors that holds, such as errors<=5,\n"
+    "allows them.\n"
     "\n"
     "Also: teller-load merge LOG... adds logs up, teller-load compare JSON...\n"
     "puts results side by side; see --help of each.\n"
@@ -126,6 +128,11 @@ static bool parse(struct values *values, int argc, char **argv, int *status)
         {.name = "--ramp", .argument = "SECONDS",
             .help = "spread the opening of the connections over so long (0)",
             .apply = tlr_cli_apply_seconds, .target = &values->ramp_ms,
+            .min = 0, .max = LONGEST_MS},
+        {.name = "--think", .argument = "SECONDS",
+            .help = "what a connection waits after a round trip before it "
+                    "begins the next one (0)",
+            .apply = tlr_cli_apply_seconds, .target = &values->think_ms,
             .min = 0, .max = LONGEST_MS},
         {.name = "--session", .argument = "N",
             .help = "round trips before a connection is ended and opened anew",
@@ -244,6 +251,9 @@ static const char *find_idle_option(const struct values *values)
     if (values->session != 0 && !has_messages(mode)) {
         return "--session is for --mode echo and slow";
     }
+    if (values->think_ms != 0 && !has_messages(mode)) {
+        return "--think is for --mode echo and slow";
+    }
     if (values->depth != 1 && !has_messages(mode)) {
         return "--depth is for --mode echo and slow";
     }
@@ -260,6 +270,22 @@ static const char *find_idle_option(const struct values *values)
         (mode == TLR_LOAD_STREAM || mode == TLR_LOAD_IDLE)) {
         return "--round-trips is not for --mode stream and idle; give "
                "--duration";
+    }
+    return NULL;
+}
+
+/* Where a connection cannot think between two round trips: in the open loop it is
+ * the schedule that says when to send, and of several messages on the way there is
+ * no between. Returns NULL or what is wrong. */
+static const char *find_thoughtless(const struct values *values)
+{
+    if (values->think_ms != 0 && values->rate != 0) {
+        return "--think is for the closed loop, and --rate makes it the open "
+               "one; give one of them";
+    }
+    if (values->think_ms != 0 && values->depth != 1) {
+        return "--think is for one message at a time, and --depth is for more; "
+               "give one of them";
     }
     return NULL;
 }
@@ -299,7 +325,8 @@ static const char *find_conflict(
     if (values->to->log != NULL && values->to->repeat > 1) {
         return "--log is of one run; leave --repeat out";
     }
-    return find_idle_option(values);
+    const char *idle = find_idle_option(values);
+    return idle != NULL ? idle : find_thoughtless(values);
 }
 
 static int look_up(struct tlr_load_settings *settings)
@@ -343,6 +370,7 @@ static void take(struct tlr_load_settings *settings, const struct values *from)
         .round_trips = from->round_trips,
         .session = from->session,
         .rate = (double)from->rate,
+        .think_ms = from->think_ms,
         .ramp_ms = from->ramp_ms,
         .warmup_ms = from->warmup_ms,
         .duration_ms = endless ? 5000 : from->duration_ms,

@@ -130,6 +130,9 @@ static void open_window(struct tlr_load_session *session)
 {
     const struct tlr_load_plan *plan = plan_of(session);
     uint64_t message = session->back + plan->depth;
+    if (tlr_load_thinks(session)) {
+        return;
+    }
     if (plan->mode == TLR_LOAD_STREAM) {
         session->window = UINT64_MAX;
     } else if (plan->mode != TLR_LOAD_IDLE) {
@@ -349,6 +352,16 @@ static void record(struct tlr_load_session *session,
     }
 }
 
+/* A message is back: one that has no other does not think, but ends. */
+static void think_if_more_follows(
+    struct tlr_load_session *session, uint64_t now)
+{
+    if (plan_of(session)->think_ms != 0 && !session->finishing &&
+        session->back < session->last) {
+        tlr_load_think_begin(session, now);
+    }
+}
+
 /* Counts the messages that the bytes received so far make whole. */
 static void count_round_trips(struct tlr_load_session *session, uint64_t now)
 {
@@ -362,6 +375,7 @@ static void count_round_trips(struct tlr_load_session *session, uint64_t now)
             now);
         session->back++;
         session->boundary += size_of(session, session->back);
+        think_if_more_follows(session, now);
     }
 }
 

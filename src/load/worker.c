@@ -161,6 +161,7 @@ static void keep_opening(struct tlr_load_worker *worker)
 static void begin_to_send(struct tlr_load_worker *worker)
 {
     tlr_load_due_start(worker);
+    tlr_load_thinking_start(worker);
     for (uint32_t i = 0; i < worker->count; i++) {
         struct tlr_load_session *session = tlr_load_worker_session(worker, i);
         if (session->state == TLR_LOAD_READY) {
@@ -212,6 +213,8 @@ static void close_handles(struct tlr_load_worker *worker)
     uv_close((uv_handle_t *)&worker->ticks, NULL);
     uv_close((uv_handle_t *)&worker->pulse, NULL);
     uv_close((uv_handle_t *)&worker->check, NULL);
+    uv_close((uv_handle_t *)&worker->thinking, NULL);
+    uv_close((uv_handle_t *)&worker->thought, NULL);
 }
 
 /* A phase may have been skipped: each one does for itself what is needed. */
@@ -289,9 +292,14 @@ static void init_timers(struct tlr_load_worker *worker)
     TLR_CLI_CHECK(err == 0);
     err = uv_check_init(&worker->loop, &worker->check);
     TLR_CLI_CHECK(err == 0);
+    err = uv_prepare_init(&worker->loop, &worker->thinking);
+    TLR_CLI_CHECK(err == 0);
+    err = uv_timer_init(&worker->loop, &worker->thought);
+    TLR_CLI_CHECK(err == 0);
     worker->ticks.data = worker;
     worker->pulse.data = worker;
     worker->check.data = worker;
+    worker->thinking.data = worker;
     err = uv_timer_start(&worker->ticks, on_tick, TICK_MS, TICK_MS);
     TLR_CLI_CHECK(err == 0);
     if (plan->rate > 0 || plan->ramp_ms > 0) {

@@ -54,6 +54,8 @@ struct tlr_load_worker {
     uv_timer_t ticks;
     uv_timer_t pulse; /* of the schedule and the ramp */
     uv_check_t check; /* likewise, whenever something else woke the loop */
+    uv_prepare_t thinking; /* who has thought long enough? */
+    uv_timer_t thought; /* wakes the loop for the next one who has */
     uv_thread_t thread;
     int phase;          /* obeyed so far */
     uint32_t index;     /* of the worker: number of its first connection */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files that make up a worker (worker.c, slots.c, due.c) call of each
+/* What the files that make up a worker (worker.c, slots.c, thinking.c,
+ * due.c) call of each
  * other; all on its thread. */
 #ifndef TLR_LOAD_WORKER_PARTS_H
 #define TLR_LOAD_WORKER_PARTS_H
@@ -58,6 +59,11 @@ void tlr_load_slots_each(
 void tlr_load_slots_on_ready(struct tlr_load_session *session);
 void tlr_load_slots_on_failed(struct tlr_load_session *session);
 void tlr_load_slots_on_closed(struct tlr_load_session *session);
+
+/* ---- thinking.c: who has thought long enough ---- */
+
+/* Before it sends; nothing without a time to think. */
+void tlr_load_thinking_start(struct tlr_load_worker *worker);
 
 /* ---- due.c: the open loop ---- */
 
