@@ -147,7 +147,8 @@ class Rounds:
         return rounds
 
     def latency(self, question, which, rounds):
-        which = [workload for workload in which if not workload.streams]
+        which = [workload for workload in which
+                 if not workload.streams and not workload.thinks]
         for number in range(1, rounds + 1):
             say(f"{question}: latency, round {number} of {rounds}")
             for kind, workload, about in self.each(question, which):

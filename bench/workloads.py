@@ -6,6 +6,7 @@ class Workload:
     """Options of teller-load, beside `idle` connections that are silent.
 
     What a workload shall do more (a time to think, say) is one more option.
+    One that thinks has no latency in the open loop, which knows no thinking.
     """
 
     def __init__(self, name, title, idle=0, connections=50, **more):
@@ -25,6 +26,10 @@ class Workload:
         return self.load.get("session", 0)
 
     @property
+    def thinks(self):
+        return "think" in self.load
+
+    @property
     def open_together(self):
         """Connections that stay open together. Of sessions none: those wait that
         cannot be served yet."""
@@ -42,6 +47,10 @@ def by_name(workloads):
 SPEED = by_name([
     Workload("64x50", "64 B × 50"),
     Workload("64x1000", "64 B × 1,000", connections=1000),
+    Workload("think1", "64 B × 1,000, each thinks 1 ms: bounds the rate; compare "
+             "CPU and latency", connections=1000, think="1ms"),
+    Workload("think10", "64 B × 1,000, each thinks 10 ms: bounds the rate; "
+             "compare CPU and latency", connections=1000, think="10ms"),
     Workload("16kx50", "16 KiB × 50", size=16384),
     Workload("depth16", "64 B × 50, depth 16", depth=16),
     Workload("session1", "sessions of 1, 50 at a time", session=1),
