@@ -34,11 +34,11 @@ WAITS = 1.01          # epoll_waits per round trip, and per batch: per one that
 ALLOCATIONS = 0.001  # 0, but the text that is printed at the end may grow once
 IDLE_BYTES = 400     # per idle connection, ours and libuv's, at any number
 INSTRUCTIONS = {      # per round trip, in user space: teller's, and all
-    "64 B x 1": (350, 1500),
-    "64 B x 50": (350, 900),
+    "64 B x 1": (300, 1450),
+    "64 B x 50": (300, 850),
     "64 B x 50, depth 16": (30, 90),
-    "16 KiB x 50": (350, 900),
-    "64 B x 50, timeouts": (470, 1020),
+    "16 KiB x 50": (300, 850),
+    "64 B x 50, timeouts": (420, 970),
 }
 
 # --- what is measured ---------------------------------------------------------

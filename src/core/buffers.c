@@ -60,27 +60,12 @@ void tlr_buffers_lend_taken(struct tlr_buffers *buffers,
 
 struct tlr_buffer *tlr_buffers_lend(struct tlr_buffers *buffers)
 {
-    TLR_CHECK(buffers->lent == NULL);
     if (buffers->free != NULL) {
-        buffers->lent = buffers->free;
-        buffers->free = buffers->lent->is.next;
-        buffers->free_count--;
-        buffers->lent->is.writes = 0;
-        buffers->lent->users = 1;
-    } else {
-        buffers->lent = tlr_buffers_take(buffers, buffers->size);
+        return tlr_buffers_lend_free(buffers);
     }
+    TLR_CHECK(buffers->lent == NULL);
+    buffers->lent = tlr_buffers_take(buffers, buffers->size);
     return buffers->lent;
-}
-
-void tlr_buffers_return_lent(struct tlr_buffers *buffers)
-{
-    struct tlr_buffer *lent = buffers->lent;
-
-    buffers->lent = NULL;
-    if (lent != NULL) {
-        tlr_buffers_put(buffers, lent);
-    }
 }
 
 struct tlr_buffer *tlr_buffers_share(struct tlr_buffers *buffers,

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "check.h"
 #include "memory.h"
 
 struct tlr_buffer {
@@ -51,8 +52,20 @@ void tlr_buffers_lend_taken(struct tlr_buffers *buffers,
 /* Lends a buffer to a read; NULL: no memory. */
 struct tlr_buffer *tlr_buffers_lend(struct tlr_buffers *buffers);
 
-/* The read is delivered. */
-void tlr_buffers_return_lent(struct tlr_buffers *buffers);
+/* Likewise one of those that are free, of which there must be one. */
+static inline struct tlr_buffer *
+tlr_buffers_lend_free(struct tlr_buffers *buffers)
+{
+    struct tlr_buffer *lent = buffers->free;
+
+    TLR_CHECK(buffers->lent == NULL);
+    buffers->free = lent->is.next;
+    buffers->free_count--;
+    lent->is.writes = 0;
+    lent->users = 1;
+    buffers->lent = lent;
+    return lent;
+}
 
 /*
  * If `data` lies in the lent buffer, the caller shares it from now on, and puts
@@ -67,5 +80,16 @@ void tlr_buffers_unshare(struct tlr_buffers *buffers,
 
 /* Puts back what was taken. */
 void tlr_buffers_put(struct tlr_buffers *buffers, struct tlr_buffer *buffer);
+
+/* The read is delivered. */
+static inline void tlr_buffers_return_lent(struct tlr_buffers *buffers)
+{
+    struct tlr_buffer *lent = buffers->lent;
+
+    buffers->lent = NULL;
+    if (lent != NULL) {
+        tlr_buffers_put(buffers, lent);
+    }
+}
 
 #endif

@@ -2,6 +2,7 @@
 /* See port.h. */
 #include "port.h"
 
+#include "apart.h"
 #include "check.h"
 #include "list.h"
 
@@ -24,6 +25,7 @@ void tlr_port_init(struct tlr_port *port, uv_loop_t *loop,
     port->first = &port->end;
     port->last = &port->end;
     port->entered = false;
+    port->waking = false;
 }
 
 void tlr_port_close(struct tlr_port *port, uv_close_cb cb)
@@ -32,10 +34,16 @@ void tlr_port_close(struct tlr_port *port, uv_close_cb cb)
     uv_close((uv_handle_t *)&port->idle, cb);
 }
 
-void tlr_port_enter(struct tlr_port *port)
+void tlr_port_wake(struct tlr_port *port)
 {
-    TLR_CHECK(!port->entered);
-    port->entered = true;
+    (void)uv_idle_start(&port->idle, on_idle); /* cannot fail: cb set */
+    port->waking = true;
+}
+
+static TLR_APART void go_to_sleep(struct tlr_port *port)
+{
+    (void)uv_idle_stop(&port->idle); /* always 0 */
+    port->waking = false;
 }
 
 static struct tlr_port_entry *pop(struct tlr_port *port)
@@ -59,25 +67,8 @@ void tlr_port_leave(struct tlr_port *port)
     }
     port->entered = false;
     if (port->first != &port->end) {
-        (void)uv_idle_start(&port->idle, on_idle); /* cannot fail: cb set */
-    } else if (uv_is_active((uv_handle_t *)&port->idle)) {
-        (void)uv_idle_stop(&port->idle); /* always 0 */
-    }
-}
-
-void tlr_port_post(struct tlr_port *port, struct tlr_port_entry *entry)
-{
-    if (entry->next != NULL) {
-        return;
-    }
-    entry->next = &port->end;
-    if (port->last == &port->end) {
-        port->first = entry;
-    } else {
-        port->last->next = entry;
-    }
-    port->last = entry;
-    if (!port->entered) {
-        (void)uv_idle_start(&port->idle, on_idle); /* cannot fail: cb set */
+        tlr_port_wake(port);
+    } else if (port->waking) {
+        go_to_sleep(port);
     }
 }

@@ -24,6 +24,8 @@
 
 #include <uv.h>
 
+#include "check.h"
+
 struct tlr_port_entry {
     struct tlr_port_entry *next; /* NULL: not queued */
 };
@@ -38,6 +40,7 @@ struct tlr_port {
     struct tlr_port_entry *last;
     struct tlr_port_entry end;
     bool entered;                 /* between enter and leave */
+    bool waking;                  /* the idle handle is active */
 };
 
 /* Puts the idle handle on the loop; `deliver` gets every entry. */
@@ -47,10 +50,34 @@ void tlr_port_init(struct tlr_port *port, uv_loop_t *loop,
 /* Closes the idle handle; the queue has to be empty. */
 void tlr_port_close(struct tlr_port *port, uv_close_cb cb);
 
-void tlr_port_enter(struct tlr_port *port);
+static inline void tlr_port_enter(struct tlr_port *port)
+{
+    TLR_CHECK(!port->entered);
+    port->entered = true;
+}
+
 void tlr_port_leave(struct tlr_port *port);
 
+/* Has the idle handle deliver on the loop's next turn. */
+void tlr_port_wake(struct tlr_port *port);
+
 /* Queues an entry; harmless if it is queued already. */
-void tlr_port_post(struct tlr_port *port, struct tlr_port_entry *entry);
+static inline void tlr_port_post(struct tlr_port *port,
+                                 struct tlr_port_entry *entry)
+{
+    if (entry->next != NULL) {
+        return;
+    }
+    entry->next = &port->end;
+    if (port->last == &port->end) {
+        port->first = entry;
+    } else {
+        port->last->next = entry;
+    }
+    port->last = entry;
+    if (!port->entered) {
+        tlr_port_wake(port);
+    }
+}
 
 #endif

@@ -190,28 +190,37 @@ static bool reads_in_place(const struct tlr_conn *conn)
            input->buffer->size - input->end >= conn->conns->buffers.size;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+static TLR_APART void lend_other(struct tlr_conn *conn, uv_buf_t *buf)
 {
-    struct tlr_conn *conn = TLR_CONTAINER_OF(handle, struct tlr_conn, uv);
     struct tlr_conns *conns = conn->conns;
-    struct tlr_buffer *buffer;
+    struct tlr_input *input = input_of(conn);
 
-    (void)suggested; /* libuv always suggests 64 KiB */
     if (reads_in_place(conn)) {
-        struct tlr_input *input = input_of(conn);
-
         tlr_buffers_lend_taken(&conns->buffers, input->buffer);
         *buf = uv_buf_init(input->buffer->data + input->end,
                            input->buffer->size - input->end);
-        return;
-    }
-    buffer = tlr_buffers_lend(&conns->buffers);
-    if (buffer != NULL) {
-        *buf = uv_buf_init(buffer->data, (unsigned)conns->buffers.size);
+    } else if (tlr_buffers_lend(&conns->buffers) != NULL) {
+        *buf = uv_buf_init(conns->buffers.lent->data,
+                           (unsigned)conns->buffers.size);
     } else if (conn->reading == TLR_READ_DROPPED) {
         *buf = uv_buf_init(conns->sink, sizeof(conns->sink));
     } else {
         *buf = uv_buf_init(NULL, 0);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct tlr_conn *conn = TLR_CONTAINER_OF(handle, struct tlr_conn, uv);
+    struct tlr_buffers *buffers = &conn->conns->buffers;
+
+    (void)suggested; /* libuv always suggests 64 KiB */
+    if ((conn->flags & TLR_CONN_EXTRA) == 0 && buffers->free != NULL) {
+        /* the usual case, without a call */
+        buf->base = tlr_buffers_lend_free(buffers)->data;
+        buf->len = (unsigned)buffers->size;
+    } else {
+        lend_other(conn, buf);
     }
 }
 

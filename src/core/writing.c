@@ -585,7 +585,7 @@ static void queue_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
     queue_write(conn, rest, count, size - written);
 }
 
-static int write_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
+static TLR_APART int write_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
                       unsigned count, size_t size, int written)
 {
     if (written < 0) {
@@ -601,7 +601,7 @@ static int write_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
     return 0;
 }
 
-static int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
+static inline int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
                      unsigned count, size_t size)
 {
     int written = write_at_once(conn, buffers, count, size);
@@ -676,11 +676,11 @@ int tlr_write(struct tlr_conn *conn, const void *data, size_t size)
     if (size > TLR_WRITE_MOST) {
         return UV_EINVAL;
     }
-    if (conn->state == TLR_CONN_OPEN && conn->writing == TLR_WRITE_IDLE &&
-        (conn->done & TLR_DONE_WRITE) == 0) {
-        return write_now(conn, &buffer, 1, size);
+    if (conn->state != TLR_CONN_OPEN || conn->writing != TLR_WRITE_IDLE ||
+        (conn->done & TLR_DONE_WRITE) != 0) {
+        return tlr_writev(conn, &buffer, 1);
     }
-    return tlr_writev(conn, &buffer, 1);
+    return write_now(conn, &buffer, 1, size);
 }
 
 /* ---- sending -------------------------------------------------------- */
