@@ -57,7 +57,8 @@ COLUMNS = [
      lambda row: times(row.ratio)),
     ("spread", "of the throughput: from the least to the most, of the median",
      lambda row: percent(row.spread)),
-    ("latency, ms", "p50 / p99 / p99.9 in the closed loop, at full load",
+    ("latency, ms", "p50 / p99 / p99.9 in the closed loop: at full load, or "
+     "where connections think at what these ask for",
      lambda row: triple(row, None)),
     ("at 50%, ms", "p50 / p99 / p99.9 in the open loop, at half of its best rate",
      lambda row: triple(row, 0.5)),

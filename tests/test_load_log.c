@@ -118,16 +118,21 @@ static struct tlr_load_merged *merged_of(size_t count, const char *const *names)
     return merged;
 }
 
+static void write_text(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "wb");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* What adding a file of these bytes ends with; its complaint has `words`. */
 static void assert_refused(const char *bytes, int err, const char *words)
 {
     struct tlr_load_merged *merged = NULL;
     struct tlr_cli_text notes = {0};
     struct tlr_cli_text complaint = {0};
-    FILE *file = fopen(other_path, "wb");
-    assert_non_null(file);
-    assert_true(fputs(bytes, file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    write_text(other_path, bytes);
     assert_int_equal(tlr_load_merged_create(&merged), 0);
     assert_int_equal(
         tlr_load_merged_add(merged, other_path, &notes, &complaint), err);
@@ -286,6 +291,7 @@ static void settings_come_back_and_sizes_only_where_they_are_alike(
         plan.receive_buffer = 48;
         plan.delay = true;
         plan.source_count = 49;
+        plan.think_ms = 50;
         log_second(log, 0, 10, 1000);
         close_log(log);
     }
@@ -296,7 +302,8 @@ static void settings_come_back_and_sizes_only_where_they_are_alike(
                 back->timeout_ms == 43 && back->pieces == 44 &&
                 back->read_rate == 45 && back->write_rate == 46 &&
                 back->send_buffer == 47 && back->receive_buffer == 48 &&
-                back->delay && back->source_count == 49);
+                back->delay && back->source_count == 49 &&
+                back->think_ms == 50);
     tlr_load_merged_destroy(merged);
     write_log(path, 1000);
     merged = merged_of(2, names);
@@ -343,6 +350,40 @@ static void a_missing_line_is_found_out(void **state)
     memmove(line, end, strlen(end) + 1);
     assert_refused(text, UV_EINVAL,
         "30 values of round_trip, and the lines before it have 10");
+    free(text);
+}
+
+/* Takes the word that begins so out of the text. */
+static void take_out(char *text, const char *begin)
+{
+    char *word = strstr(text, begin);
+    assert_non_null(word);
+    char *end = word + 1 + strcspn(word + 1, " ]");
+    memmove(word, end, strlen(end) + 1);
+}
+
+static void a_log_from_before_there_was_thinking_is_read(void **state)
+{
+    static const char *const names[] = {path};
+    (void)state;
+    if (!tlr_load_squeeze_is_here()) {
+        skip();
+    }
+    write_log(path, 12345);
+    char *text = text_of(path);
+    take_out(text, " think=");
+    take_out(text, " think_count=");
+    take_out(text, " think_min=");
+    take_out(text, " think_max=");
+    write_text(path, text);
+    struct tlr_load_merged *merged = merged_of(1, names);
+    const struct tlr_load_result *back = tlr_load_merged_result(merged);
+    assert_non_null(back);
+    assert_int_equal(back->plan->think_ms, 0);
+    assert_memory_equal(back->figures, &sum, sizeof(sum));
+    tlr_load_merged_destroy(merged);
+    take_out(text, " lateness_min=");
+    assert_refused(text, UV_EINVAL, "a result that is not whole");
     free(text);
 }
 
@@ -450,6 +491,7 @@ int main(void)
         cmocka_unit_test(settings_come_back_and_sizes_only_where_they_are_alike),
         cmocka_unit_test(every_cut_is_found_out),
         cmocka_unit_test(a_missing_line_is_found_out),
+        cmocka_unit_test(a_log_from_before_there_was_thinking_is_read),
         cmocka_unit_test(nothing_is_read_beyond_its_room),
         cmocka_unit_test(a_log_of_others_is_read),
         cmocka_unit_test(wrong_lines_are_named),

@@ -330,9 +330,11 @@ static void the_rate_is_kept(void **state)
     assert_true(said->good);
     assert_in_time(said->figures->round_trips + said->total.unsent >= 900 &&
                    said->figures->round_trips + said->total.unsent <= 1300);
-    assert_true(said->figures->latency[TLR_LOAD_LATENESS].count ==
-                said->figures->round_trips + said->total.unsent);
     expect_due_latencies(TLR_LOAD_ROUND_TRIP, said->figures->round_trips);
+    /* Unless a thread stood still for so long before the end that it did not even
+     * look at what was due: that is unsent too. */
+    assert_in_time(said->figures->latency[TLR_LOAD_LATENESS].count ==
+                   said->figures->round_trips + said->total.unsent);
 }
 
 /* 2 connections, one message each on the way, 20 ms: 100/s are all that can be. */

@@ -57,7 +57,8 @@ static void latency_is_without_thinking(void **state)
     assert_in_time(loaded_ms(&plan, 100) < 400);
 }
 
-/* Of the modes, slow has a timeout of progress. */
+/* Of the modes, slow has a timeout of progress: the server lets it wait for a few
+ * ticks, which look for how long nothing came. */
 static void no_timeout_runs_while_it_thinks(void **state)
 {
     (void)state;
@@ -68,6 +69,7 @@ static void no_timeout_runs_while_it_thinks(void **state)
         plan.timeout_ms = 1000;
         plan.round_trips = 2;
         loaded_turn_to(i);
+        lies->delay_ms = 200;
         loaded_begin(&plan);
     }
     loaded_wait();
@@ -121,7 +123,8 @@ static void what_was_thought_in_the_warm_up_is_no_figure(void **state)
     assert_in_time(thought()->count == 1);
 }
 
-/* Its place in the queue is given up, and taken anew. */
+/* Its place in the queue is given up: it thinks to no end, and what it opens anew
+ * does not wait for one. */
 static void one_that_fails_while_it_thinks_is_opened_anew(void **state)
 {
     struct tlr_load_plan plan = thinking_plan(400);
@@ -136,6 +139,8 @@ static void one_that_fails_while_it_thinks_is_opened_anew(void **state)
     /* Of its six messages the last one is a session that has no more to send. */
     assert_int_equal(said->total.errors[TLR_LOAD_EARLY], 5);
     assert_int_equal(said->total.whole, (plan.connections - 1) * 2 + 1);
+    /* The others' in two sessions of three each. */
+    assert_in_time(thought()->count == (plan.connections - 1) * 4);
 }
 
 int main(void)

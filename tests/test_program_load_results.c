@@ -495,8 +495,7 @@ static void of_single_runs_it_says_that_the_spread_is_unknown(void **state)
 static void each_setting_that_differs_is_warned_of(void **state)
 {
     static const char *const names[] = {"connections", "size", "depth",
-        "threads", "rate", "session", "think", "warmup", "ramp",
-        "duration",
+        "threads", "rate", "session", "think", "warmup", "ramp", "duration",
         "round-trips", "timeout", "pieces", "read-rate", "write-rate", "sndbuf",
         "rcvbuf", "nodelay", "sources"};
     struct program *echo = start_echo(*state);

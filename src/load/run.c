@@ -300,6 +300,7 @@ static void on_second(uv_timer_t *timer)
 
 static void set_time(struct tlr_load_run *run, uint64_t milliseconds)
 {
+    atomic_store(&run->crew.ends_at, uv_hrtime() + milliseconds * 1000000);
     uv_update_time(run->wake.loop);
     int err = uv_timer_start(&run->time, on_time, milliseconds, 0);
     TLR_CLI_CHECK(err == 0); /* it has a callback and is not closing */
@@ -428,6 +429,7 @@ static struct tlr_load_run *create(const struct tlr_load_plan *plan)
     run->crew.plan = plan;
     run->crew.wake = &run->wake;
     atomic_init(&run->crew.phase, TLR_LOAD_PHASE_CONNECT);
+    atomic_init(&run->crew.ends_at, 0);
     atomic_init(&run->crew.settled, 0);
     atomic_init(&run->crew.closed, 0);
     atomic_init(&run->crew.failed, false);

@@ -19,10 +19,11 @@ static void on_thought(uv_timer_t *timer)
     (void)timer; /* on_prepare follows */
 }
 
-/* One that is set already is for one that was ahead: it comes earlier. */
+/* One that is set already is for one that was ahead: it comes earlier, but not
+ * at once where there is something left to do. */
 static void set_timer(struct tlr_load_worker *worker, uint64_t left_ns)
 {
-    if (uv_is_active((uv_handle_t *)&worker->thought)) {
+    if (left_ns != 0 && uv_is_active((uv_handle_t *)&worker->thought)) {
         return;
     }
     uv_update_time(&worker->loop); /* from which the timer counts */

@@ -118,6 +118,21 @@ static void tick_sessions(struct tlr_load_worker *worker, uint64_t now)
     }
 }
 
+/* The run's thread ends each phase, and takes what was measured. Where it is late
+ * with that, it may be we who keep it from the processor: the system's scheduler
+ * may let whoever runs go on for as long as it likes (SCHED_FIFO does), and a
+ * thread that always has something to send does not wait by itself. */
+static void let_run_on(const struct tlr_load_worker *worker, uint64_t now)
+{
+    uint64_t ends_at = atomic_load(&worker->crew->ends_at);
+    uint64_t before = now - TICK_MS * NS_PER_MS;
+    bool late = ends_at != 0 && before > ends_at;
+    bool unread = before > worker->published && atomic_load(&worker->full);
+    if (tlr_load_worker_runs(worker) && (late || unread)) {
+        uv_sleep(1);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct tlr_load_worker *worker = timer->data;
@@ -132,6 +147,7 @@ static void on_tick(uv_timer_t *timer)
         now - worker->published >= SECOND - TICK_MS * NS_PER_MS / 2) {
         publish(worker, now);
     }
+    let_run_on(worker, now);
 }
 
 static void on_pulse(uv_timer_t *timer)

@@ -34,6 +34,8 @@ struct tlr_load_crew {
     struct tlr_load_problems problems;
     uv_async_t *wake;    /* on the run's loop: something below has changed */
     atomic_int phase;    /* the run writes, workers read */
+    atomic_uint_fast64_t ends_at; /* likewise: uv_hrtime(), of that phase; 0: by
+                                     no time */
     atomic_uint settled; /* workers whose connections are ready or failed */
     atomic_uint closed;  /* workers whose connections are closed */
     atomic_bool failed;  /* some connection has */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files that make up a worker (worker.c, slots.c, thinking.c,
- * due.c) call of each
- * other; all on its thread. */
+/* What the files that make up a worker (worker.c, slots.c, thinking.c, due.c)
+ * call of each other; all on its thread. */
 #ifndef TLR_LOAD_WORKER_PARTS_H
 #define TLR_LOAD_WORKER_PARTS_H
 
