@@ -22,7 +22,8 @@ ABOUT = {
     "teller-load checks every byte. The servers take turns within a round; "
     "ratios are to raw epoll in the same round. In a chart a bar is the median "
     "of the rounds, the line across its end goes from the least to the most, "
-    "and the dark bar is raw epoll.",
+    "and the dark bar is raw epoll. Connections that think wait so long between "
+    "two round trips, which bounds the rate: there compare CPU and latency.",
     "crossing": "Sessions of so many round trips of 64 B, with so many "
     "connections open at a time, in the closed loop: round trips for each "
     "second of CPU that the server used, and how long one takes at p99.",
