@@ -62,10 +62,10 @@ class Foresight(Rounds):
 
 
 def foresee(measure, options, bench, kinds):
-    """Counter of seconds, by question, that measure(options, rounds) will take."""
+    """Counter of seconds, by question, that measure(rounds, options) will take."""
     rounds = Foresight(bench, kinds)
     with contextlib.redirect_stderr(io.StringIO()):  # it says what it does
-        measure(options, rounds)
+        measure(rounds, options)
     return rounds.seconds
 
 

@@ -152,11 +152,13 @@ class Rounds:
         return rounds
 
     def latency(self, question, which, rounds):
+        """Beside many idle connections in one round only, which takes long."""
         which = [workload for workload in which
                  if not workload.streams and not workload.thinks]
         for number in range(1, rounds + 1):
             say(f"{question}: latency, round {number} of {rounds}")
-            for kind, workload, about in self.each(question, which):
+            once = [one for one in which if number == 1 or not one.idle]
+            for kind, workload, about in self.each(question, once):
                 best = self.best.get((kind.name, workload.name))
                 for share in LATENCY_SHARES if best else ():
                     if self.late(about, "latency"):
