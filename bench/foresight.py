@@ -10,7 +10,7 @@ import workloads
 from measure import LATENCY_SECONDS, WARM
 from rounds import CROSSING_SECONDS, Clock, Rounds
 
-START = 0.2     # seconds: a server's start and its end, and teller-load's
+START = 0.12    # seconds: a server's start and its end, and teller-load's
 OPEN = 2e-4     # for a connection that is opened and held, of the servers' mean
 MIXED = 3.2     # with sharing.py's: two runs, and what comes before and after
 COUNTED = 2.0   # under strace, for a run and a longer one, and
@@ -30,7 +30,7 @@ def takes(about, what, seconds):
     if question == "layers" and what != "throughput":
         return COUNTED if what == "calls" else SIMULATED
     if what == "calls":
-        return 2 * START + 0.3
+        return COUNTED / 1.5
     if what == "latency":
         timed = min(seconds, LATENCY_SECONDS)
     elif question == "crossing":
