@@ -9,6 +9,7 @@ import struct
 from programs import Fault, Trouble
 
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # no TIME_WAIT is left behind
+SPEAKS = 50     # one in so many silent connections, when it is opened
 OURS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOMEM,
         errno.ENOBUFS)  # this machine is out of something
 
@@ -24,8 +25,8 @@ def allow_descriptors(wanted):
 def hold(address, count, speak_every):
     """Opens `count` connections and keeps them all.
 
-    Yields how many there are each time one has had its round trip: a server that
-    accepts in order then has all of them.
+    Yields how many there are each time one has had its round trip, as the last one
+    always has: a server that accepts in order then has all of them.
     """
     host, _, port = address.rpartition(":")
     held = []
@@ -34,7 +35,7 @@ def hold(address, count, speak_every):
             conn = socket.create_connection((host, int(port)), timeout=30)
             conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
             held.append(conn)
-            if i % speak_every == 0:
+            if i % speak_every == 0 or i == count - 1:
                 conn.sendall(b"x")
                 if conn.recv(1) != b"x":
                     raise Fault("the server does not echo", True)
@@ -49,9 +50,10 @@ def hold(address, count, speak_every):
 
 @contextlib.contextmanager
 def silent(address, count):
-    """with silent(address, count): so many connections are open, each of which
-    has had its round trip."""
-    holding = hold(address, count, 1)
+    """with silent(address, count): so many connections are open. One in so many
+    has had its round trip, and the last one: who accepts in order has all, and
+    the queue of those to accept is never full."""
+    holding = hold(address, count, SPEAKS)
     try:
         for held in holding:
             if held == count:

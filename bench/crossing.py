@@ -3,6 +3,7 @@
 from html import escape
 
 import charts
+from parts import commands, html_table
 from tables import microseconds, number
 
 THREADS = ("thread", "thread_pool")
@@ -123,7 +124,7 @@ def claim(cells):
     return f"<p>{escape(''.join(told))}</p>"
 
 
-def sections(found, html_table, commands):
+def sections(found):
     for cores in sorted({table.cores for table in found}):
         own = [table for table in found if table.cores == cores]
         work, wait = grid(own, per_second), grid(own, latency)

@@ -6,6 +6,7 @@ from statistics import median
 
 import charts_scaling as charts
 from layers import SERVERS, WHOSE
+from parts import bars, commands, figure
 from scaling_page import table
 from tables import microseconds, number
 
@@ -242,13 +243,11 @@ def drawn(one, rows):
         if shown:
             chart = charts.stacked(f"{one.title}: {caption}", shown,
                                    list(shown[0][1]), show)
-            found.append(f"<figure><figcaption>{escape(caption)}</figcaption>"
-                         f"{chart}</figure>")
+            found.append(figure(caption, chart))
     return f'<div class="pair">{"".join(found)}</div>' if found else ""
 
 
-def sections(found, commands, bars):
-    """bars(table, caption, name, values, show): a chart of the page's."""
+def sections(found):
     for one in found:
         rows = rows_of(one)
         base = one.row(BASE)

@@ -14,6 +14,7 @@ from records import shown
 from servers import Running
 
 WARM = 0.1      # seconds of load before what is timed
+LATENCY_SECONDS = 0.5  # at most, at a given rate
 TIMEOUT = 20    # seconds that a round trip may take
 SHORT, LONG = 2000, 12000  # round trips over all connections, to count calls
 STREAMED = 0.2, 0.6        # seconds, likewise
@@ -66,12 +67,12 @@ def percentiles(figures):
             for name in ("p50", "p99", "p99_9")}
 
 
-def throughput(bench, kind, workload):
-    """In the closed loop: as much as goes through."""
+def throughput(bench, kind, workload, most=float("inf")):
+    """In the closed loop: as much as goes through, for `most` seconds at most."""
+    seconds = min(bench.seconds, most)
     with bench.start(kind) as server:
         warm = bench.load_command(server, workload, duration=WARM)
-        command = bench.load_command(server, workload,
-                                     duration=bench.seconds)
+        command = bench.load_command(server, workload, duration=seconds)
         with silent(server.address, workload.idle):
             warmed = units(workload, run_load(warm))
             before = processes.cpu(server.pid)
@@ -95,8 +96,9 @@ def latency(bench, kind, workload, share, best):
     """In the open loop, at a share of the best rate."""
     rate = max(1, int(share * best))
     with bench.start(kind) as server:
-        command = bench.load_command(server, workload, rate=rate, warmup=WARM,
-                                     duration=bench.seconds)
+        command = bench.load_command(
+            server, workload, rate=rate, warmup=WARM,
+            duration=min(bench.seconds, LATENCY_SECONDS))
         with silent(server.address, workload.idle):
             figures = run_load(command)
         check_end(kind, server, connections=workload.idle)

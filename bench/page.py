@@ -14,6 +14,7 @@ import slow_page
 import summary
 import tables
 from page_style import STYLE
+from parts import bars, commands, html_table, paragraph, titled
 from workloads import QUESTIONS
 
 ABOUT = {
@@ -21,10 +22,12 @@ ABOUT = {
     "teller-load checks every byte. The servers take turns within a round; "
     "ratios are to raw epoll in the same round. In a chart a bar is the median "
     "of the rounds, the line across its end goes from the least to the most, "
-    "and the dark bar is raw epoll.",
+    "and the dark bar is raw epoll. Connections that think wait so long between "
+    "two round trips, which bounds the rate: there compare CPU and latency.",
     "crossing": "Sessions of so many round trips of 64 B, with so many "
     "connections open at a time, in the closed loop: round trips for each "
     "second of CPU that the server used, and how long one takes at p99.",
+    "slow": slow_page.ABOUT,
     "scaling": "CPU of a round trip on one and on more threads, on all "
     "processors and beside the client: with more threads than processors it is "
     "still measured what threads cost each other. Capacity C(n) is n times the CPU "
@@ -33,8 +36,6 @@ ABOUT = {
     "by least squares of n/C − 1, with an interval that has 90% of the fits to "
     "resampled rounds. It knows of what costs CPU: where threads wait and use none, "
     "and what more processors, memory or a network would do, is not in it.",
-    "slow": slow_page.ABOUT,
-    "sharing": sharing_page.ABOUT,
     "memory": "So many connections are opened, each has one round trip and is "
     "silent from then on. Memory of all processes of the server, less what it "
     "had with one connection; PSS counts what processes share in parts. What "
@@ -46,79 +47,11 @@ ABOUT = {
     "callgrind slow a server down, so there its batches are larger; CPU and time "
     "are of rounds without them. Accepting 50 connections takes some calls more "
     "or less: 0.02 for each round trip.",
+    "sharing": sharing_page.ABOUT,
 }
 
 
-def paragraph(what, kind=""):
-    return f'<p class="{kind}">{escape(what)}</p>'
-
-
-# --- tables -------------------------------------------------------------------
-
-
-def commands_of(row):
-    for what, commands in row.commands.items():
-        yield (f"<dt>{escape(row.server)}, {escape(what)}</dt>" + "".join(
-            f"<dd><code>{escape(command)}</code></dd>"
-            for command in commands))
-
-
-def commands(table):
-    """Those that made the figures: of the first round, as the others are alike
-    but for the port."""
-    told = "".join("".join(commands_of(row)) for row in table.rows)
-    return (f'<details><summary>The commands</summary><dl class="commands">'
-            f"{told}</dl></details>" if told else "")
-
-
-def cells(row, columns):
-    if row.fault:
-        return (f'<td class="why fault" colspan="{len(columns)}">no figure: '
-                f"{escape(row.fault['reason'])}</td>")
-    if not row.figures:
-        return (f'<td class="why" colspan="{len(columns)}">not measured: '
-                f"{escape(row.missing[0] if row.missing else '')}</td>")
-    return "".join(f"<td>{escape(show(row))}</td>" for _, _, show in columns)
-
-
-def html_table(table):
-    columns = tables.of(table)
-    head = "".join(f'<th scope="col" title="{escape(what)}">'
-                   f"{escape(tables.head(name, table))}</th>"
-                   for name, what, _ in columns)
-    body = "".join(
-        f'<tr data-server="{escape(row.server)}">'
-        f'<th scope="row" title="{escape(row.version)}">'
-        f"{escape(row.server)}</th>{cells(row, columns)}</tr>\n"
-        for row in table.rows)
-    place = (f'data-place="{escape(table.question)} {table.cores} '
-             f'{escape(table.workload)}"')
-    return (f'<div class="wide"><table {place}><thead><tr><th>server</th>'
-            f"{head}</tr>"
-            f"</thead><tbody>{body}</tbody></table></div>")
-
-
 # --- the questions ------------------------------------------------------------
-
-
-def titled(table):
-    return (f"<h3>{escape(table.title)}; {goals.cores_of(table.cores)} for the "
-            "server</h3>")
-
-
-def figure(caption, chart):
-    return f"<figure><figcaption>{escape(caption)}</figcaption>{chart}</figure>"
-
-
-def bars(table, caption, name, values, show):
-    """One chart of a table's rows; values(row): all that were measured."""
-    base = summary.baseline(table.cores)
-    items = [(row.server, row.figures[name], min(values(row)),
-              max(values(row)), row.server == base)
-             for row in table.rows if name in row.figures]
-    caption = tables.head(caption, table)
-    return figure(caption, charts.bars(f"{table.title}: {caption}", items,
-                                       show)) if items else ""
 
 
 def speed_charts(table):
@@ -169,25 +102,11 @@ def memory(found):
                + f"{html_table(table)}{commands(table)}</section>")
 
 
-def crossing_section(found):
-    yield from crossing.sections(found, html_table, commands)
-
-
-def scaling_section(found):
-    yield from scaling_page.sections(found, html_table, commands)
-
-
-def layers_section(found):
-    yield from layers_page.sections(found, commands, bars)
-
-
-def of_module(module):
-    return lambda found: module.sections(found, titled, html_table, commands)
-
-
-SECTIONS = {"speed": speed, "memory": memory, "crossing": crossing_section,
-            "scaling": scaling_section, "layers": layers_section,
-            "slow": of_module(slow_page), "sharing": of_module(sharing_page)}
+# Each a function of the tables of its question.
+SECTIONS = {"speed": speed, "crossing": crossing.sections,
+            "slow": slow_page.sections, "scaling": scaling_page.sections,
+            "memory": memory, "layers": layers_page.sections,
+            "sharing": sharing_page.sections}
 
 
 # --- the page -----------------------------------------------------------------

@@ -53,6 +53,7 @@ thead th:first-child { padding-left: 0; }
 td.why { text-align: left; color: var(--soft); white-space: normal; }
 td.fault { color: var(--bad); } td.met { color: var(--l1); }
 table.goals th, table.goals td { white-space: normal; }
+table.goals td:nth-child(2) { white-space: nowrap; }
 details { margin-top: 8px; }
 summary { cursor: pointer; color: var(--soft); }
 code { font: 12px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
@@ -71,6 +72,7 @@ figcaption { font-size: 13px; color: var(--soft); margin-bottom: 4px; }
 svg.key { width: 26px; height: 14px; margin-right: 4px; }
 @media (max-width: 640px) {
   h1 { font-size: 22px; } section, .note { padding: 10px; }
-  th, td { padding-left: 9px; } }
+  th, td { padding-left: 9px; }
+  tbody th { white-space: normal; min-width: 110px; } }
 @media print { body { background: none; } section { break-inside: avoid; } }
 """

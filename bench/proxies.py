@@ -7,7 +7,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from servers import Kind, output_of, tasks_most
+from servers import OF_DESCRIPTORS, OF_TASKS, Kind, output_of
 
 TOGETHER = 9900  # connections through a proxy: two descriptors each
 
@@ -59,8 +59,9 @@ def proxy(program, version, arguments, folder, text, behind, stopped=0,
         file = configured(folder, name, text, port=port, cores=cores,
                           behind=options[0], **values)
         return [program, *arguments, file]
-    return Kind(name, command, version, most=TOGETHER, silent=True,
-                behind=behind, stopped=stopped)
+    return Kind(name, command, version, most=TOGETHER,
+                limit=OF_DESCRIPTORS, silent=True, behind=behind,
+                stopped=stopped)
 
 
 def nginx(folder, behind):
@@ -92,5 +93,5 @@ def socat(_):
     version = re.search(r"version (\S+)", output_of(program, "-V")).group(1)
     return Kind("socat", lambda port, options, cores: [
         program, f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,"
-        "backlog=4096,nodelay", "PIPE"], version, most=tasks_most(), silent=True,
-        stopped=128 + signal.SIGTERM)
+        "backlog=4096,nodelay", "PIPE"], version, silent=True,
+        stopped=128 + signal.SIGTERM, **OF_TASKS)

@@ -10,6 +10,7 @@ from programs import Fault, Trouble, say
 LATENCY_SHARES = (0.5, 0.8)
 LATENCY_ROUNDS = 3  # at most
 CROSSING_ROUNDS = 3
+CROSSING_SECONDS = 0.5  # at most
 
 
 class Clock:
@@ -31,7 +32,8 @@ class Clock:
 def at_most(kind):
     if kind.most == 1:
         return "serves one connection at a time"
-    return f"serves {kind.most:,} connections together at most"
+    limit = f", by this machine's limit {kind.limit}" if kind.limit else ""
+    return f"serves {kind.most:,} connections together at most{limit}"
 
 
 class Rounds:
@@ -125,9 +127,11 @@ class Rounds:
                 if self.able(kind, workload, about):
                     yield kind, workload, about
 
-    def throughput(self, question, which, rounds, kinds=None, until=0.0):
-        """Rounds, but none after the first that would leave fewer than `until`
-        seconds. Returns how many there were."""
+    def throughput(self, question, which, rounds, kinds=None, until=0.0,
+                   most=float("inf")):
+        """Rounds of measurements of `most` seconds at most, but none after the
+        first that would leave fewer than `until` seconds. Returns how many there
+        were."""
         longest = 0.0
         for number in range(1, rounds + 1):
             if number > 1 and self.clock.left() - longest < until:
@@ -138,7 +142,8 @@ class Rounds:
                 if self.late(about, "throughput"):
                     continue
                 figures = self.attempt("throughput", about, number,
-                                       measure.throughput, kind, workload)
+                                       measure.throughput, kind, workload,
+                                       most)
                 if figures:
                     key = (kind.name, workload.name)
                     self.best[key] = max(self.best.get(key, 0),
@@ -147,11 +152,13 @@ class Rounds:
         return rounds
 
     def latency(self, question, which, rounds):
+        """Beside many idle connections in one round only, which takes long."""
         which = [workload for workload in which
                  if not workload.streams and not workload.thinks]
         for number in range(1, rounds + 1):
             say(f"{question}: latency, round {number} of {rounds}")
-            for kind, workload, about in self.each(question, which):
+            once = [one for one in which if number == 1 or not one.idle]
+            for kind, workload, about in self.each(question, once):
                 best = self.best.get((kind.name, workload.name))
                 for share in LATENCY_SHARES if best else ():
                     if self.late(about, "latency"):
@@ -189,4 +196,5 @@ class Rounds:
         kinds = [kind for kind in self.kinds
                  if kind.name in workloads.CROSSING_SERVERS]
         self.throughput("crossing", list(workloads.CROSSING.values()),
-                        min(rounds, CROSSING_ROUNDS), kinds)
+                        min(rounds, CROSSING_ROUNDS), kinds,
+                        most=CROSSING_SECONDS)

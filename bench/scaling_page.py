@@ -6,6 +6,7 @@ from statistics import median
 
 import charts_scaling as charts
 import usl
+from parts import commands, html_table
 from scaling import ACCEPTS_ON_ONE, SERVERS, shape
 from tables import microseconds, number
 from workloads import SPEED
@@ -227,7 +228,7 @@ def chart(server, sessions):
         1 / part if part else None, MOST))
 
 
-def sections(found, html_table, commands):
+def sections(found):
     for name, servers in servers_of(found).items():
         sessions = bool(SPEED[name].session)
         told = [run_told(name, servers)]

@@ -33,21 +33,22 @@ class Kind:
 
     command(port, options, cores) starts it; `cores` (least, most) are how many
     threads it can make use of, `most` how many connections it serves together,
-    both None for any number. `silent`: it does not say where it listens, and
-    cannot find a port. `behind`: the kind of server that it is in front of, whose
-    port is its first option. `stopped`: its exit status after SIGTERM. `model`: it
-    is one of bench/models, with their options, and `ways` are those of its
-    --balance. `apart`: only for questions that say so.
+    both None for any number, and `limit` what of this machine that is, if it is.
+    `silent`: it does not say where it listens, and cannot find a port. `behind`:
+    the kind of server that it is in front of, whose port is its first option.
+    `stopped`: its exit status after SIGTERM. `model`: it is one of bench/models,
+    with their options, and `ways` are those of its --balance. `apart`: only for questions that say so.
     """
 
     def __init__(self, name, command, version, *, cores=(1, None), most=None,
-                 silent=False, behind=None, stopped=0, model=False, ways=(),
-                 apart=False):
+                 limit=None, silent=False, behind=None, stopped=0, model=False,
+                 ways=(), apart=False):
         self.name = name
         self.command = command
         self.version = version
         self.cores = cores
         self.most = most
+        self.limit = limit
         self.silent = silent
         self.behind = behind
         self.stopped = stopped
@@ -81,7 +82,6 @@ class Running(Server):
     def __init__(self, kind, *options, port=0, descriptors=None, cores=1,
                  pinned=(), counted=()):
         self.behind = None
-        self.errors = tempfile.TemporaryFile()
         if kind.behind is not None:
             self.behind = Running(kind.behind, cores=cores, pinned=pinned)
             options = (self.behind.port, *options)
@@ -91,10 +91,15 @@ class Running(Server):
         self.line = [*pinned, *command]  # as told
         if counted:
             command = [*counted, *telling_pid(command)]
-        super().__init__(
-            [*pinned, *command], stderr=self.errors,
-            preexec_fn=None if descriptors is None else lambda:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors,) * 2))
+        self.errors = tempfile.TemporaryFile()
+        try:
+            super().__init__(
+                [*pinned, *command], stderr=self.errors,
+                preexec_fn=None if descriptors is None else lambda:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors,) * 2))
+        except Trouble:
+            self._let_go()
+            raise
         try:
             if counted:
                 self.pid = int(self.process.stdout.readline() or 0)
@@ -155,6 +160,10 @@ class Running(Server):
         if hasattr(self, "reader"):
             self.reader.join()
         super().end()
+        self._let_go()
+
+    def _let_go(self):
+        self.errors.close()
         if self.behind is not None:
             self.behind.end()
 
@@ -206,6 +215,9 @@ def tasks_most():
     return max(1, min(known) - 1000) if known else None  # others have some
 
 
+# What bounds who has a process or a thread for each connection.
+OF_TASKS = {"most": tasks_most(), "limit": "of processes and threads"}
+OF_DESCRIPTORS = "of descriptors"
 POOL = 64  # threads of model_thread_pool unless told otherwise
 MODELS = {  # what is not so of all of them
     "iterative": {"most": 1, "cores": (1, 1)},
@@ -217,7 +229,7 @@ MODELS = {  # what is not so of all of them
     "epoll_shared": {"cores": (2, None)},
     # Serves as teller-echo does, and is measured where that cannot be.
     "teller": {"apart": True, "ways": ("least", "rr", "reuseport")},
-    "fork": {"most": tasks_most()}, "thread": {"most": tasks_most()},
+    "fork": OF_TASKS, "thread": OF_TASKS,
 }
 WITH_THREADS = ("epoll_threads", "epoll_shared", "teller")
 
@@ -339,7 +351,8 @@ def go(folder, limit=BUILD_LIMIT):
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 3 - 100
     return Kind("go", lambda port, options, cores: [
         "env", f"GOMAXPROCS={cores}", program, port],
-        output_of("go", "version").split()[2][len("go"):], most=most)
+        output_of("go", "version").split()[2][len("go"):], most=most,
+        limit=OF_DESCRIPTORS)
 
 
 TOKIO_TAKES = 90  # seconds, about, of two processors: tokio is built with it

@@ -4,6 +4,7 @@ from html import escape
 
 import charts
 import tables
+from parts import commands, figure, html_table, titled
 from sharing import (BEFORE, LONG_RATE, MIXED, NEW_RATE, SHORT, STALL_MS,
                      THREADS, WAITED_MS, whole)
 
@@ -70,10 +71,6 @@ def bars(rows, caption, name, show=tables.number):
     return figure(caption, charts.bars(caption, items, show))
 
 
-def figure(caption, chart):
-    return f"<figure><figcaption>{escape(caption)}</figcaption>{chart}</figure>"
-
-
 def dots(rows, caption, names):
     return figure(caption, charts.dots(
         caption, [(row.server, [(label, row.figures[name] / 1000)
@@ -105,7 +102,7 @@ TOLD = {"mixed": (told_of_mixed, charts_of_mixed),
         "stalled": (told_of_stalled, charts_of_stalled)}
 
 
-def sections(found, titled, html_table, commands):
+def sections(found):
     for table in found:
         rows = [row for row in table.rows if row.figures]
         told = drawn = ""

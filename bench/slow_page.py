@@ -4,6 +4,7 @@ from html import escape
 
 import charts
 import tables
+from parts import commands, html_table, titled
 from servers import POOL
 from slow import QUICK_ONES, SIZE, THREADS, WARM
 
@@ -74,7 +75,7 @@ def what_came_out(rows):
     return " ".join(told)
 
 
-def sections(found, titled, html_table, commands):
+def sections(found):
     for table in found:
         rows = measured(table)
         told = chart = ""

@@ -9,12 +9,22 @@ from pathlib import Path
 
 from support import fault, record, throughput
 
+import layers
+import scaling
+import sharing
+import slow
 import workloads
 
 SERVERS = ("teller-echo", "iterative", "fork", "thread", "thread_pool", "select",
            "poll", "accept_and_io", "epoll", "epoll_threads", "epoll_shared",
            "io_uring", "uv_guide", "uv_try_write", "teller_one_loop", "libevent",
-           "libev", "asio", "node", "go", "nginx", "haproxy", "socat")
+           "libev", "asio", "node", "go", "tokio", "nginx", "haproxy", "socat")
+MODELS = ("iterative", "fork", "thread", "thread_pool", "select", "poll",
+          "accept_and_io", "epoll", "epoll_threads reuseport",
+          "epoll_threads exclusive", "epoll_shared", "io_uring", "uv_guide",
+          "uv_try_write", "teller_one_loop", "teller least", "teller rr",
+          "teller reuseport")
+SHARED = [name for name in MODELS if " " in name]
 ROUNDS = 3
 
 
@@ -68,12 +78,106 @@ def memory(chance):
                 "rss": 1.3 * each + 60000 / count, "processes": 1}, **about)
 
 
+def about(question, workload):
+    return {"question": question, "workload": workload.name,
+            "title": workload.title, "unit": workload.unit}
+
+
+def slow_customer(chance):
+    where = about("slow", slow.QUICK_ONES)
+    yield record("iterative", "missing", **where,
+                 reason="serves one connection at a time")
+    for server in MODELS[1:]:
+        waits = ("thread" in server and "epoll" not in server
+                 or server in ("fork", "epoll_shared"))
+        some = server.startswith(("teller ", "epoll_threads"))
+        for number in range(1, ROUNDS + 1):
+            busy = chance.uniform(0.9, 1.1)
+            middle, most = ((60, 900) if waits else (70, 99000) if some
+                            else (45000, 99000))
+            yield record(server, "slow", number, {
+                "delay_ms": 100, "asked": 2000, "seconds": 1,
+                "slow_round_trips": 9, "unsent": 0,
+                "calm_lateness_p99_us": 40 * busy, "calm_p50_us": 55 * busy,
+                "calm_p99_us": 300 * busy, "calm_p99_9_us": 800 * busy,
+                "calm_max_us": 1500 * busy, "slow_p50_us": middle * busy,
+                "slow_p99_us": most * busy, "slow_p99_9_us": most * busy,
+                "slow_max_us": 1.2 * most * busy}, **where)
+
+
+def scaled(chance):
+    for name in scaling.WORKLOADS:
+        for count in scaling.COUNTS:
+            where = {**about("scaling", scaling.workload_of(name, count)),
+                     "cores": 4, "layout": "all 4 processors for the server and "
+                     "teller-load (4 threads) together"}
+            for i, server in enumerate(scaling.SERVERS):
+                for number in range(1, ROUNDS + 1):
+                    cost = (6 + i) * chance.uniform(0.98, 1.02) * (
+                        1 + 0.02 * (i + 1) * (count - 1) + 0.001 * count ** 2)
+                    made = throughput(server, number, min(4, count) * 1e6 /
+                                      cost, **where)
+                    made["figures"].update(cpu_us=cost, first_us=0.2 * cost,
+                                           busiest_us=cost / count)
+                    yield made
+
+
+def layered(chance):
+    for workload in map(layers.workload_of, layers.WORKLOADS):
+        where = about("layers", workload)
+        for i, server in enumerate(layers.SERVERS):
+            for number in range(1, ROUNDS + 1):
+                yield throughput(server, number, 1e6 / (
+                    5 + i / 3 + chance.uniform(0, 0.2)), **where)
+            named = {"call:read": 1, "call:write": 1, "call:epoll_pwait":
+                     0.02 * (i + 1), "call:epoll_ctl": 1.02 if server ==
+                     "uv_guide" else 0}
+            yield record(server, "calls", 1, {"calls": sum(named.values()),
+                                              **named}, **where)
+            yield record(server, "instructions", 1, instructions(i), **where)
+
+
+def instructions(i):
+    whose = dict(zip(layers.WHOSE, (50, 280 if i > 2 else 0, 250 if i else 0,
+                                    110 + 200 * (i == 2), 1)))
+    functions = {f"fn:{of}:{of}_function_{n}_of_a_long_name": value / 2 ** n
+                 for of, value in whose.items() if value for n in range(1, 7)}
+    return {"instructions": sum(whose.values()), **functions,
+            **{f"insn:{of}": value for of, value in whose.items()}}
+
+
+def shared(chance):
+    for server in SHARED:
+        even = server.startswith("teller ") and "port" not in server
+        for number in range(1, ROUNDS + 1):
+            for workload in (*sharing.HELD, sharing.MIXED):
+                each = workload.load["connections"] // 8
+                off = 0 if even else chance.randint(1, each)
+                shares = [each] * 6 + [each - off, each + off]
+                more = {} if workload is not sharing.MIXED else {
+                    "seconds": 2, "sessions": 1000,
+                    **{f"{name}_{part}_us": 1000 * chance.uniform(0.1, 1)
+                       for name in ("long", "short") for part in ("p50", "p99")}}
+                yield record(server, "mixed" if more else "held", number,
+                             {**sharing.spread(shares), **more},
+                             **about("sharing", workload))
+            yield record(server, "stalled", number, {
+                "opened": 270, "waited": 0 if even else 33,
+                "p50_us": 300, "p99_us": 1200 if even else 950000,
+                "max_us": 2400 if even else 990000},
+                **about("sharing", sharing.STALLED))
+
+
 def everything():
     chance = random.Random(8)
     yield from speed(chance, 1, workloads.SPEED)
     yield from speed(chance, 2, workloads.QUICK)
     yield from crossing(chance)
+    yield from slow_customer(chance)
+    yield from scaled(chance)
     yield from memory(chance)
+    yield from layered(chance)
+    yield from shared(chance)
 
 
 def main():

@@ -14,6 +14,8 @@ from pathlib import Path
 from support import ROOT, fault, record, throughput
 
 import page
+from made_up import everything
+from workloads import QUESTIONS
 
 REPORT = ROOT / "bench" / "report"
 EMPTY = {"meta", "br"}
@@ -182,6 +184,12 @@ class Report(unittest.TestCase):
         self.assertEqual([word for word in self.page.words[at:at + 6]
                           if word.strip()][:4],
                          ["epoll, per second", "1,790", "mine", "1.08"])
+
+    def test_sections_are_in_the_order_of_the_questions(self):
+        self.assertEqual(list(page.SECTIONS), list(QUESTIONS))
+        self.assertEqual(list(page.ABOUT), list(QUESTIONS))
+        found = re.findall('<h2 id="([a-z]+)">', page.page(list(everything())))
+        self.assertEqual(found, [*QUESTIONS, "goals"])
 
     def test_no_measurements_are_refused(self):
         with tempfile.TemporaryDirectory() as scratch:

@@ -2,9 +2,11 @@
 """The universal scalability law, fitted to made-up costs."""
 import unittest
 
-import support  # noqa: F401  (bench's modules)
+import support
 
 import usl
+
+assert support  # it knows where the modules of bench/ are
 
 COUNTS = (1, 2, 3, 4, 6, 8)
 
