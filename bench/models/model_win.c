@@ -152,9 +152,9 @@ void model_break_all(void)
     ReleaseSRWLockExclusive(&lock);
 }
 
-int model_send_some(SOCKET sock, const char *bytes, int size)
+ptrdiff_t model_write_some(uv_os_sock_t sock, const char *bytes, size_t size)
 {
-    int sent = send(sock, bytes, size, 0);
+    int sent = send(sock, bytes, (int)size, 0); /* a read buffer's at most */
     return sent == SOCKET_ERROR && WSAGetLastError() == WSAEWOULDBLOCK ? 0
                                                                        : sent;
 }

@@ -19,10 +19,6 @@ void model_nodelay(SOCKET sock);
  */
 void model_break(SOCKET sock);
 
-/* send() on a socket that does not block: returns how many bytes the system has
- * taken, which may be 0, or SOCKET_ERROR if the connection is broken. */
-int model_send_some(SOCKET sock, const char *bytes, int size);
-
 /*
  * The connections of a model that serves them on several threads; the first
  * member of what it keeps of each. Any thread, but a connection leaves once,
