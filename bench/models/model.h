@@ -28,7 +28,9 @@
  *
  * - Each byte comes back as it came, also when the kernel takes a write in
  *   parts. A peer that does not read is not read from: what a connection holds
- *   is bounded by one read buffer.
+ *   is bounded by one read buffer. The reads of io_uring go on by themselves
+ *   until they are cancelled: there it is two of them and what the kernel has
+ *   received by then, which may be megabytes.
  * - After the peer's end all that it is owed is written out, then the
  *   connection is closed. An error of a connection ends that connection only.
  * - An accept that fails because of its peer (model_accept_again()) is tried
