@@ -29,8 +29,8 @@ enum {
     REFUSED = 77
 };
 
-/* What a completion is about, together with a socket. */
-enum about { NOTHING, ACCEPTED, READ, SENT };
+/* What a completion is about, beside its socket; for READ it is that alone. */
+enum about { READ, SENT, CANCELLED, ACCEPTED, NOTHING };
 
 static const struct model model = {
     .name = "model_io_uring",
@@ -137,7 +137,7 @@ static void go_on(struct conn *conn)
 {
     if (conn->state == READING && conn->owed >= OWED_MOST) {
         io_uring_prep_cancel64(
-            ask(NOTHING, 0), (uint64_t)READ << 32 | (uint32_t)conn->sock, 0);
+            ask(CANCELLED, conn->sock), (uint64_t)conn->sock, 0);
         conn->state = CANCELLING;
     } else if (conn->state == ENDED && conn->owed == 0) {
         io_uring_prep_close(ask(NOTHING, 0), conn->sock);
@@ -159,8 +159,7 @@ static void ask_accept(void)
 /* Or a pause is over, which ends with ETIME. */
 static void on_accepted(const struct io_uring_cqe *cqe)
 {
-    static struct __kernel_timespec pause = {
-        .tv_nsec = MODEL_PAUSE_MS * 1000000LL};
+    static struct __kernel_timespec nap = {.tv_nsec = MODEL_PAUSE_MS * 1000000};
     if (cqe->res >= CONNS_MOST) {
         (void)close(cqe->res);
     } else if (cqe->res >= 0) {
@@ -168,7 +167,7 @@ static void on_accepted(const struct io_uring_cqe *cqe)
             .state = NOT_READING, .delay = model_delay(&options)};
         go_on(&conns[cqe->res]);
     } else if (cqe->res != -ETIME && !model_accept_again(-cqe->res)) {
-        io_uring_prep_timeout(ask(ACCEPTED, 0), &pause, 0, 0);
+        io_uring_prep_timeout(ask(ACCEPTED, 0), &nap, 0, 0);
         return;
     }
     if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
@@ -182,7 +181,9 @@ static void on_completed(const struct io_uring_cqe *cqe)
     enum about about = (enum about)(cqe->user_data >> 32);
     if (about == ACCEPTED) {
         on_accepted(cqe);
-    } else if (about != NOTHING) {
+    } else if (about == CANCELLED && cqe->res < 0 && conn->state == CANCELLING) {
+        conn->state = READING; /* it was not waiting: it is cancelled again */
+    } else if (about == READ || about == SENT) {
         (about == SENT ? on_sent : on_read)(conn, cqe);
         go_on(conn);
     }
