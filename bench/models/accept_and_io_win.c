@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/list.h"
+
 static const struct model model = {
     .name = "model_accept_and_io",
     .summary = "An echo server with one thread that accepts, and one with "
@@ -30,13 +32,12 @@ struct conn {
     unsigned delay;
     DWORD sent; /* of the size bytes in the buffer */
     DWORD size;
-    struct conn *next;
-    struct conn **at; /* what points to it */
+    struct tlr_list link; /* in `conns` */
     char buffer[MODEL_BUFFER];
 };
 
 static SOCKET listener;
-static struct conn *conns; /* the I/O thread's */
+static struct tlr_list conns = {&conns, &conns}; /* the I/O thread's */
 static bool ending;        /* likewise */
 
 static void wake(void)
@@ -44,23 +45,10 @@ static void wake(void)
     (void)closesocket(listener);
 }
 
-static void enter(struct conn *conn)
-{
-    conn->next = conns;
-    conn->at = &conns;
-    if (conns != NULL) {
-        conns->at = &conn->next;
-    }
-    conns = conn;
-}
-
 /* No operation is under way: the system writes to the memory of one that is. */
 static void leave(struct conn *conn)
 {
-    *conn->at = conn->next;
-    if (conn->next != NULL) {
-        conn->next->at = conn->at;
-    }
+    tlr_list_remove(&conn->link);
     (void)closesocket(conn->sock); /* sends what is left, then a FIN */
     free(conn);
 }
@@ -127,17 +115,18 @@ static void CALLBACK on_sent(
 static void CALLBACK take(ULONG_PTR arg)
 {
     struct conn *conn = (struct conn *)arg;
-    enter(conn);
+    tlr_list_append(&conns, &conn->link);
     go_on(conn);
 }
 
 /* What is cancelled completes, too, and only then its memory is ours again. */
 static void CALLBACK cancel_all(ULONG_PTR arg)
 {
-    struct conn *conn;
+    struct tlr_list *link;
     (void)arg;
     ending = true;
-    for (conn = conns; conn != NULL; conn = conn->next) {
+    for (link = conns.next; link != &conns; link = link->next) {
+        struct conn *conn = TLR_CONTAINER_OF(link, struct conn, link);
         (void)CancelIoEx((HANDLE)conn->sock, NULL); /* may be done already */
     }
 }
@@ -145,7 +134,7 @@ static void CALLBACK cancel_all(ULONG_PTR arg)
 static unsigned __stdcall run(void *arg)
 {
     (void)arg;
-    while (!ending || conns != NULL) {
+    while (!ending || !tlr_list_empty(&conns)) {
         (void)SleepEx(INFINITE, TRUE);
     }
     return 0;

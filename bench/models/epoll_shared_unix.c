@@ -20,7 +20,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -38,9 +37,7 @@ static const struct model model = {
 struct conn {
     int sock;
     unsigned delay;
-    char *rest; /* what the kernel has not taken yet, or NULL */
-    size_t begin;
-    size_t end;
+    struct model_rest rest;
     atomic_uint turn; /* what one thread did comes before what the next does */
     struct tlr_list link; /* in `conns` */
 };
@@ -74,25 +71,6 @@ static bool control(int operation, int sock, uint32_t events, void *data)
 
 /* ---- a connection: by the thread that has its event ---- */
 
-/* Returns how many bytes the kernel took, or -1 if the connection is broken. */
-static ssize_t write_some(int sock, const char *bytes, size_t size)
-{
-    ssize_t written = write(sock, bytes, size);
-    return written < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : written;
-}
-
-static bool keep_rest(struct conn *conn, const char *bytes, size_t size)
-{
-    conn->rest = malloc(size);
-    if (conn->rest == NULL) {
-        return false;
-    }
-    memcpy(conn->rest, bytes, size);
-    conn->begin = 0;
-    conn->end = size;
-    return true;
-}
-
 /* One read, answered at once. Returns false if the connection is over: at the
  * peer's end nothing is owed, or we would not have read. */
 static bool on_readable(struct conn *conn, char buffer[MODEL_BUFFER])
@@ -105,31 +83,13 @@ static bool on_readable(struct conn *conn, char buffer[MODEL_BUFFER])
         return false;
     }
     model_work(conn->delay);
-    ssize_t written = write_some(conn->sock, buffer, (size_t)size);
-    return written == size ||
-           (written >= 0 &&
-               keep_rest(conn, buffer + written, (size_t)(size - written)));
+    return model_write(conn->sock, buffer, (size_t)size, &conn->rest);
 }
 
-static bool on_writable(struct conn *conn)
-{
-    ssize_t written = write_some(
-        conn->sock, conn->rest + conn->begin, conn->end - conn->begin);
-    if (written < 0) {
-        return false;
-    }
-    conn->begin += (size_t)written;
-    if (conn->begin == conn->end) {
-        free(conn->rest);
-        conn->rest = NULL;
-    }
-    return true;
-}
-
-/* Who owes something waits to write it, and does not read. */
+/* Who is owed something waits to be written to, and is not read from. */
 static bool arm(int operation, struct conn *conn)
 {
-    uint32_t events = conn->rest != NULL ? EPOLLOUT : EPOLLIN;
+    uint32_t events = conn->rest.bytes != NULL ? EPOLLOUT : EPOLLIN;
     atomic_fetch_add_explicit(&conn->turn, 1, memory_order_release);
     return control(operation, conn->sock, events | EPOLLONESHOT, conn);
 }
@@ -152,7 +112,7 @@ static void drop(struct conn *conn)
     tlr_list_remove(&conn->link);
     (void)pthread_mutex_unlock(&mutex);
     (void)close(conn->sock);
-    free(conn->rest);
+    free(conn->rest.bytes);
     free(conn);
 }
 
@@ -211,8 +171,9 @@ static void on_event(void *data, char buffer[MODEL_BUFFER])
         accept_one();
     } else if (data != &woken) {
         (void)atomic_load_explicit(&conn->turn, memory_order_acquire);
-        bool open = conn->rest != NULL ? on_writable(conn)
-                                       : on_readable(conn, buffer);
+        bool open = conn->rest.bytes != NULL
+                        ? model_write_rest(conn->sock, &conn->rest)
+                        : on_readable(conn, buffer);
         if (!open || !arm(EPOLL_CTL_MOD, conn)) {
             drop(conn);
         }

@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -46,9 +45,7 @@ static const struct model model = {
 struct conn {
     int sock;
     unsigned delay;
-    char *rest; /* what the kernel has not taken yet, or NULL */
-    size_t begin;
-    size_t end;
+    struct model_rest rest;
     struct tlr_list link; /* in its loop's `conns` */
 };
 
@@ -64,6 +61,7 @@ struct loop {
 };
 
 static struct model_options options;
+static struct loop *loops;
 static int woken; /* an eventfd, never read: all loops see it readable */
 
 static void wake(void)
@@ -82,60 +80,28 @@ static bool control(
 
 /* ---- a connection ---- */
 
-/* Returns how many bytes the kernel took, or -1 if the connection is broken. */
-static ssize_t write_some(int sock, const char *bytes, size_t size)
-{
-    ssize_t written = write(sock, bytes, size);
-    return written < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : written;
-}
-
-/* Who owes something waits to write it, and does not read. */
-static bool keep_rest(
-    struct loop *loop, struct conn *conn, const char *bytes, size_t size)
-{
-    conn->rest = malloc(size);
-    if (conn->rest == NULL) {
-        return false;
-    }
-    memcpy(conn->rest, bytes, size);
-    conn->begin = 0;
-    conn->end = size;
-    return control(loop, EPOLL_CTL_MOD, conn->sock, EPOLLOUT, conn);
-}
-
 /* One read, answered at once. Returns false if the connection is over: at the
  * peer's end nothing is owed, or we would not have read. */
 static bool on_readable(struct loop *loop, struct conn *conn)
 {
-    char *buffer = loop->buffer;
-    ssize_t size = read(conn->sock, buffer, MODEL_BUFFER);
-    if (size < 0) {
-        return errno == EAGAIN || errno == EINTR;
-    }
-    if (size == 0) {
-        return false;
+    ssize_t size = read(conn->sock, loop->buffer, MODEL_BUFFER);
+    if (size <= 0) {
+        return size < 0 && (errno == EAGAIN || errno == EINTR);
     }
     model_work(conn->delay);
-    ssize_t written = write_some(conn->sock, buffer, (size_t)size);
-    return written == size ||
-           (written >= 0 && keep_rest(loop, conn, buffer + written,
-                                (size_t)(size - written)));
+    return model_write(conn->sock, loop->buffer, (size_t)size, &conn->rest);
 }
 
-static bool on_writable(struct loop *loop, struct conn *conn)
+/* Who is owed something waits to be written to, and is not read from. */
+static bool on_ready(struct loop *loop, struct conn *conn)
 {
-    ssize_t written = write_some(
-        conn->sock, conn->rest + conn->begin, conn->end - conn->begin);
-    if (written < 0) {
-        return false;
-    }
-    conn->begin += (size_t)written;
-    if (conn->begin < conn->end) {
-        return true;
-    }
-    free(conn->rest);
-    conn->rest = NULL;
-    return control(loop, EPOLL_CTL_MOD, conn->sock, EPOLLIN, conn);
+    bool owed = conn->rest.bytes != NULL;
+    bool open = owed ? model_write_rest(conn->sock, &conn->rest)
+                     : on_readable(loop, conn);
+    bool owes = conn->rest.bytes != NULL;
+    return open && (owes == owed ||
+                       control(loop, EPOLL_CTL_MOD, conn->sock,
+                           owes ? EPOLLOUT : EPOLLIN, conn));
 }
 
 /* ---- a loop ---- */
@@ -161,7 +127,7 @@ static void drop(struct loop *loop, struct conn *conn)
     tlr_list_remove(&conn->link);
     model_closed(loop->number);
     (void)close(conn->sock);
-    free(conn->rest);
+    free(conn->rest.bytes);
     free(conn);
 }
 
@@ -171,12 +137,6 @@ static bool watch_listener(struct loop *loop)
     uint32_t exclusive = options.balance == EXCLUSIVE ? EPOLLEXCLUSIVE : 0;
     return control(
         loop, EPOLL_CTL_ADD, loop->listener, EPOLLIN | exclusive, loop);
-}
-
-static void pause_accepting(struct loop *loop)
-{
-    (void)control(loop, EPOLL_CTL_DEL, loop->listener, 0, NULL);
-    model_pause_begin(&loop->pause_of_accept);
 }
 
 /* Of a listener that all watch one at a time: the next is for who else wakes. */
@@ -191,7 +151,8 @@ static void accept_some(struct loop *loop)
             return;
         }
         if (!well) {
-            pause_accepting(loop);
+            (void)control(loop, EPOLL_CTL_DEL, loop->listener, 0, NULL);
+            model_pause_begin(&loop->pause_of_accept);
             return;
         }
     } while (options.balance == REUSEPORT);
@@ -211,13 +172,11 @@ static void *serve(void *arg)
             (void)watch_listener(loop);
         }
         for (int i = 0; i < ready; i++) {
-            struct conn *conn = events[i].data.ptr;
-            if (events[i].data.ptr == loop) {
+            void *data = events[i].data.ptr;
+            if (data == loop) {
                 accept_some(loop);
-            } else if (events[i].data.ptr != &woken &&
-                       !(conn->rest != NULL ? on_writable(loop, conn)
-                                            : on_readable(loop, conn))) {
-                drop(loop, conn); /* each has one event at most */
+            } else if (data != &woken && !on_ready(loop, data)) {
+                drop(loop, data); /* each has one event at most */
             }
         }
     }
@@ -229,7 +188,8 @@ static bool has_listener_of_its_own(const struct loop *loop)
     return options.balance == REUSEPORT || loop->number == 0;
 }
 
-static bool open_loop(struct loop *loops, unsigned number)
+/* And starts it. False: it has said why. */
+static bool start_loop(unsigned number)
 {
     struct loop *loop = &loops[number];
     unsigned shared = options.balance == REUSEPORT ? MODEL_SHARED : 0;
@@ -241,16 +201,18 @@ static bool open_loop(struct loop *loops, unsigned number)
         return false;
     }
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->epoll < 0 || !watch_listener(loop) ||
-        !control(loop, EPOLL_CTL_ADD, woken, EPOLLIN, &woken)) {
-        (void)model_fail("cannot start", uv_translate_sys_error(errno));
-        return false;
+    bool ready = loop->epoll >= 0 && watch_listener(loop) &&
+                 control(loop, EPOLL_CTL_ADD, woken, EPOLLIN, &woken);
+    int err = ready ? pthread_create(&loop->thread, NULL, serve, loop) : errno;
+    if (err != 0) {
+        (void)model_fail("cannot start", uv_translate_sys_error(err));
     }
-    return true;
+    return err == 0;
 }
 
 static void close_loop(struct loop *loop)
 {
+    (void)pthread_join(loop->thread, NULL); /* ours: cannot fail */
     while (!tlr_list_empty(&loop->conns)) {
         drop(loop, TLR_CONTAINER_OF(loop->conns.next, struct conn, link));
     }
@@ -266,31 +228,20 @@ int main(int argc, char **argv)
     if (!model_begin(&model, argc, argv, &options, &status)) {
         return status;
     }
-    struct loop *loops = calloc(options.threads, sizeof(*loops));
+    loops = calloc(options.threads, sizeof(*loops));
     woken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loops == NULL || woken < 0) {
-        free(loops);
         return model_fail("cannot start", uv_translate_sys_error(errno));
-    }
-    for (unsigned i = 0; i < options.threads; i++) {
-        if (!open_loop(loops, i)) {
-            free(loops);
-            return TLR_CLI_STATUS_FAILURE;
-        }
     }
     model_on_stop(wake);
     for (unsigned i = 0; i < options.threads; i++) {
-        int err = pthread_create(&loops[i].thread, NULL, serve, &loops[i]);
-        if (err != 0) {
-            return model_fail("no thread", uv_translate_sys_error(err));
+        if (!start_loop(i)) {
+            return TLR_CLI_STATUS_FAILURE; /* it ends those that have started */
         }
     }
     model_announce(&options);
-    for (unsigned i = 0; i < options.threads; i++) {
-        (void)pthread_join(loops[i].thread, NULL); /* ours: cannot fail */
-    }
-    for (unsigned i = 0; i < options.threads; i++) {
-        close_loop(&loops[i]);
+    for (unsigned i = options.threads; i-- > 0;) {
+        close_loop(&loops[i]); /* the last one has the listener of all */
     }
     free(loops);
     (void)close(woken);

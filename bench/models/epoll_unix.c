@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -35,9 +34,7 @@ static const struct model model = {
 struct conn {
     int sock;
     unsigned delay;
-    char *rest; /* what the kernel has not taken yet, or NULL */
-    size_t begin;
-    size_t end;
+    struct model_rest rest;
     struct tlr_list link; /* in `conns` */
 };
 
@@ -62,59 +59,29 @@ static bool control(int operation, int sock, uint32_t events, void *data)
 
 /* ---- a connection ---- */
 
-/* Returns how many bytes the kernel took, or -1 if the connection is broken. */
-static ssize_t write_some(int sock, const char *bytes, size_t size)
-{
-    ssize_t written = write(sock, bytes, size);
-    return written < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : written;
-}
-
-/* Who owes something waits to write it, and does not read. */
-static bool keep_rest(struct conn *conn, const char *bytes, size_t size)
-{
-    conn->rest = malloc(size);
-    if (conn->rest == NULL) {
-        return false;
-    }
-    memcpy(conn->rest, bytes, size);
-    conn->begin = 0;
-    conn->end = size;
-    return control(EPOLL_CTL_MOD, conn->sock, EPOLLOUT, conn);
-}
-
 /* One read, answered at once. Returns false if the connection is over: at the
  * peer's end nothing is owed, or we would not have read. */
 static bool on_readable(struct conn *conn)
 {
     static char buffer[MODEL_BUFFER];
     ssize_t size = read(conn->sock, buffer, sizeof(buffer));
-    if (size < 0) {
-        return errno == EAGAIN || errno == EINTR;
-    }
-    if (size == 0) {
-        return false;
+    if (size <= 0) {
+        return size < 0 && (errno == EAGAIN || errno == EINTR);
     }
     model_work(conn->delay);
-    ssize_t written = write_some(conn->sock, buffer, (size_t)size);
-    return written == size ||
-           (written >= 0 &&
-               keep_rest(conn, buffer + written, (size_t)(size - written)));
+    return model_write(conn->sock, buffer, (size_t)size, &conn->rest);
 }
 
-static bool on_writable(struct conn *conn)
+/* Who is owed something waits to be written to, and is not read from. */
+static bool on_ready(struct conn *conn)
 {
-    ssize_t written = write_some(
-        conn->sock, conn->rest + conn->begin, conn->end - conn->begin);
-    if (written < 0) {
-        return false;
-    }
-    conn->begin += (size_t)written;
-    if (conn->begin < conn->end) {
-        return true;
-    }
-    free(conn->rest);
-    conn->rest = NULL;
-    return control(EPOLL_CTL_MOD, conn->sock, EPOLLIN, conn);
+    bool owed = conn->rest.bytes != NULL;
+    bool open = owed ? model_write_rest(conn->sock, &conn->rest)
+                     : on_readable(conn);
+    bool owes = conn->rest.bytes != NULL;
+    return open && (owes == owed ||
+                       control(EPOLL_CTL_MOD, conn->sock,
+                           owes ? EPOLLOUT : EPOLLIN, conn));
 }
 
 /* ---- all of them ---- */
@@ -138,7 +105,7 @@ static void drop(struct conn *conn)
 {
     tlr_list_remove(&conn->link);
     (void)close(conn->sock);
-    free(conn->rest);
+    free(conn->rest.bytes);
     free(conn);
 }
 
@@ -172,13 +139,11 @@ static int serve(const struct model_options *options)
             (void)control(EPOLL_CTL_MOD, listener, EPOLLIN, &listener);
         }
         for (int i = 0; i < ready; i++) {
-            struct conn *conn = events[i].data.ptr;
-            if (events[i].data.ptr == &listener) {
+            void *data = events[i].data.ptr;
+            if (data == &listener) {
                 accept_all(options);
-            } else if (events[i].data.ptr != &woken &&
-                       !(conn->rest != NULL ? on_writable(conn)
-                                            : on_readable(conn))) {
-                drop(conn); /* each has one event at most */
+            } else if (data != &woken && !on_ready(data)) {
+                drop(data); /* each has one event at most */
             }
         }
     }

@@ -33,19 +33,12 @@ static const struct model model = {
     .threads = MODEL_CPUS,
 };
 
-enum direction { ACCEPT, RECEIVE, SEND };
+enum direction { RECEIVE, SEND };
 
 /* What GetQueuedCompletionStatusEx() gives back is its first member. */
 struct operation {
     OVERLAPPED overlapped;
     enum direction direction;
-};
-
-struct acceptor {
-    struct operation operation;
-    SOCKET sock;        /* for who comes next */
-    volatile LONG idle; /* it has failed, and main() tries again */
-    char addresses[2 * MODEL_ACCEPT_ADDRESS];
 };
 
 struct conn {
@@ -56,20 +49,22 @@ struct conn {
     char buffer[MODEL_BUFFER];
 };
 
+/* The key of its packets is 0, those of a connection have its address. */
+struct acceptor {
+    struct model_accept accept;
+    volatile LONG under_way; /* or it has failed, and main() tries again */
+};
+
 static struct model_options options;
 static SOCKET listener;
-static LPFN_ACCEPTEX accept_ex;
 static struct acceptor acceptors[ACCEPTS];
 static HANDLE port;
 static HANDLE asked; /* an event: there is something to do for main() */
-static SRWLOCK lock = SRWLOCK_INIT; /* see begin_accept() */
 
 static void wake(void)
 {
     (void)SetEvent(asked);
 }
-
-/* ---- connections ---- */
 
 /* Its operation is done: begins the next one, until one is not done at once. */
 static void go_on(struct conn *conn, DWORD size)
@@ -87,16 +82,15 @@ static void go_on(struct conn *conn, DWORD size)
         } else {
             break; /* the peer's end */
         }
-        memset(operation, 0, sizeof(*operation));
-        if (conn->sent < conn->size) {
+        memset(&operation->overlapped, 0, sizeof(operation->overlapped));
+        operation->direction = conn->sent < conn->size ? SEND : RECEIVE;
+        if (operation->direction == SEND) {
             WSABUF rest = {conn->size - conn->sent, conn->buffer + conn->sent};
-            operation->direction = SEND;
             result = WSASend(conn->base.sock, &rest, 1, &size, 0,
                 &operation->overlapped, NULL);
         } else {
             WSABUF buffer = {sizeof(conn->buffer), conn->buffer};
             DWORD flags = 0;
-            operation->direction = RECEIVE;
             result = WSARecv(conn->base.sock, &buffer, 1, &size, &flags,
                 &operation->overlapped, NULL);
         }
@@ -123,8 +117,7 @@ static void begin(SOCKET sock)
     }
     conn->base.sock = sock;
     conn->base.delay = model_delay(&options);
-    conn->sent = 0;
-    conn->size = 0;
+    conn->sent = conn->size = 0;
     model_enter(&conn->base);
     if (CreateIoCompletionPort((HANDLE)sock, port, (ULONG_PTR)conn, 0) ==
             NULL ||
@@ -132,58 +125,41 @@ static void begin(SOCKET sock)
             FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
                 FILE_SKIP_SET_EVENT_ON_HANDLE)) {
         model_leave(&conn->base);
-        return;
+    } else {
+        conn->operation.direction = SEND; /* nothing, so it receives */
+        go_on(conn, 0);
     }
-    conn->operation.direction = SEND; /* nothing, so it receives */
-    go_on(conn, 0);
 }
 
-/* ---- accepting ---- */
-
-/* By the lock: at the end, an operation is begun before all are cancelled, or
- * not at all. Its packet comes also if it is done at once. */
 static void begin_accept(struct acceptor *acceptor)
 {
-    OVERLAPPED *overlapped = &acceptor->operation.overlapped;
-    bool begun = false;
-    DWORD size;
-    memset(&acceptor->operation, 0, sizeof(acceptor->operation));
-    acceptor->operation.direction = ACCEPT;
-    acceptor->sock = WSASocketW(options.address.ss_family, SOCK_STREAM,
-        IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
-    AcquireSRWLockShared(&lock);
-    if (acceptor->sock != INVALID_SOCKET && !model_stopping()) {
-        begun = accept_ex(listener, acceptor->sock, acceptor->addresses, 0,
-                    MODEL_ACCEPT_ADDRESS, MODEL_ACCEPT_ADDRESS, &size,
-                    overlapped) ||
-                WSAGetLastError() == WSA_IO_PENDING;
-    }
-    ReleaseSRWLockShared(&lock);
-    if (!begun) {
-        if (acceptor->sock != INVALID_SOCKET) {
-            (void)closesocket(acceptor->sock);
-        }
-        (void)InterlockedExchange(&acceptor->idle, 1);
+    if (model_stopping() || !model_accept_begin(listener, &acceptor->accept)) {
+        (void)InterlockedExchange(&acceptor->under_way, 0);
         (void)SetEvent(asked);
     }
 }
 
-/* What AcceptEx() gives is no whole socket before it knows its listener. The
- * next one is begun first: the handler of this one may take its time. */
+/* The next one is begun first: the handler of this one may take its time. */
 static void end_accept(struct acceptor *acceptor, bool succeeded)
 {
-    SOCKET sock = acceptor->sock;
+    SOCKET sock = acceptor->accept.sock;
     begin_accept(acceptor);
-    if (succeeded && setsockopt(sock, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
-                         (const char *)&listener, sizeof(listener)) == 0) {
-        model_nodelay(sock);
+    sock = model_accept_end(listener, sock, succeeded);
+    if (sock != INVALID_SOCKET) {
         begin(sock);
-    } else {
-        (void)closesocket(sock); /* the peer has gone again */
     }
 }
 
-/* ---- threads ---- */
+/* All of them at first, then what has failed. */
+static void begin_all(void)
+{
+    unsigned i;
+    for (i = 0; i < ACCEPTS; i++) {
+        if (InterlockedExchange(&acceptors[i].under_way, 1) == 0) {
+            begin_accept(&acceptors[i]);
+        }
+    }
+}
 
 static void end_one(void)
 {
@@ -205,47 +181,33 @@ static unsigned __stdcall work(void *arg)
             port, entries, BATCH, &count, INFINITE, FALSE);
         for (i = 0; i < count; i++) {
             OVERLAPPED *overlapped = entries[i].lpOverlapped;
-            struct operation *operation = (struct operation *)overlapped;
+            struct conn *conn = (struct conn *)entries[i].lpCompletionKey;
             bool succeeded;
-            if (operation == NULL) {
+            if (overlapped == NULL) {
                 end_one();
                 return 0;
             }
             succeeded = overlapped->Internal == 0; /* STATUS_SUCCESS */
-            if (operation->direction == ACCEPT) {
-                end_accept((struct acceptor *)operation, succeeded);
+            if (conn == NULL) {
+                end_accept((struct acceptor *)overlapped, succeeded);
             } else if (succeeded) {
-                go_on((struct conn *)entries[i].lpCompletionKey,
-                    entries[i].dwNumberOfBytesTransferred);
+                go_on(conn, entries[i].dwNumberOfBytesTransferred);
             } else {
-                model_leave((struct model_conn *)entries[i].lpCompletionKey);
+                model_leave(&conn->base);
             }
         }
     }
 }
 
-/* All of them at first, then what has failed. */
-static void begin_idle(void)
-{
-    unsigned i;
-    for (i = 0; i < ACCEPTS; i++) {
-        if (InterlockedExchange(&acceptors[i].idle, 0) != 0) {
-            begin_accept(&acceptors[i]);
-        }
-    }
-}
-
-/* What is cancelled has its packet, too, and only then its memory is ours
- * again. An acceptor is idle then. */
+/* What is cancelled has its packet, too, and only then its memory is ours again.
+ * One that was just begun when all were cancelled is cancelled later. */
 static void cancel_all(void)
 {
     unsigned i;
-    AcquireSRWLockExclusive(&lock);
-    (void)CancelIoEx((HANDLE)listener, NULL); /* there may be none */
-    ReleaseSRWLockExclusive(&lock);
     for (i = 0; i < ACCEPTS; i++) {
-        while (acceptors[i].idle == 0) {
-            (void)WaitForSingleObject(asked, INFINITE);
+        while (acceptors[i].under_way != 0) {
+            (void)CancelIoEx((HANDLE)listener, NULL); /* there may be none */
+            (void)WaitForSingleObject(asked, MODEL_PAUSE_MS);
         }
     }
     model_break_all();
@@ -254,7 +216,6 @@ static void cancel_all(void)
 int main(int argc, char **argv)
 {
     static HANDLE threads[MODEL_THREADS_MOST];
-    unsigned i;
     int status;
     if (!model_begin(&model, argc, argv, &options, &status)) {
         return status;
@@ -264,22 +225,19 @@ int main(int argc, char **argv)
     }
     port = CreateIoCompletionPort((HANDLE)listener, NULL, 0, 0);
     asked = CreateEventW(NULL, FALSE, FALSE, NULL);
-    accept_ex = model_acceptex(listener);
-    if (port == NULL || asked == NULL || accept_ex == NULL ||
+    if (port == NULL || asked == NULL ||
+        !model_accept_init(listener, options.address.ss_family) ||
         !model_threads_start(threads, options.threads, work)) {
         return model_fail("cannot begin", UV_ENOMEM); /* ends who has */
     }
-    for (i = 0; i < ACCEPTS; i++) {
-        acceptors[i].idle = 1;
-    }
-    begin_idle();
+    begin_all();
     model_on_stop(wake);
     model_announce(&options);
     while (!model_stopping()) {
         (void)WaitForSingleObject(asked, INFINITE);
         if (!model_stopping()) {
             Sleep(MODEL_PAUSE_MS);
-            begin_idle();
+            begin_all();
         }
     }
     cancel_all();

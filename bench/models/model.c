@@ -4,6 +4,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/address.h"
@@ -226,5 +227,43 @@ bool model_pause_over(struct model_pause *pause)
         return false;
     }
     pause->until = 0;
+    return true;
+}
+
+/* ---- what is owed ---- */
+
+bool model_write(uv_os_sock_t sock, const char *bytes, size_t size,
+    struct model_rest *rest)
+{
+    ptrdiff_t written = model_write_some(sock, bytes, size);
+    if (written < 0) {
+        return false;
+    }
+    size_t left = size - (size_t)written;
+    if (left == 0) {
+        return true;
+    }
+    rest->bytes = malloc(left);
+    if (rest->bytes == NULL) {
+        return false;
+    }
+    memcpy(rest->bytes, bytes + written, left);
+    rest->begin = 0;
+    rest->end = left;
+    return true;
+}
+
+bool model_write_rest(uv_os_sock_t sock, struct model_rest *rest)
+{
+    ptrdiff_t written = model_write_some(
+        sock, rest->bytes + rest->begin, rest->end - rest->begin);
+    if (written < 0) {
+        return false;
+    }
+    rest->begin += (size_t)written;
+    if (rest->begin == rest->end) {
+        free(rest->bytes);
+        rest->bytes = NULL;
+    }
     return true;
 }

@@ -28,7 +28,9 @@
  *
  * - Each byte comes back as it came, also when the kernel takes a write in
  *   parts. A peer that does not read is not read from: what a connection holds
- *   is bounded by one read buffer.
+ *   is bounded by one read buffer. The reads of io_uring go on by themselves
+ *   until they are cancelled: there it is two of them and what the kernel has
+ *   received by then, which may be megabytes.
  * - After the peer's end all that it is owed is written out, then the
  *   connection is closed. An error of a connection ends that connection only.
  * - An accept that fails because of its peer (model_accept_again()) is tried
@@ -47,6 +49,7 @@
 #define TLR_BENCH_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <uv.h>
 
@@ -137,6 +140,28 @@ int model_pause_timeout(const struct model_pause *pause);
 /* True once, when a pause's time has come: then there is none any more. */
 bool model_pause_over(struct model_pause *pause);
 
+/*
+ * For who waits until a socket is ready: what a connection is owed since the
+ * kernel has not taken all of an answer. All zeroes: nothing. Who is owed
+ * something waits to be written to, and is not read from.
+ */
+struct model_rest {
+    char *bytes; /* from malloc, or NULL; whoever closes frees it */
+    size_t begin;
+    size_t end;
+};
+
+/*
+ * Writes, without blocking, to who is owed nothing; what the kernel does not take
+ * is copied to `rest`. False: the connection is broken, or there is no memory.
+ */
+bool model_write(uv_os_sock_t sock, const char *bytes, size_t size,
+    struct model_rest *rest);
+
+/* Writes more of it, and frees it when all of it is written. False: the
+ * connection is broken. */
+bool model_write_rest(uv_os_sock_t sock, struct model_rest *rest);
+
 /* Prints "taken by thread: 13 12 ...", if there is a --balance, and "stopped" as
  * the program's last word. Returns TLR_CLI_STATUS_OK. */
 int model_end(void);
@@ -175,6 +200,10 @@ void model_on_stop(void (*wake)(void));
 /* Whether it was asked to stop. From when it says true `wake` has returned: what
  * that uses may be released. Any thread. */
 bool model_stopping(void);
+
+/* Writes without blocking. Returns how many bytes the kernel has taken, which may
+ * be 0, or -1 if the connection is broken. */
+ptrdiff_t model_write_some(uv_os_sock_t sock, const char *bytes, size_t size);
 
 /* Whether an accept that failed with this code, errno or WSAGetLastError(), is
  * to be tried again at once: it was the peer's doing, or a signal's. */

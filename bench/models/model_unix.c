@@ -54,6 +54,12 @@ bool model_listen(
     return false;
 }
 
+ptrdiff_t model_write_some(uv_os_sock_t sock, const char *bytes, size_t size)
+{
+    ssize_t written = write(sock, bytes, size);
+    return written < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : written;
+}
+
 /* On Linux accept tells what is wrong with the new connection: accept(2). */
 bool model_accept_again(int error)
 {

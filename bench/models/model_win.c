@@ -4,6 +4,7 @@
 #include <process.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #if !defined(WSA_FLAG_NO_HANDLE_INHERIT)
 #define WSA_FLAG_NO_HANDLE_INHERIT 0x80
@@ -152,24 +153,63 @@ void model_break_all(void)
     ReleaseSRWLockExclusive(&lock);
 }
 
-int model_send_some(SOCKET sock, const char *bytes, int size)
+ptrdiff_t model_write_some(uv_os_sock_t sock, const char *bytes, size_t size)
 {
-    int sent = send(sock, bytes, size, 0);
+    int sent = send(sock, bytes, (int)size, 0); /* a read buffer's at most */
     return sent == SOCKET_ERROR && WSAGetLastError() == WSAEWOULDBLOCK ? 0
                                                                        : sent;
 }
 
-LPFN_ACCEPTEX model_acceptex(SOCKET listener)
+/* ---- AcceptEx ---- */
+
+static LPFN_ACCEPTEX accept_ex;
+static int accept_family;
+
+bool model_accept_init(SOCKET listener, int family)
 {
     GUID id = WSAID_ACCEPTEX;
-    LPFN_ACCEPTEX function = NULL;
     DWORD size;
+    accept_family = family;
     if (WSAIoctl(listener, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id),
-            &function, sizeof(function), &size, NULL, NULL) != 0) {
+            &accept_ex, sizeof(accept_ex), &size, NULL, NULL) != 0) {
         (void)model_fail_wsa("cannot find AcceptEx");
-        return NULL;
+        return false;
     }
-    return function;
+    return true;
+}
+
+bool model_accept_begin(SOCKET listener, struct model_accept *accept)
+{
+    const DWORD address = sizeof(accept->addresses) / 2;
+    HANDLE event = accept->overlapped.hEvent;
+    DWORD size;
+    memset(&accept->overlapped, 0, sizeof(accept->overlapped));
+    accept->overlapped.hEvent = event;
+    accept->sock = WSASocketW(accept_family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
+        WSA_FLAG_OVERLAPPED);
+    if (accept->sock == INVALID_SOCKET) {
+        return false;
+    }
+    if (accept_ex(listener, accept->sock, accept->addresses, 0, address,
+            address, &size, &accept->overlapped) ||
+        WSAGetLastError() == WSA_IO_PENDING) {
+        return true;
+    }
+    (void)closesocket(accept->sock);
+    return false;
+}
+
+/* What AcceptEx() gives is no whole socket before it knows its listener. */
+SOCKET model_accept_end(SOCKET listener, SOCKET sock, bool succeeded)
+{
+    if (!succeeded ||
+        setsockopt(sock, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+            (const char *)&listener, sizeof(listener)) != 0) {
+        (void)closesocket(sock);
+        return INVALID_SOCKET;
+    }
+    model_nodelay(sock);
+    return sock;
 }
 
 /* ---- threads ---- */

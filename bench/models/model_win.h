@@ -19,10 +19,6 @@ void model_nodelay(SOCKET sock);
  */
 void model_break(SOCKET sock);
 
-/* send() on a socket that does not block: returns how many bytes the system has
- * taken, which may be 0, or SOCKET_ERROR if the connection is broken. */
-int model_send_some(SOCKET sock, const char *bytes, int size);
-
 /*
  * The connections of a model that serves them on several threads; the first
  * member of what it keeps of each. Any thread, but a connection leaves once,
@@ -66,11 +62,23 @@ void model_threads_join(HANDLE *threads, unsigned count);
 bool model_bell_create(SOCKET *bell);
 void model_ring(SOCKET bell);
 
-/* AcceptEx as the listener's provider has it: called through mswsock.lib it
- * would be looked up again each time. NULL: it has said why. */
-LPFN_ACCEPTEX model_acceptex(SOCKET listener);
+/* Accepting by AcceptEx(), one connection at a time. */
+struct model_accept {
+    OVERLAPPED overlapped; /* the first member; its event is the caller's */
+    SOCKET sock;           /* for who comes next, while it is under way */
+    char addresses[2 * (sizeof(struct sockaddr_storage) + 16)];
+};
 
-/* Bytes for each of the two addresses that AcceptEx writes. */
-enum { MODEL_ACCEPT_ADDRESS = sizeof(struct sockaddr_storage) + 16 };
+/* Finds AcceptEx as the listener's provider has it: called through mswsock.lib it
+ * would be looked up each time. To be called first. False: it has said why. */
+bool model_accept_init(SOCKET listener, int family);
+
+/* Begins to accept, which completes later also if it is done at once. False: it
+ * cannot just now, and nothing is under way. Any thread. */
+bool model_accept_begin(SOCKET listener, struct model_accept *accept);
+
+/* Gives the socket of one that has completed, with TCP_NODELAY; INVALID_SOCKET: it
+ * did not succeed, or the peer has gone again. Any thread. */
+SOCKET model_accept_end(SOCKET listener, SOCKET sock, bool succeeded);
 
 #endif

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/list.h"
+
 static const struct model model = {
     .name = "model_overlapped_acceptex",
     .summary = "An echo server on one thread with completion routines, that "
@@ -33,47 +35,28 @@ struct conn {
     unsigned delay;
     DWORD sent; /* of the size bytes in the buffer */
     DWORD size;
-    struct conn *next;
-    struct conn **at; /* what points to it */
+    struct tlr_list link; /* in `conns` */
     char buffer[MODEL_BUFFER];
 };
 
 static struct model_options options;
-static struct conn *conns;
+static struct tlr_list conns = {&conns, &conns};
 static SOCKET listener;
 static HANDLE stop; /* an event */
 
-/* The operation that accepts: one, again and again. */
-static struct {
-    OVERLAPPED overlapped; /* with an event of its own */
-    SOCKET sock; /* for who comes next; INVALID_SOCKET: none is under way */
-    LPFN_ACCEPTEX begin;
-    struct model_pause pause;
-    char addresses[2 * MODEL_ACCEPT_ADDRESS];
-} accepting = {.sock = INVALID_SOCKET};
+static struct model_accept accepting; /* it has an event of its own */
+static bool under_way;
+static struct model_pause pause_of_accept; /* if it cannot begin */
 
 static void wake(void)
 {
     (void)SetEvent(stop);
 }
 
-static void enter(struct conn *conn)
-{
-    conn->next = conns;
-    conn->at = &conns;
-    if (conns != NULL) {
-        conns->at = &conn->next;
-    }
-    conns = conn;
-}
-
 /* No operation is under way: the system writes to the memory of one that is. */
 static void leave(struct conn *conn)
 {
-    *conn->at = conn->next;
-    if (conn->next != NULL) {
-        conn->next->at = conn->at;
-    }
+    tlr_list_remove(&conn->link);
     (void)closesocket(conn->sock); /* sends what is left, then a FIN */
     free(conn);
 }
@@ -144,51 +127,29 @@ static bool begin(SOCKET sock, unsigned delay)
     conn->sock = sock;
     conn->delay = delay;
     conn->sent = conn->size = 0;
-    enter(conn);
+    tlr_list_append(&conns, &conn->link);
     go_on(conn);
     return true;
 }
 
-/* It sets its event also if it is done at once. If it fails it is tried again
- * after a pause. */
 static void begin_accept(void)
 {
-    HANDLE event = accepting.overlapped.hEvent;
-    DWORD size;
-    memset(&accepting.overlapped, 0, sizeof(accepting.overlapped));
-    accepting.overlapped.hEvent = event;
-    accepting.sock = WSASocketW(options.address.ss_family, SOCK_STREAM,
-        IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
-    if (accepting.sock != INVALID_SOCKET) {
-        if (accepting.begin(listener, accepting.sock, accepting.addresses, 0,
-                MODEL_ACCEPT_ADDRESS, MODEL_ACCEPT_ADDRESS, &size,
-                &accepting.overlapped) ||
-            WSAGetLastError() == WSA_IO_PENDING) {
-            return;
-        }
-        (void)closesocket(accepting.sock);
-        accepting.sock = INVALID_SOCKET;
+    under_way = model_accept_begin(listener, &accepting);
+    if (!under_way) {
+        model_pause_begin(&pause_of_accept);
     }
-    model_pause_begin(&accepting.pause);
 }
 
-/* What AcceptEx() gives is no whole socket before it knows its listener. */
 static void end_accept(void)
 {
-    SOCKET sock = accepting.sock;
     DWORD size;
     DWORD flags;
-    accepting.sock = INVALID_SOCKET;
-    if (!WSAGetOverlappedResult(
-            listener, &accepting.overlapped, &size, FALSE, &flags) ||
-        setsockopt(sock, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
-            (const char *)&listener, sizeof(listener)) != 0) {
-        (void)closesocket(sock); /* the peer has gone again */
-        return;
-    }
-    model_nodelay(sock);
-    if (!begin(sock, model_delay(&options))) {
-        model_pause_begin(&accepting.pause);
+    SOCKET sock = model_accept_end(listener, accepting.sock,
+        WSAGetOverlappedResult(
+            listener, &accepting.overlapped, &size, FALSE, &flags));
+    under_way = false;
+    if (sock != INVALID_SOCKET && !begin(sock, model_delay(&options))) {
+        model_pause_begin(&pause_of_accept);
     }
 }
 
@@ -197,10 +158,10 @@ static void serve(void)
     const HANDLE events[] = {stop, accepting.overlapped.hEvent};
     while (!model_stopping()) {
         DWORD what;
-        int ms = model_pause_timeout(&accepting.pause);
-        if (accepting.sock == INVALID_SOCKET && ms < 0) {
+        int ms = model_pause_timeout(&pause_of_accept);
+        if (!under_way && ms < 0) {
             begin_accept();
-            ms = model_pause_timeout(&accepting.pause);
+            ms = model_pause_timeout(&pause_of_accept);
         }
         what = WSAWaitForMultipleEvents(
             2, events, FALSE, ms < 0 ? INFINITE : (DWORD)ms, TRUE);
@@ -208,23 +169,24 @@ static void serve(void)
             end_accept();
             (void)SleepEx(0, TRUE);
         }
-        (void)model_pause_over(&accepting.pause);
+        (void)model_pause_over(&pause_of_accept);
     }
 }
 
 /* What is cancelled completes, too, and only then its memory is ours again. */
 static void cancel_all(void)
 {
-    struct conn *conn;
+    struct tlr_list *link;
     (void)closesocket(listener); /* cancels what accepts */
-    if (accepting.sock != INVALID_SOCKET) {
+    if (under_way) {
         (void)WaitForSingleObject(accepting.overlapped.hEvent, INFINITE);
         (void)closesocket(accepting.sock);
     }
-    for (conn = conns; conn != NULL; conn = conn->next) {
+    for (link = conns.next; link != &conns; link = link->next) {
+        struct conn *conn = TLR_CONTAINER_OF(link, struct conn, link);
         (void)CancelIoEx((HANDLE)conn->sock, NULL); /* may be done already */
     }
-    while (conns != NULL) {
+    while (!tlr_list_empty(&conns)) {
         (void)SleepEx(INFINITE, TRUE);
     }
 }
@@ -240,9 +202,8 @@ int main(int argc, char **argv)
     }
     stop = CreateEventW(NULL, FALSE, FALSE, NULL); /* both reset themselves */
     accepting.overlapped.hEvent = CreateEventW(NULL, FALSE, FALSE, NULL);
-    accepting.begin = model_acceptex(listener);
     if (stop == NULL || accepting.overlapped.hEvent == NULL ||
-        accepting.begin == NULL) {
+        !model_accept_init(listener, options.address.ss_family)) {
         return model_fail("cannot begin", UV_ENOMEM);
     }
     model_on_stop(wake);

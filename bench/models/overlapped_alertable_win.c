@@ -23,6 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/list.h"
+
 enum { PERIOD_MS = 10 };
 
 static const struct model model = {
@@ -37,35 +39,21 @@ struct conn {
     unsigned delay;
     DWORD sent; /* of the size bytes in the buffer */
     DWORD size;
-    struct conn *next;
-    struct conn **at; /* what points to it */
+    struct tlr_list link; /* in `conns` */
     char buffer[MODEL_BUFFER];
 };
 
-static struct conn *conns;
+static struct tlr_list conns = {&conns, &conns};
 
 /* Within PERIOD_MS it is seen anyhow. */
 static void wake(void)
 {
 }
 
-static void enter(struct conn *conn)
-{
-    conn->next = conns;
-    conn->at = &conns;
-    if (conns != NULL) {
-        conns->at = &conn->next;
-    }
-    conns = conn;
-}
-
 /* No operation is under way: the system writes to the memory of one that is. */
 static void leave(struct conn *conn)
 {
-    *conn->at = conn->next;
-    if (conn->next != NULL) {
-        conn->next->at = conn->at;
-    }
+    tlr_list_remove(&conn->link);
     (void)closesocket(conn->sock); /* sends what is left, then a FIN */
     free(conn);
 }
@@ -136,7 +124,7 @@ static bool begin(SOCKET sock, unsigned delay)
     conn->sock = sock;
     conn->delay = delay;
     conn->sent = conn->size = 0;
-    enter(conn);
+    tlr_list_append(&conns, &conn->link);
     go_on(conn);
     return true;
 }
@@ -168,11 +156,12 @@ static DWORD accept_one(SOCKET listener, const struct model_options *options)
 /* What is cancelled completes, too, and only then its memory is ours again. */
 static void cancel_all(void)
 {
-    struct conn *conn;
-    for (conn = conns; conn != NULL; conn = conn->next) {
+    struct tlr_list *link;
+    for (link = conns.next; link != &conns; link = link->next) {
+        struct conn *conn = TLR_CONTAINER_OF(link, struct conn, link);
         (void)CancelIoEx((HANDLE)conn->sock, NULL); /* may be done already */
     }
-    while (conns != NULL) {
+    while (!tlr_list_empty(&conns)) {
         (void)SleepEx(INFINITE, TRUE);
     }
 }

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,9 +25,7 @@ static const struct model model = {
 
 struct conn {
     unsigned delay;
-    char *rest; /* what the kernel has not taken yet, or NULL */
-    size_t begin;
-    size_t end;
+    struct model_rest rest;
 };
 
 /* The first places of the table; then come the connections. */
@@ -50,25 +47,6 @@ static void wake(void)
 
 /* ---- a connection ---- */
 
-/* Returns how many bytes the kernel took, or -1 if the connection is broken. */
-static ssize_t write_some(int sock, const char *bytes, size_t size)
-{
-    ssize_t written = write(sock, bytes, size);
-    return written < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : written;
-}
-
-static bool keep_rest(struct conn *conn, const char *bytes, size_t size)
-{
-    conn->rest = malloc(size);
-    if (conn->rest == NULL) {
-        return false;
-    }
-    memcpy(conn->rest, bytes, size);
-    conn->begin = 0;
-    conn->end = size;
-    return true;
-}
-
 /* One read, answered at once. Returns false if the connection is over: at the
  * peer's end nothing is owed, or we would not have read. */
 static bool on_readable(struct conn *conn, int sock)
@@ -82,33 +60,16 @@ static bool on_readable(struct conn *conn, int sock)
         return false;
     }
     model_work(conn->delay);
-    ssize_t written = write_some(sock, buffer, (size_t)size);
-    return written == size ||
-           (written >= 0 &&
-               keep_rest(conn, buffer + written, (size_t)(size - written)));
+    return model_write(sock, buffer, (size_t)size, &conn->rest);
 }
 
-static bool on_writable(struct conn *conn, int sock)
-{
-    ssize_t written =
-        write_some(sock, conn->rest + conn->begin, conn->end - conn->begin);
-    if (written < 0) {
-        return false;
-    }
-    conn->begin += (size_t)written;
-    if (conn->begin == conn->end) {
-        free(conn->rest);
-        conn->rest = NULL;
-    }
-    return true;
-}
-
-/* Who owes something waits to write it, and does not read. */
+/* Who is owed something waits to be written to, and is not read from. */
 static bool on_ready(struct conn *conn, struct pollfd *entry)
 {
-    bool open = conn->rest != NULL ? on_writable(conn, entry->fd)
-                                   : on_readable(conn, entry->fd);
-    entry->events = conn->rest != NULL ? POLLOUT : POLLIN;
+    bool open = conn->rest.bytes != NULL
+                    ? model_write_rest(entry->fd, &conn->rest)
+                    : on_readable(conn, entry->fd);
+    entry->events = conn->rest.bytes != NULL ? POLLOUT : POLLIN;
     return open;
 }
 
@@ -138,7 +99,7 @@ static bool make_room(void)
 static void drop(size_t index)
 {
     (void)close(polled[index].fd);
-    free(conns[index].rest);
+    free(conns[index].rest.bytes);
     count--;
     polled[index] = polled[count];
     conns[index] = conns[count];

@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -31,9 +30,7 @@ static const struct model model = {
 struct conn {
     bool open;
     unsigned delay;
-    char *rest; /* what the kernel has not taken yet, or NULL */
-    size_t begin;
-    size_t end;
+    struct model_rest rest;
 };
 
 static struct conn conns[FD_SETSIZE]; /* by descriptor */
@@ -52,27 +49,11 @@ static void wake(void)
 
 /* ---- a connection ---- */
 
-/* Returns how many bytes the kernel took, or -1 if the connection is broken. */
-static ssize_t write_some(int sock, const char *bytes, size_t size)
+/* Who is owed something waits to be written to, and is not read from. */
+static void wait_for(int sock, bool to_write)
 {
-    ssize_t written = write(sock, bytes, size);
-    return written < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : written;
-}
-
-/* Who owes something waits to write it, and does not read. */
-static bool keep_rest(int sock, const char *bytes, size_t size)
-{
-    struct conn *conn = &conns[sock];
-    conn->rest = malloc(size);
-    if (conn->rest == NULL) {
-        return false;
-    }
-    memcpy(conn->rest, bytes, size);
-    conn->begin = 0;
-    conn->end = size;
-    FD_CLR(sock, &reading);
-    FD_SET(sock, &writing);
-    return true;
+    FD_CLR(sock, to_write ? &reading : &writing);
+    FD_SET(sock, to_write ? &writing : &reading);
 }
 
 /* One read, answered at once. Returns false if the connection is over: at the
@@ -80,6 +61,7 @@ static bool keep_rest(int sock, const char *bytes, size_t size)
 static bool on_readable(int sock)
 {
     static char buffer[MODEL_BUFFER];
+    struct conn *conn = &conns[sock];
     ssize_t size = read(sock, buffer, sizeof(buffer));
     if (size < 0) {
         return errno == EAGAIN || errno == EINTR;
@@ -87,29 +69,18 @@ static bool on_readable(int sock)
     if (size == 0) {
         return false;
     }
-    model_work(conns[sock].delay);
-    ssize_t written = write_some(sock, buffer, (size_t)size);
-    return written == size ||
-           (written >= 0 &&
-               keep_rest(sock, buffer + written, (size_t)(size - written)));
+    model_work(conn->delay);
+    bool open = model_write(sock, buffer, (size_t)size, &conn->rest);
+    wait_for(sock, conn->rest.bytes != NULL);
+    return open;
 }
 
 static bool on_writable(int sock)
 {
     struct conn *conn = &conns[sock];
-    ssize_t written =
-        write_some(sock, conn->rest + conn->begin, conn->end - conn->begin);
-    if (written < 0) {
-        return false;
-    }
-    conn->begin += (size_t)written;
-    if (conn->begin == conn->end) {
-        free(conn->rest);
-        conn->rest = NULL;
-        FD_CLR(sock, &writing);
-        FD_SET(sock, &reading);
-    }
-    return true;
+    bool open = model_write_rest(sock, &conn->rest);
+    wait_for(sock, conn->rest.bytes != NULL);
+    return open;
 }
 
 /* ---- all of them ---- */
@@ -124,7 +95,7 @@ static void drop(int sock)
 {
     FD_CLR(sock, &reading);
     FD_CLR(sock, &writing);
-    free(conns[sock].rest);
+    free(conns[sock].rest.bytes);
     conns[sock] = (struct conn){0};
     (void)close(sock);
     while (!FD_ISSET(highest, &reading) && !FD_ISSET(highest, &writing)) {

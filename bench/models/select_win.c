@@ -19,7 +19,6 @@
 #include "model_win.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     BUCKETS = 4096,
@@ -36,9 +35,7 @@ struct conn {
     SOCKET sock;
     unsigned delay;
     unsigned index; /* in conns */
-    char *rest;     /* what the system has not taken yet, or NULL */
-    int begin;
-    int end;
+    struct model_rest rest;
     struct conn *next; /* in its bucket */
 };
 
@@ -87,30 +84,16 @@ static void leave(struct conn *conn)
     conns[conn->index] = conns[--count];
     conns[conn->index]->index = conn->index;
     (void)closesocket(conn->sock); /* sends what is left, then a FIN */
-    free(conn->rest);
+    free(conn->rest.bytes);
     free(conn);
 }
 
-/* Who is owed something is not received from. */
-static bool keep_rest(struct conn *conn, const char *bytes, int size)
-{
-    conn->rest = malloc((size_t)size);
-    if (conn->rest == NULL) {
-        return false;
-    }
-    memcpy(conn->rest, bytes, (size_t)size);
-    conn->begin = 0;
-    conn->end = size;
-    return true;
-}
-
-/* These return false if the connection is over. At the peer's end nothing is
- * owed, or it would not have been received. */
+/* Returns false if the connection is over: at the peer's end nothing is owed, or
+ * it would not have been received. */
 static bool on_readable(struct conn *conn)
 {
     static char buffer[MODEL_BUFFER];
     int size = recv(conn->sock, buffer, sizeof(buffer), 0);
-    int sent;
     if (size == SOCKET_ERROR) {
         return WSAGetLastError() == WSAEWOULDBLOCK;
     }
@@ -118,24 +101,7 @@ static bool on_readable(struct conn *conn)
         return false;
     }
     model_work(conn->delay);
-    sent = model_send_some(conn->sock, buffer, size);
-    return sent == size || (sent != SOCKET_ERROR &&
-                               keep_rest(conn, buffer + sent, size - sent));
-}
-
-static bool on_writable(struct conn *conn)
-{
-    int sent = model_send_some(
-        conn->sock, conn->rest + conn->begin, conn->end - conn->begin);
-    if (sent == SOCKET_ERROR) {
-        return false;
-    }
-    conn->begin += sent;
-    if (conn->begin == conn->end) {
-        free(conn->rest);
-        conn->rest = NULL;
-    }
-    return true;
+    return model_write(conn->sock, buffer, (size_t)size, &conn->rest);
 }
 
 /* All who wait, as long as there is room in the sets. */
@@ -171,7 +137,7 @@ static int wait_ready(SOCKET listener, fd_set *readable, fd_set *writable)
         readable->fd_array[readable->fd_count++] = listener;
     }
     for (i = 0; i < count; i++) {
-        fd_set *set = conns[i]->rest == NULL ? readable : writable;
+        fd_set *set = conns[i]->rest.bytes == NULL ? readable : writable;
         set->fd_array[set->fd_count++] = conns[i]->sock;
     }
     if (ms < 0 && writable->fd_count > 0) {
@@ -193,7 +159,8 @@ static void look_at_waiting(void)
     }
     looked = now;
     for (i = count; i-- > 0;) { /* the last one takes the place of who leaves */
-        if (conns[i]->rest != NULL && !on_writable(conns[i])) {
+        if (conns[i]->rest.bytes != NULL &&
+            !model_write_rest(conns[i]->sock, &conns[i]->rest)) {
             leave(conns[i]);
         }
     }
@@ -220,7 +187,7 @@ static int serve(SOCKET listener, const struct model_options *options)
         }
         for (i = 0; i < writable.fd_count; i++) {
             struct conn *conn = *find(writable.fd_array[i]);
-            if (!on_writable(conn)) {
+            if (!model_write_rest(conn->sock, &conn->rest)) {
                 leave(conn);
             }
         }

@@ -18,7 +18,6 @@
 #include "model_win.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { RETRY_MS = 10 };
 
@@ -30,9 +29,7 @@ static const struct model model = {
 struct conn {
     SOCKET sock;
     unsigned delay;
-    char *rest; /* what the system has not taken yet, or NULL */
-    int begin;
-    int end;
+    struct model_rest rest;
 };
 
 /* Entries of both belong together, but for the first two sockets. */
@@ -101,61 +98,46 @@ static void leave(unsigned i)
 {
     want(i, POLLRDNORM);
     (void)closesocket(conns[i].sock); /* sends what is left, then a FIN */
-    free(conns[i].rest);
+    free(conns[i].rest.bytes);
     count--;
     conns[i] = conns[count];
     polled[i] = polled[count];
 }
 
-/* Who is owed something is not received from. */
-static bool keep_rest(unsigned i, const char *bytes, int size)
-{
-    struct conn *conn = &conns[i];
-    conn->rest = malloc((size_t)size);
-    if (conn->rest == NULL) {
-        return false;
-    }
-    memcpy(conn->rest, bytes, (size_t)size);
-    conn->begin = 0;
-    conn->end = size;
-    want(i, POLLWRNORM);
-    return true;
-}
-
-/* These return false if the connection is over. At the peer's end nothing is
- * owed, or it would not have been received. */
+/* Returns false if the connection is over: at the peer's end nothing is owed, or
+ * it would not have been received. */
 static bool on_readable(unsigned i)
 {
     static char buffer[MODEL_BUFFER];
-    SOCKET sock = conns[i].sock;
-    int size = recv(sock, buffer, sizeof(buffer), 0);
-    int sent;
+    struct conn *conn = &conns[i];
+    int size = recv(conn->sock, buffer, sizeof(buffer), 0);
     if (size == SOCKET_ERROR) {
         return WSAGetLastError() == WSAEWOULDBLOCK;
     }
     if (size == 0) {
         return false;
     }
-    model_work(conns[i].delay);
-    sent = model_send_some(sock, buffer, size);
-    return sent == size || (sent != SOCKET_ERROR &&
-                               keep_rest(i, buffer + sent, size - sent));
+    model_work(conn->delay);
+    if (!model_write(conn->sock, buffer, (size_t)size, &conn->rest)) {
+        return false;
+    }
+    if (conn->rest.bytes != NULL) {
+        want(i, POLLWRNORM);
+    }
+    return true;
 }
 
 static bool on_writable(unsigned i)
 {
     struct conn *conn = &conns[i];
-    int sent = model_send_some(
-        conn->sock, conn->rest + conn->begin, conn->end - conn->begin);
-    if (sent == SOCKET_ERROR) {
+    size_t begin = conn->rest.begin;
+    if (!model_write_rest(conn->sock, &conn->rest)) {
         return false;
     }
-    conn->begin += sent;
-    if (conn->begin == conn->end) {
-        free(conn->rest);
-        conn->rest = NULL;
+    if (conn->rest.bytes == NULL) {
         want(i, POLLRDNORM);
-    } else if (sent == 0 && (polled[i].revents & POLLHUP) != 0) {
+    } else if (conn->rest.begin == begin &&
+               (polled[i].revents & POLLHUP) != 0) {
         want(i, 0);
     }
     return true;
@@ -204,7 +186,7 @@ static int serve(SOCKET listener, const struct model_options *options)
         }
         for (i = count; i-- > FIRST;) {
             bool over = false;
-            if (conns[i].rest != NULL) {
+            if (conns[i].rest.bytes != NULL) {
                 over = (polled[i].revents != 0 || polled[i].events == 0) &&
                        !on_writable(i);
             } else if (polled[i].revents != 0) {
