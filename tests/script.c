@@ -234,20 +234,35 @@ static bool is_done(void *data)
     return atomic_load(&((struct errand *)data)->done);
 }
 
+static void do_nothing(struct tlr_conn *conn)
+{
+    (void)conn;
+}
+
+/* The client may be connected before it has been accepted. */
+static bool has_conn(void *unused)
+{
+    bool has;
+
+    (void)unused;
+    uv_mutex_lock(&script.mutex);
+    has = script.conn != NULL;
+    uv_mutex_unlock(&script.mutex);
+    return has;
+}
+
 void on_worker(struct fixture *f, script_cb run)
 {
     struct errand errand;
 
+    if (run != do_nothing) {
+        run_until(&f->loop, has_conn, NULL);
+    }
     errand.run = run;
     atomic_init(&errand.done, false);
     assert_int_equal(tlr_post(f->server, script.worker, run_errand, &errand),
                      0);
     run_until(&f->loop, is_done, &errand);
-}
-
-static void do_nothing(struct tlr_conn *conn)
-{
-    (void)conn;
 }
 
 void wait_opened(struct fixture *f)
