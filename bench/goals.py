@@ -10,24 +10,30 @@ from workloads import SPEED
 SERVER = "teller-echo"
 RATIOS = {"64x50": 1.0, "64x1000": 1.0, "16kx50": 1.0, "depth16": 1.0,
           "session1": 1.0, "session100": 1.0, "stream10": 1.25}
-CORES = (1, 2)
+# And beside it the same with as many threads: on one core without a thread that
+# accepts, on more with a listener for each.
+BESIDE = {1: "teller_one_loop", 2: "teller-echo-reuseport"}
 ABOUT = (
     f"What {SERVER} shall do, beside what was measured of it: the median of the "
     "rounds, and between which values the middle half of them is (the quartiles). "
     "A ratio is of the throughput to that of raw epoll in the same round, with as "
     "many threads. The median decides whether a goal is met; “within the spread” "
     "says that the goal is between the quartiles, so that another run may find "
-    "the opposite.")
+    "the opposite. Where the load is busy nearly all of the time it is the load "
+    "that limits both, and what the server needs of its CPU tells more: it is "
+    "given beside, as a part of what raw epoll needs. teller-echo has one thread "
+    "more, which accepts; teller_one_loop and --balance reuseport do without.")
 
 
 class Goal:
     """At least, or at most, `target`; `values` are those of the rounds."""
 
-    def __init__(self, name, target, values, at_least=False):
+    def __init__(self, name, target, values, at_least=False, beside=""):
         self.name = name
         self.target = target
         self.values = values
         self.at_least = at_least
+        self.beside = beside  # what helps to judge it
 
     @property
     def measured(self):
@@ -59,14 +65,32 @@ def cores_of(count):
     return f"{count} core{'s' if count > 1 else ''}"
 
 
+def judged_by(table, row):
+    """Its CPU, of raw epoll's, and how busy the load was."""
+    told = []
+    base = table.row(summary.baseline(table.cores))
+    own, other = (one and one.figures.get("cpu_us") for one in (row, base))
+    if own and other:
+        told.append(f"CPU {own / other:.2f}")
+    if "client_busy" in row.figures:
+        told.append(f"load busy {100 * row.figures['client_busy']:.0f}%")
+    return ", ".join(told)
+
+
 def ratios(records):
-    rows = {(table.workload, table.cores): table.row(SERVER)
-            for table in summary.tables(records) if table.question == "speed"}
-    for cores in CORES:
+    found = {(table.workload, table.cores): table
+             for table in summary.tables(records) if table.question == "speed"}
+    for cores, other in BESIDE.items():
         for workload, target in RATIOS.items():
-            row = rows.get((workload, cores))
-            yield Goal(f"ratio, {SPEED[workload].title}, {cores_of(cores)}",
-                       target, row.ratios if row else [], at_least=True)
+            table = found.get((workload, cores))
+            name = f"ratio, {SPEED[workload].title}, {cores_of(cores)}"
+            for server in (SERVER, other):
+                row = table and table.row(server)
+                if row and row.ratios:
+                    yield Goal(name if server == SERVER else f"{name}, {server}",
+                               target, row.ratios, True, judged_by(table, row))
+                elif server == SERVER:
+                    yield Goal(name, target, [], True)
 
 
 def figures(records, question, what, workload):
@@ -112,13 +136,14 @@ def spread(goal):
 
 
 def row(goal):
-    """Texts: the goal, what it is, measured, its interval, the verdict."""
+    """Texts: the goal, what it is, measured, its interval, the verdict, and what
+    helps to judge."""
     sign = "≥" if goal.at_least else "≤"
     return (goal.name, f"{sign} {goal.target:g}", number(goal.measured),
-            spread(goal), goal.verdict)
+            spread(goal), goal.verdict, goal.beside)
 
 
-HEADS = ("goal", "", "median", "quartiles", "")
+HEADS = ("goal", "", "median", "quartiles", "", "beside")
 
 
 def section(records):

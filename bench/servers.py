@@ -196,11 +196,11 @@ def free_port():
 # --- ours ---------------------------------------------------------------------
 
 
-def teller(folder, name="teller"):
+def teller(folder, name="teller", *more, **how):
     program = Path(folder) / "src" / "echo" / "teller-echo"
     return Kind(name, lambda port, options, cores=2: [
-        program, "--listen", f"127.0.0.1:{port}", "--loops", cores, *options],
-        output_of(program, "--version").split()[1])
+        program, "--listen", f"127.0.0.1:{port}", "--loops", cores, *more,
+        *options], output_of(program, "--version").split()[1], **how)
 
 
 def tasks_most():

@@ -26,19 +26,20 @@ class Goals(unittest.TestCase):
         for ratios, told in (((1.1, 1.2, 1.3), "met"), ((0.7, 0.9, 0.8), "missed"),
                              ((0.9, 1.01, 1.02), "met, within the spread"),
                              ((0.99, 0.98, 1.5), "missed, within the spread")):
-            self.assertEqual(found(rounds(*ratios))[NAME][-1], told, ratios)
+            self.assertEqual(found(rounds(*ratios))[NAME][4], told, ratios)
 
     def test_the_interval_is_that_of_the_middle_half(self):
         self.assertEqual(found(rounds(1.1, 1.5, 1.2, 1.4, 1.3))[NAME],
-                         (NAME, "≥ 1", "1.30", "1.20 to 1.40 of 5", "met"))
+                         (NAME, "≥ 1", "1.30", "1.20 to 1.40 of 5", "met",
+                          "CPU 0.83, load busy 75%"))
 
     def test_a_single_round_has_no_interval(self):
-        self.assertEqual(found(rounds(1.1))[NAME][2:],
+        self.assertEqual(found(rounds(1.1))[NAME][2:5],
                          ("1.10", "one only", "met"))
 
     def test_streams_have_more_to_reach_and_two_cores_their_own_baseline(self):
         streams = rounds(1.2, workload="stream10", unit="MiB")
-        self.assertEqual(found(streams)["ratio, stream × 10, 1 core"][1:],
+        self.assertEqual(found(streams)["ratio, stream × 10, 1 core"][1:5],
                          ("≥ 1.25", "1.20", "one only", "missed"))
         two = [dict(one, cores=2) for one in rounds(0.5)] + [
             throughput("epoll_threads", 1, 400, cores=2)]
@@ -55,7 +56,7 @@ class Goals(unittest.TestCase):
                      {"connections": count, "pss": pss}, question="memory",
                      workload="silent")
               for count, pss in ((100, 300), (19000, 496), (1000, 350)))])
-        self.assertEqual([row[1:3] + row[4:] for row in list(told.values())[-3:]],
+        self.assertEqual([row[1:3] + row[4:5] for row in list(told.values())[-3:]],
                          [("≤ 2.1", "2.04", "met"), ("≤ 350", "589", "missed"),
                           ("≤ 400", "496", "missed")])
         self.assertIn("bytes of PSS per silent connection, of 19,000", told)
@@ -65,13 +66,24 @@ class Goals(unittest.TestCase):
             told = found([*rounds(1.5), record("teller-echo", "calls", 1,
                                                {"calls": 2}),
                           fault("teller-echo", "why", everywhere)])
-            self.assertEqual({row[-1] for row in told.values()},
+            self.assertEqual({row[4] for row in told.values()},
                              {"not measured"})
+
+    def test_who_has_as_many_threads_is_beside_it(self):
+        for cores, server in ((1, "teller_one_loop"),
+                              (2, "teller-echo-reuseport")):
+            told = found([dict(one, cores=cores) for one in [
+                *rounds(0.9), throughput("epoll_threads", 1, 1000),
+                throughput(server, 1, 1100), throughput("poll", 1, 1)]])
+            name = NAME.replace("1 core", goals.cores_of(cores))
+            self.assertEqual(told[f"{name}, {server}"][2:5],
+                             ("1.10", "one only", "met"))
+            self.assertEqual(len([one for one in told if one.startswith(name)]), 2)
 
     def test_what_was_not_measured_is_named(self):
         told = found(rounds(1.5))
         self.assertEqual(len(told), 2 * 7 + 3)
-        self.assertEqual(sum(row[-1] == "not measured"
+        self.assertEqual(sum(row[4] == "not measured"
                              for row in told.values()), len(told) - 1)
         self.assertIsNone(goals.section([throughput("epoll", 1, 100)]))
 
