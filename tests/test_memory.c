@@ -6,6 +6,7 @@
  */
 #include "support.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,7 @@ static struct {
     unsigned opened;
     unsigned without; /* reads that got no buffer */
     char *promise;    /* 8 MiB of the pattern */
+    atomic_bool promised;
 } own;
 
 /* The first connection is an echo; the others are promised and closed. */
@@ -228,6 +230,13 @@ static void promise_and_close(struct tlr_conn *conn)
     }
     assert_int_equal(tlr_write(conn, own.promise, 8 * MIB), 0);
     tlr_close(conn);
+    atomic_store(&own.promised, true);
+}
+
+static bool is_promised(void *unused)
+{
+    (void)unused;
+    return atomic_load(&own.promised);
 }
 
 /* What a closed connection still sends is dropped: that takes no memory. */
@@ -239,6 +248,7 @@ static void what_was_promised_is_kept_without_memory(void **state)
     size_t i;
 
     own.opened = 0;
+    atomic_store(&own.promised, false);
     own.promise = malloc(8 * MIB);
     assert_non_null(own.promise);
     for (i = 0; i < 8 * MIB; i++) {
@@ -249,7 +259,7 @@ static void what_was_promised_is_kept_without_memory(void **state)
     start_server(f);
     take_the_buffer(f, &lazy);
     client_connect_as(f, &promised, CLIENT_PATIENT | CLIENT_CHECKING);
-    wait_open(f, 2);
+    run_until(&f->loop, is_promised, NULL);
     fail_from(f, 1, UINT32_MAX);
     client_send(&promised, "late", 4);
     run_for(&f->loop, 50);
