@@ -185,7 +185,7 @@ static unsigned may_write(const struct line *line)
         may = also(may, MAY_EPIPE);
     } else if ((line->writing || line->sends > 0) &&
                (line->gone || line->ghost || line->outbound ||
-                world.may_stop)) {
+                world.may_stop || may_starve() != 0)) {
         may |= MAY_EPIPE; /* it failed, and on_write is to come */
     }
     return may;

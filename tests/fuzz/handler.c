@@ -282,6 +282,8 @@ static void check_status(struct line *line, int status, const char *what)
                 line->reset_asked || line->close_asked || world.may_stop ||
                     line->doomed,
                 "%s was cancelled", what);
+    } else if (status == UV_ENOMEM && atomic_load(&world.starved) > 0) {
+        line->doomed = true; /* for what a write needs while it waits */
     } else if (status != 0) {
         REQUIRE(line,
                 line->gone || line->ghost || line->doomed ||
