@@ -22,17 +22,22 @@ def allow_descriptors(wanted):
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
+def where(address):
+    """(host, port) of "HOST:PORT", as sockets have it."""
+    host, _, port = address.rpartition(":")
+    return host, int(port)
+
+
 def hold(address, count, speak_every):
     """Opens `count` connections and keeps them all.
 
     Yields how many there are each time one has had its round trip, as the last one
     always has: a server that accepts in order then has all of them.
     """
-    host, _, port = address.rpartition(":")
     held = []
     try:
         for i in range(count):
-            conn = socket.create_connection((host, int(port)), timeout=30)
+            conn = socket.create_connection(where(address), timeout=30)
             conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
             held.append(conn)
             if i % speak_every == 0 or i == count - 1:

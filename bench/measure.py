@@ -62,9 +62,9 @@ def units(workload, figures):
     return figures["round_trips"]
 
 
-def percentiles(figures):
-    return {f"{name}_us": figures["latency_us"][name]
-            for name in ("p50", "p99", "p99_9")}
+def percentiles(figures, parts=("p50", "p99", "p99_9"), of=""):
+    """Those of teller-load's latency, as ours; of: whose, where there are more."""
+    return {f"{of}{name}_us": figures["latency_us"][name] for name in parts}
 
 
 def throughput(bench, kind, workload, most=float("inf")):

@@ -7,7 +7,7 @@ import selectors
 import socket
 import time
 
-from connections import OURS
+from connections import OURS, where
 from programs import Fault, Trouble
 
 SIZE = 64
@@ -60,8 +60,7 @@ class Newcomers:
     """waits(): opens `rate` connections a second for so many seconds."""
 
     def __init__(self, address, rate, seconds):
-        host, _, port = address.rpartition(":")
-        self.where = host, int(port)
+        self.where = where(address)
         self.rate = rate
         self.count = round(rate * seconds)
         self.opened = 0

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import measure as single
 import tables
+from connections import where
 from newcomers import Newcomers, pinned
 from programs import (Fault, Trouble, load_command, load_until, run_load,
                       say)
@@ -17,6 +18,7 @@ from workloads import Workload
 THREADS = 8     # so that a few connections each are uneven: see
                 # sharing_page.py
 ROUNDS = 5      # at most
+PARTS = ("p50", "p99")  # of a latency
 
 HELD = [Workload(f"held{count}", f"{count:,} connections opened at once, and held",
                  connections=count, mode="idle") for count in (64, 1000)]
@@ -109,11 +111,6 @@ def commands_of_mixed(bench, server, seconds):
     return short, long
 
 
-def latencies(name, figures):
-    return {f"{name}_{part}_us": figures["latency_us"][part]
-            for part in ("p50", "p99")}
-
-
 def mixed(bench, kind, workload):
     """The long ones come when the short ones are there, and are counted when these
     have gone."""
@@ -128,15 +125,15 @@ def mixed(bench, kind, workload):
             shares = open_once(server, workload.load["connections"])
         single.check_end(kind, server)
     figures = {**spread(shares), "sessions": sessions["sessions"],
-               "seconds": 2 * bench.seconds, **latencies("short", sessions),
-               **latencies("long", longs[0])}
+               "seconds": 2 * bench.seconds,
+               **single.percentiles(sessions, PARTS, "short_"),
+               **single.percentiles(longs[0], PARTS, "long_")}
     return figures, [shown(server.line), shown(short), shown(long)]
 
 
 def stall_one(address):
     """A connection that has a loop stall: it is the first, and has been sent to."""
-    host, _, port = address.rpartition(":")
-    sock = socket.create_connection((host, int(port)), timeout=single.TIMEOUT)
+    sock = socket.create_connection(where(address), timeout=single.TIMEOUT)
     sock.sendall(b"x")
     return sock
 
@@ -195,41 +192,35 @@ def measure(rounds, options):
 # --- telling ------------------------------------------------------------------
 
 
-def of(name, show=tables.number):
-    return lambda row: "–" if name not in row.figures else show(row.figures[name])
-
-
 def whole(value):
-    return f"{value:g}"
+    return "–" if value is None else f"{value:g}"
 
 
 def pair(name):
-    return lambda row: "–" if f"{name}_p99_us" not in row.figures else " / ".join(
-        tables.number(row.figures[f"{name}_{part}_us"] / 1000)
-        for part in ("p50", "p99"))
+    return tables.milliseconds(*(f"{name}_{part}_us" for part in PARTS))
 
 
 SHARES = [
     ("fewest", "connections on a thread, median of the rounds",
-     of("fewest", whole)),
-    ("most", "likewise", of("most", whole)),
-    ("even", "what each would have if all had as many", of("even", whole)),
+     tables.figure("fewest", whole)),
+    ("most", "likewise", tables.figure("most", whole)),
+    ("even", "what each would have if all had as many", tables.figure("even", whole)),
     ("spread", "from the fewest to the most, as part of that",
-     of("spread", tables.percent)),
+     tables.figure("spread", tables.percent)),
 ]
 COLUMNS = {
     "mixed": [*SHARES,
               ("long, ms", "p50 / p99 of the long ones' round trips",
                pair("long")),
               ("short, ms", "p50 / p99 of the short ones'", pair("short")),
-              ("sessions", "short ones meanwhile", of("sessions"))],
-    "stalled": [("opened", "connections", of("opened", whole)),
+              ("sessions", "short ones meanwhile", tables.figure("sessions"))],
+    "stalled": [("opened", "connections", tables.figure("opened", whole)),
                 ("waited", f"of them for more than {WAITED_MS} ms",
-                 of("waited", whole)),
+                 tables.figure("waited", whole)),
                 ("p50", "until its round trip was over, from when a connection "
-                 "was due", of("p50_us", tables.microseconds)),
-                ("p99", "likewise", of("p99_us", tables.microseconds)),
-                ("max", "likewise", of("max_us", tables.microseconds))],
+                 "was due", tables.figure("p50_us", tables.microseconds)),
+                ("p99", "likewise", tables.figure("p99_us", tables.microseconds)),
+                ("max", "likewise", tables.figure("max_us", tables.microseconds))],
 }
 
 

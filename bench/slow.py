@@ -7,6 +7,7 @@ import threading
 
 import measure as single
 import tables
+from connections import where
 from programs import Fault, run_load, say
 from records import shown
 from workloads import Workload
@@ -17,6 +18,7 @@ RATE = 2000     # round trips of the quick ones in a second, over all of them
 WARM = 0.3      # seconds: three stalls
 ROUNDS = 3      # at most
 SIZE = 64
+PARTS = ("p50", "p99", "p99_9", "max")  # of their latency
 
 # With one message on the way, a stall would hold back the next ones of the same
 # connection, and a single loop would have too much to do. The slow connection is
@@ -34,12 +36,11 @@ class Customer(threading.Thread):
 
     def __init__(self, address):
         super().__init__()
-        host, _, port = address.rpartition(":")
         self.fault = None
         self.round_trips = 0
         self.enough = threading.Event()
         try:
-            self.sock = socket.create_connection((host, int(port)),
+            self.sock = socket.create_connection(where(address),
                                                  timeout=single.TIMEOUT)
             self.round_trip()
         except OSError as error:
@@ -105,9 +106,8 @@ def both(bench, kind):
               "slow_round_trips": customer.round_trips,
               "unsent": slow["unsent"],
               "calm_lateness_p99_us": calm["lateness_us"]["p99"]}
-    for name, figures in (("calm", calm), ("slow", slow)):
-        for part in ("p50", "p99", "p99_9", "max"):
-            result[f"{name}_{part}_us"] = figures["latency_us"][part]
+    for name, figures in (("calm_", calm), ("slow_", slow)):
+        result.update(single.percentiles(figures, PARTS, name))
     return result, commands + more
 
 
@@ -125,12 +125,7 @@ def measure(rounds, options):
 
 
 def quartet(name):
-    def show(row):
-        values = [row.figures.get(f"{name}_{part}_us")
-                  for part in ("p50", "p99", "p99_9", "max")]
-        return "–" if None in values else " / ".join(
-            tables.number(value / 1000) for value in values)
-    return show
+    return tables.milliseconds(*(f"{name}_{part}_us" for part in PARTS))
 
 
 def columns(_):

@@ -35,14 +35,20 @@ def percent(value):
     return "–" if value is None else f"{100 * value:.0f}%"
 
 
+def milliseconds(*names):
+    """Shows these figures, which are in µs, of a row that has them."""
+    def show(row):
+        values = [row.figures.get(name) for name in names]
+        return "–" if None in values else " / ".join(
+            number(value / 1000) for value in values)
+    return show
+
+
 def triple(row, share):
     """p50, p99 and p99.9 in milliseconds, at a share of the best rate."""
     suffix = "" if share is None else f"@{share:g}"
-    values = [row.figures.get(f"{name}_us{suffix}")
-              for name in ("p50", "p99", "p99_9")]
-    if values[0] is None:
-        return "–"
-    return " / ".join(number(value / 1000) for value in values)
+    return milliseconds(*(f"{name}_us{suffix}"
+                          for name in ("p50", "p99", "p99_9")))(row)
 
 
 def figure(name, show=number):
