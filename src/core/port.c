@@ -2,7 +2,6 @@
 /* See port.h. */
 #include "port.h"
 
-#include "apart.h"
 #include "check.h"
 #include "list.h"
 
@@ -15,6 +14,9 @@ static void on_idle(uv_idle_t *idle)
 
     tlr_port_enter(port);
     tlr_port_leave(port);
+    if (port->first == &port->end) {
+        (void)uv_idle_stop(idle); /* always 0 */
+    }
 }
 
 void tlr_port_init(struct tlr_port *port, uv_loop_t *loop,
@@ -25,7 +27,6 @@ void tlr_port_init(struct tlr_port *port, uv_loop_t *loop,
     port->first = &port->end;
     port->last = &port->end;
     port->entered = false;
-    port->waking = false;
 }
 
 void tlr_port_close(struct tlr_port *port, uv_close_cb cb)
@@ -37,13 +38,6 @@ void tlr_port_close(struct tlr_port *port, uv_close_cb cb)
 void tlr_port_wake(struct tlr_port *port)
 {
     (void)uv_idle_start(&port->idle, on_idle); /* cannot fail: cb set */
-    port->waking = true;
-}
-
-static TLR_APART void go_to_sleep(struct tlr_port *port)
-{
-    (void)uv_idle_stop(&port->idle); /* always 0 */
-    port->waking = false;
 }
 
 static struct tlr_port_entry *pop(struct tlr_port *port)
@@ -68,7 +62,5 @@ void tlr_port_leave(struct tlr_port *port)
     port->entered = false;
     if (port->first != &port->end) {
         tlr_port_wake(port);
-    } else if (port->waking) {
-        go_to_sleep(port);
     }
 }

@@ -40,7 +40,6 @@ struct tlr_port {
     struct tlr_port_entry *last;
     struct tlr_port_entry end;
     bool entered;                 /* between enter and leave */
-    bool waking;                  /* the idle handle is active */
 };
 
 /* Puts the idle handle on the loop; `deliver` gets every entry. */

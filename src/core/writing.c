@@ -586,7 +586,7 @@ static void queue_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
 }
 
 static TLR_APART int write_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
-                      unsigned count, size_t size, int written)
+                                unsigned count, size_t size, int written)
 {
     if (written < 0) {
         complete_write(conn, written);
@@ -602,7 +602,7 @@ static TLR_APART int write_rest(struct tlr_conn *conn, const uv_buf_t *buffers,
 }
 
 static inline int write_now(struct tlr_conn *conn, const uv_buf_t *buffers,
-                     unsigned count, size_t size)
+                            unsigned count, size_t size)
 {
     int written = write_at_once(conn, buffers, count, size);
 
