@@ -253,6 +253,9 @@ bool writes_show_progress(void);
  */
 bool late_resets_are_told(void);
 
+/* Whether a socket that is bound to an address may have no port as yet. */
+bool ports_are_chosen_late(void);
+
 /* Whether the peer's end leaves what is queued for it alone. With Wine 8 it
  * fails (tlr_handoff_all_written()). */
 bool ends_leave_writes_alone(void);

@@ -119,6 +119,15 @@ bool late_resets_are_told(void)
     return true;
 }
 
+bool ports_are_chosen_late(void)
+{
+#if defined(__linux__)
+    return true;
+#else
+    return false;
+#endif
+}
+
 bool ends_leave_writes_alone(void)
 {
     return true;

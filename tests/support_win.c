@@ -100,6 +100,11 @@ bool late_resets_are_told(void)
     return !is_wine();
 }
 
+bool ports_are_chosen_late(void)
+{
+    return false;
+}
+
 bool ends_leave_writes_alone(void)
 {
     return !is_wine();

@@ -118,6 +118,35 @@ static void a_reset_behind_the_last_bytes_is_none(void **state)
     }
 }
 
+/* The port that a socket has before it connects; 0: none yet. */
+static unsigned bound_port(struct fixture *f)
+{
+    uv_tcp_t tcp;
+    struct sockaddr_in address;
+    struct sockaddr_in bound = {0};
+    int length = sizeof(bound);
+
+    assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &address), 0);
+    assert_int_equal(uv_tcp_init_ex(&f->loop, &tcp, AF_INET), 0);
+    assert_int_equal(
+        tlr_cli_bind_address(&tcp, (const struct sockaddr *)&address), 0);
+    assert_int_equal(
+        uv_tcp_getsockname(&tcp, (struct sockaddr *)&bound, &length), 0);
+    uv_close((uv_handle_t *)&tcp, NULL);
+    run_for(&f->loop, 1);
+    assert_int_equal(bound.sin_addr.s_addr, address.sin_addr.s_addr);
+    return ntohs(bound.sin_port);
+}
+
+static void a_port_is_chosen_for_the_peer(void **state)
+{
+    unsigned port = bound_port(*state);
+
+    if (ports_are_chosen_late()) {
+        assert_int_equal(port, 0);
+    }
+}
+
 #define TEST(function) \
     cmocka_unit_test_setup_teardown(function, setup, teardown)
 
@@ -126,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_end_is_an_end),
         TEST(a_reset_behind_the_last_bytes_is_none),
+        TEST(a_port_is_chosen_for_the_peer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/check.h"
+#include "cli/sockets.h"
 #include "parts.h"
 
 static void on_redial(uv_handle_t *tcp)
@@ -189,7 +190,7 @@ static int open_socket(struct tlr_load_session *session, int family)
     err = set_options(session);
     const struct sockaddr *source = source_for(session, family);
     if (err == 0 && source != NULL) {
-        err = uv_tcp_bind(&session->tcp, source, 0);
+        err = tlr_cli_bind_address(&session->tcp, source);
     }
     return err;
 }
