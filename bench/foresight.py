@@ -22,6 +22,8 @@ def takes(about, what, seconds):
     question, timed = about["question"], min(seconds, 0.5)
     if what == "memory":
         return START + OPEN * workloads.SILENT[-1]
+    if what == "unread":
+        return START + 2
     if question == "slow":
         return 2 * (START + slow.WARM + seconds)
     if question == "sharing":

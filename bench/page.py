@@ -3,6 +3,7 @@
 a question wants beside tables is a function in SECTIONS."""
 from html import escape
 
+import buffers_page
 import charts
 import crossing
 import goals
@@ -48,6 +49,7 @@ ABOUT = {
     "are of rounds without them. Accepting 50 connections takes some calls more "
     "or less: 0.02 for each round trip.",
     "sharing": sharing_page.ABOUT,
+    "buffers": buffers_page.ABOUT,
 }
 
 
@@ -106,7 +108,8 @@ def memory(found):
 SECTIONS = {"speed": speed, "crossing": crossing.sections,
             "slow": slow_page.sections, "scaling": scaling_page.sections,
             "memory": memory, "layers": layers_page.sections,
-            "sharing": sharing_page.sections}
+            "sharing": sharing_page.sections,
+            "buffers": buffers_page.sections}
 
 
 # --- the page -----------------------------------------------------------------

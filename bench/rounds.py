@@ -166,14 +166,14 @@ class Rounds:
                     self.attempt("latency", about, number, measure.latency,
                                  kind, workload, share, best)
 
-    def calls(self, question, which):
+    def calls(self, question, which, kinds=None):
         counter = self.bench.counter
         if counter is None:
             say("system calls are not counted: neither perf nor strace may")
             return
         say(f"{question}: system calls, by {counter.name}")
         which = [workload for workload in which if not workload.idle]
-        for kind, workload, about in self.each(question, which):
+        for kind, workload, about in self.each(question, which, kinds):
             if self.late(about, "calls"):
                 continue
             self.attempt("calls", about, 1, measure.calls, kind, workload,

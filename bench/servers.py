@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import processes
+import summary
 from programs import (ROOT, Fault, Server, Trouble, exit_status,
                       telling_pid)
 
@@ -66,6 +67,12 @@ class Kind:
             yield one
         if not self.ways:
             yield self
+
+    def again(self):
+        """The same, as a control."""
+        one = copy.copy(self)
+        one.name = summary.control(self.name)
+        return one
 
     def uses(self, cores):
         least, most = self.cores

@@ -12,6 +12,11 @@ def baseline(cores):
     return BASELINE.get(cores, BASELINE_OF_SEVERAL)
 
 
+def control(server):
+    """The name of this one where it is measured once more."""
+    return f"{server} again"
+
+
 class Row:
     """A server in a table: figures (name: median), or a reason why there are
     none. `ratios` to raw epoll are those of the rounds, `rates` likewise."""

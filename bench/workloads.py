@@ -99,4 +99,5 @@ QUESTIONS = {
     "memory": "4. What does an open, silent connection cost in memory?",
     "layers": "5. What does libuv cost, and teller over it?",
     "sharing": "6. How evenly are connections shared?",
+    "buffers": "How large shall the read buffer be?",
 }
