@@ -26,8 +26,12 @@ ROUNDS = 5      # at most
 CHUNK = bytes(1 << 16)
 
 
+def name_of(kib):
+    return f"{SERVER}, {kib:,} KiB"
+
+
 def kind_of(kind, kib):
-    return Kind(f"{SERVER}, {kib:,} KiB", lambda port, options, cores: kind.command(
+    return Kind(name_of(kib), lambda port, options, cores: kind.command(
         port, ("--read-buffer", kib << 10, *options), cores), kind.version)
 
 

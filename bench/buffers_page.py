@@ -3,7 +3,7 @@
 from html import escape
 
 import tables
-from buffers import (DEFAULT, KIB, SERVER, STUCK, UNREAD)
+from buffers import DEFAULT, KIB, SERVER, STUCK, UNREAD, name_of
 from parts import bars, commands, html_table, titled
 
 ABOUT = (
@@ -13,10 +13,6 @@ ABOUT = (
     "comes at a time, costs an idle connection nothing, and costs memory where a "
     f"peer does not read: {UNREAD.load['connections']} of them send until nothing "
     f"has been taken for {STUCK} s.")
-
-
-def name_of(kib):
-    return f"{SERVER}, {kib:,} KiB"
 
 
 def sizes(table, figure):

@@ -37,7 +37,7 @@ def takes(about, what, seconds):
         timed = min(seconds, LATENCY_SECONDS)
     elif question == "crossing":
         timed = min(seconds, CROSSING_SECONDS)
-    elif question == "speed":
+    elif question in ("speed", "buffers", "goals"):
         timed = seconds
     workload = workloads.SPEED.get(about["workload"])
     return START + WARM + timed + OPEN * (workload.idle if workload else 0)

@@ -16,13 +16,17 @@ BESIDE = {1: "teller_one_loop", 2: "teller-echo-reuseport"}
 ABOUT = (
     f"What {SERVER} shall do, beside what was measured of it: the median of the "
     "rounds, and between which values the middle half of them is (the quartiles). "
+    "Ratios are of a run of these servers only (--questions goals), one right after "
+    "the other, if there was one. "
     "A ratio is of the throughput to that of raw epoll in the same round, with as "
     "many threads. The median decides whether a goal is met; “within the spread” "
     "says that the goal is between the quartiles, so that another run may find "
     "the opposite. Where the load is busy nearly all of the time it is the load "
     "that limits both, and what the server needs of its CPU tells more: it is "
-    "given beside, as a part of what raw epoll needs. teller-echo has one thread "
-    "more, which accepts; teller_one_loop and --balance reuseport do without.")
+    "given beside, as a part of what raw epoll needs. Raw epoll is measured again "
+    "in each round, and the ratio of that to itself given, too: as far as it is "
+    "from 1.00 is chance. teller-echo has one thread more, which accepts; "
+    "teller_one_loop and --balance reuseport do without.")
 
 
 class Goal:
@@ -74,12 +78,18 @@ def judged_by(table, row):
         told.append(f"CPU {own / other:.2f}")
     if "client_busy" in row.figures:
         told.append(f"load busy {100 * row.figures['client_busy']:.0f}%")
+    again = table.row(summary.control(summary.baseline(table.cores)))
+    if again and again.ratio:
+        told.append(f"{again.server} {again.ratio:.2f}")
     return ", ".join(told)
 
 
 def ratios(records):
+    """Of the run that has just these servers, or else that of all."""
+    tables = summary.tables(records)
     found = {(table.workload, table.cores): table
-             for table in summary.tables(records) if table.question == "speed"}
+             for question in ("speed", "goals") for table in tables
+             if table.question == question}
     for cores, other in BESIDE.items():
         for workload, target in RATIOS.items():
             table = found.get((workload, cores))
@@ -146,8 +156,8 @@ def row(goal):
 HEADS = ("goal", "", "median", "quartiles", "", "beside")
 
 
-def section(records):
-    """None, if the server was not measured."""
+def section(records, tables=""):
+    """None, if the server was not measured. tables: HTML, of what it is made of."""
     found = list(goals(records))
     if not any(goal.values for goal in found):
         return None
@@ -160,7 +170,8 @@ def section(records):
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in HEADS)
     return (f'<h2 id="goals">Speeds to reach</h2><p class="soft">{ABOUT}</p>'
             '<section><div class="wide"><table class="goals"><thead><tr>'
-            f"{head}</tr></thead><tbody>{body}</tbody></table></div></section>")
+            f"{head}</tr></thead><tbody>{body}</tbody></table></div>{tables}"
+            "</section>")
 
 
 def kind(goal):

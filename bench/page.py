@@ -172,7 +172,7 @@ def raw(records):
 
 def page(records):
     found = summary.tables(records)
-    asked = [name for name in QUESTIONS
+    asked = [name for name in SECTIONS
              if any(table.question == name for table in found)]
     body = []
     for name in asked:
@@ -181,9 +181,11 @@ def page(records):
                     + paragraph(ABOUT[name], "soft")
                     + "".join(SECTIONS[name](of_it)))
     titles = {name: QUESTIONS[name] for name in asked}
-    to_reach = goals.section(records)
+    to_reach = goals.section(records, "".join(
+        titled(table) + html_table(table) + commands(table)
+        for table in found if table.question == "goals"))
     if to_reach:
-        titles["goals"] = "Speeds to reach"
+        titles["goals"] = QUESTIONS["goals"]
         body.append(to_reach)
     links = "".join(f'<a href="#{name}">{escape(title)}</a>'
                     for name, title in titles.items())

@@ -118,10 +118,13 @@ class Rounds:
 
     # --- all of a phase ---
 
-    def each(self, question, which, kinds=None):
-        """(kind, workload, about) of those that can, in turn."""
+    def each(self, question, which, kinds=None, number=1):
+        """(kind, workload, about) of those that can, in turn: forth in one round
+        and back in the next one, so that none is always early and none late,
+        while the machine's speed changes."""
+        in_turn = (kinds or self.kinds)[::1 if number % 2 else -1]
         for workload in which:
-            for kind in kinds or self.kinds:
+            for kind in in_turn:
                 about = self.about(question, kind, workload.name,
                                    workload.title, workload.unit)
                 if self.able(kind, workload, about):
@@ -138,7 +141,8 @@ class Rounds:
                 return number - 1
             say(f"{question}: round {number} of {rounds}")
             began = time.monotonic()
-            for kind, workload, about in self.each(question, which, kinds):
+            for kind, workload, about in self.each(question, which, kinds,
+                                                   number):
                 if self.late(about, "throughput"):
                     continue
                 figures = self.attempt("throughput", about, number,

@@ -100,4 +100,5 @@ QUESTIONS = {
     "layers": "5. What does libuv cost, and teller over it?",
     "sharing": "6. How evenly are connections shared?",
     "buffers": "How large shall the read buffer be?",
+    "goals": "Speeds to reach",
 }

@@ -4,7 +4,8 @@
 
 FAULT: none; wrong: the 20th piece that it reads goes back with one bit changed;
 cut: there it closes the connection; status: it ends with status 3; stays: it does
-not end; mute: it never listens. Each piece of the first connection takes MS.
+not end; mute: it never listens; sink: what is longer than a byte it does not send
+back. Each piece of the first connection takes MS.
 """
 import selectors
 import signal
@@ -37,7 +38,7 @@ def serve(fault, slow):
             if not data or (pieces == FAULT_AT and fault == "cut"):
                 waiting.unregister(key.fileobj)
                 key.fileobj.close()
-            else:
+            elif fault != "sink" or len(data) == 1:
                 key.fileobj.sendall(data)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from support import fault, record, throughput
 
+import buffers
+import goals
 import layers
 import scaling
 import sharing
@@ -168,6 +170,26 @@ def shared(chance):
                 **about("sharing", sharing.STALLED))
 
 
+def buffered(chance):
+    servers = ["epoll", *(buffers.name_of(kib) for kib in buffers.KIB)]
+    for i, server in enumerate(servers):
+        for number in range(1, ROUNDS + 1):
+            for workload in buffers.WORKLOADS:
+                yield throughput(server, number, 2000 * chance.uniform(0.9, 1.1),
+                                 **about("buffers", workload))
+        yield record(server, "unread", 1, {
+            "unread_pss": 65536 * (i or 1), "unread_sent": 9e6},
+            **about("buffers", buffers.UNREAD))
+
+
+def to_reach(chance):
+    for number in range(1, ROUNDS + 1):
+        for workload in map(workloads.SPEED.get, goals.RATIOS):
+            for server in ("epoll again", goals.SERVER, "epoll", goals.BESIDE[1]):
+                yield throughput(server, number, 9e4 * chance.uniform(0.9, 1.1),
+                                 **about("goals", workload))
+
+
 def everything():
     chance = random.Random(8)
     yield from speed(chance, 1, workloads.SPEED)
@@ -178,6 +200,8 @@ def everything():
     yield from memory(chance)
     yield from layered(chance)
     yield from shared(chance)
+    yield from buffered(chance)
+    yield from to_reach(chance)
 
 
 def main():

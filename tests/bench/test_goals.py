@@ -33,6 +33,18 @@ class Goals(unittest.TestCase):
                          (NAME, "≥ 1", "1.30", "1.20 to 1.40 of 5", "met",
                           "CPU 0.83, load busy 75%"))
 
+    def test_a_run_of_its_own_goes_before_that_of_all(self):
+        own = rounds(1.1, 1.2, 1.3, question="goals")
+        for records in ([*rounds(0.5), *own], [*own, *rounds(0.5)]):
+            self.assertEqual(found(records)[NAME][2], "1.20")
+
+    def test_what_is_chance_is_beside_it(self):
+        again = [throughput("epoll again", number, 950 * number)
+                 for number in (1, 2, 3)]
+        told = found([*rounds(1.1, 1.2, 1.3), *again])
+        self.assertEqual(told[NAME][5],
+                         "CPU 0.83, load busy 75%, epoll again 0.95")
+
     def test_a_single_round_has_no_interval(self):
         self.assertEqual(found(rounds(1.1))[NAME][2:5],
                          ("1.10", "one only", "met"))

@@ -94,6 +94,19 @@ class Machine(unittest.TestCase):
         self.assertNotIn("machine", at_most(servers.model("select", "true")))
 
 
+class Order(unittest.TestCase):
+    def test_servers_take_turns_forth_and_back(self):
+        kinds = [servers.models(BUILD)[name] for name in ("poll", "epoll")]
+        bench = Bench(BUILD, Layout(1), 0.2, None, "/nowhere")
+        rounds = Rounds(bench, kinds, mock.Mock(), Clock())
+        which = [workloads.SPEED[name] for name in ("64x50", "16kx50")]
+        for number, names in ((1, ["poll", "epoll"]), (2, ["epoll", "poll"])):
+            told = [(workload.name, kind.name) for kind, workload, _ in
+                    rounds.each("speed", which, number=number)]
+            self.assertEqual(told, [(workload.name, name)
+                                    for workload in which for name in names])
+
+
 class Foreseen(unittest.TestCase):
     def foreseen(self, question, rounds=3, seconds=0.2, names=("epoll",)):
         found = servers.models(BUILD)

@@ -186,10 +186,10 @@ class Report(unittest.TestCase):
                          ["epoll, per second", "1,790", "mine", "1.08"])
 
     def test_sections_are_in_the_order_of_the_questions(self):
-        self.assertEqual(list(page.SECTIONS), list(QUESTIONS))
-        self.assertEqual(list(page.ABOUT), list(QUESTIONS))
+        self.assertEqual([*page.SECTIONS, "goals"], list(QUESTIONS))
+        self.assertEqual([*page.ABOUT, "goals"], list(QUESTIONS))
         found = re.findall('<h2 id="([a-z]+)">', page.page(list(everything())))
-        self.assertEqual(found, [*QUESTIONS, "goals"])
+        self.assertEqual(found, list(QUESTIONS))
 
     def test_no_measurements_are_refused(self):
         with tempfile.TemporaryDirectory() as scratch:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """bench/run itself, on real servers: ours, and tiny ones with a fault each."""
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ import records
 import servers
 import summary
 import workloads
-from programs import Fault
+from programs import Fault, load_command
 
 SERVER = Path(__file__).resolve().parent / "echo_server.py"
 RUN = ROOT / "bench" / "run"
@@ -130,6 +131,25 @@ class Run(unittest.TestCase):
         pool = self.row("thread_pool", "memory")
         self.assertEqual(pool.figures, {})
         self.assertIn("64 connections", pool.missing[0])
+
+
+class Scheduled(unittest.TestCase):
+    def test_a_stream_that_never_waits_ends_under_sched_fifo(self):
+        mine = sorted(os.sched_getaffinity(0))
+        first, last = mine[0], mine[-1]
+        if first == last:
+            self.skipTest("there is one processor")
+        pinned = ["taskset", "-c", str(first)]
+        with servers.Running(servers.models(BUILD)["epoll"],
+                             pinned=pinned) as server:
+            command = ["chrt", "-f", "1", "taskset", "-c", str(last),
+                       *load_command(BUILD, server.address, mode="stream",
+                                     connections=4, duration=0.3)]
+            done = subprocess.run([str(word) for word in command], text=True,
+                                  capture_output=True, timeout=30)
+        if "chrt" in done.stderr:
+            self.skipTest(done.stderr)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 if __name__ == "__main__":
