@@ -103,13 +103,18 @@ def ratios(records):
                     yield Goal(name, target, [], True)
 
 
-def figures(records, question, what, workload):
-    """Those of the server, on one core, unless it has none for a fault."""
-    if summary.fault_of(records, SERVER, 1, workload):
+def figures(records, question, what, workload, server=SERVER):
+    """Those of a server, on one core, unless it has none for a fault."""
+    if summary.fault_of(records, server, 1, workload):
         return []
     return [record["figures"] for record in records
             if record["what"] == what and summary.place(record) ==
-            (question, 1, workload) and record["server"] == SERVER]
+            (question, 1, workload) and record["server"] == server]
+
+
+def calls(records, server=SERVER):
+    return [one["calls"] for one in
+            figures(records, "speed", "calls", "64x50", server)]
 
 
 def instructions(records):
@@ -121,9 +126,10 @@ def instructions(records):
 def goals(records):
     """All of them, measured or not."""
     yield from ratios(records)
-    yield Goal("system calls per round trip, 64 B × 50", 2.1,
-               [one["calls"] for one in
-                figures(records, "speed", "calls", "64x50")])
+    base = calls(records, summary.baseline(1))
+    yield Goal("system calls per round trip, 64 B × 50", 2.1, calls(records),
+               beside=f"{summary.baseline(1)} {number(median(base))}"
+               if base else "")
     yield Goal("instructions in user space per round trip, 64 B × 50, of teller "
                "and libuv", 350, instructions(records))
     silent = figures(records, "memory", "memory", "silent")

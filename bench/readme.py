@@ -7,10 +7,10 @@ from pathlib import Path
 
 import charts
 import crossing
+import goals
 import pictures
 import relative
 import summary
-from goals import cores_of
 from programs import Trouble
 
 MARKED = re.compile(r"(<!-- bench/report: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
@@ -44,7 +44,7 @@ def origin(records, tables):
 def speed(records, found):
     """Of each number of cores: server × workload."""
     for cores, own in relative.by_cores(found):
-        yield f"With {cores_of(cores)} for the server:\n\n" + origin(records, own)
+        yield f"With {goals.cores_of(cores)} for the server:\n\n" + origin(records, own)
         yield markdown(["", *(table.title for table in own)],
                        list(relative.rows(own))) + "\n"
 
@@ -54,7 +54,7 @@ def best(records, found):
     for cores, own in relative.by_cores(found):
         cells = crossing.grid(own, crossing.per_second)
         sessions, connections = crossing.axes(cells)
-        yield f"With {cores_of(cores)} for the server:\n\n" + origin(records, own)
+        yield f"With {goals.cores_of(cores)} for the server:\n\n" + origin(records, own)
         yield markdown(
             ["round trips of a session ↓, connections →",
              *(f"{count:,}" for count in connections)],
@@ -91,7 +91,16 @@ def bytes_of(row, count):
     return "–" if value is None else f"{value:,.0f}"
 
 
-TABLES = {"speed": speed, "crossing": best, "memory": memory}
+def to_reach(records, found):
+    """What was measured of the speeds to reach."""
+    rows = [goals.row(goal) for goal in goals.goals(records) if goal.values]
+    if found and rows:
+        yield origin(records, found)
+        yield markdown(list(goals.HEADS), [list(row) for row in rows]) + "\n"
+
+
+TABLES = {"speed": speed, "crossing": best, "goals": to_reach,
+          "memory": memory}
 
 
 # --- into the files -----------------------------------------------------------

@@ -70,7 +70,8 @@ class Records:
         self.run = now.strftime("%Y%m%dT%H%M%S.%f")
         self.file = Path(folder) / f"{self.run}.jsonl"
         self.machine = machine()
-        self.runner = shown([Path(sys.argv[0]).absolute(), *sys.argv[1:]])
+        self.runner = shown([Path(sys.argv[0]).absolute(), *(
+            "FOLDER" if word == str(folder) else word for word in sys.argv[1:])])
         self.all = []
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)

@@ -86,6 +86,17 @@ class Readme(unittest.TestCase):
         at = lines.index("| mine | 520 | 496 |")
         self.assertEqual(lines[at + 1], "| fork | 12,000 | – |")
 
+    def test_what_was_measured_of_the_goals_is_a_table(self):
+        made = [throughput(server, number, rate, question="goals")
+                for number in (1, 2) for server, rate in (
+                    ("epoll", 1000), ("epoll again", 990), ("teller-echo", 1100))]
+        text = readme.fill("<!-- bench/report: goals -->\n<!-- end -->\n", made, {})
+        self.assertIn("| goal |  | median | quartiles |  | beside |", text)
+        self.assertIn("| ratio, 64 B × 50, 1 core | ≥ 1 | 1.10 | 1.10 to 1.10 of "
+                      "2 | met | CPU 0.91, load busy 75%, epoll again 0.99 |",
+                      text)
+        self.assertNotIn("not measured", text)
+
     def test_what_is_not_measured_and_not_marked_stays(self):
         text = readme.fill(MARKED, MEMORY, {})
         before, after = MARKED.split("as it was\n<!-- end -->\nbetween")
