@@ -24,6 +24,8 @@ def takes(about, what, seconds):
         return START + OPEN * workloads.SILENT[-1]
     if what == "unread":
         return START + 2
+    if what == "profile":
+        return START + seconds + 1.5
     if question == "slow":
         return 2 * (START + slow.WARM + seconds)
     if question == "sharing":

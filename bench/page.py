@@ -8,6 +8,7 @@ import charts
 import crossing
 import goals
 import layers_page
+import profiles_page
 import relative
 import scaling_page
 import sharing_page
@@ -50,6 +51,7 @@ ABOUT = {
     "or less: 0.02 for each round trip.",
     "sharing": sharing_page.ABOUT,
     "buffers": buffers_page.ABOUT,
+    "profile": profiles_page.ABOUT,
 }
 
 
@@ -109,7 +111,8 @@ SECTIONS = {"speed": speed, "crossing": crossing.sections,
             "slow": slow_page.sections, "scaling": scaling_page.sections,
             "memory": memory, "layers": layers_page.sections,
             "sharing": sharing_page.sections,
-            "buffers": buffers_page.sections}
+            "buffers": buffers_page.sections,
+            "profile": profiles_page.sections}
 
 
 # --- the page -----------------------------------------------------------------

@@ -100,5 +100,6 @@ QUESTIONS = {
     "layers": "5. What does libuv cost, and teller over it?",
     "sharing": "6. How evenly are connections shared?",
     "buffers": "How large shall the read buffer be?",
+    "profile": "Where does the CPU go?",
     "goals": "Speeds to reach",
 }

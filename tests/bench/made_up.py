@@ -12,6 +12,7 @@ from support import fault, record, throughput
 import buffers
 import goals
 import layers
+import profiles
 import scaling
 import sharing
 import slow
@@ -190,6 +191,15 @@ def to_reach(chance):
                                  **about("goals", workload))
 
 
+def profiled():
+    for workload in profiles.WORKLOADS:
+        for server in (goals.SERVER, "epoll"):
+            yield record(server, "profile", 1, {
+                "samples": 3000, "part:copying": 0.5, "part:TCP/IP": 0.3,
+                "part:libuv": 0.2, "fn:copying:_copy_to_iter": 0.4,
+                "fn:TCP/IP:tcp_ack": 0.1}, **about("profile", workload))
+
+
 def everything():
     chance = random.Random(8)
     yield from speed(chance, 1, workloads.SPEED)
@@ -202,6 +212,7 @@ def everything():
     yield from shared(chance)
     yield from buffered(chance)
     yield from to_reach(chance)
+    yield from profiled()
 
 
 def main():
