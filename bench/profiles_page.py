@@ -2,11 +2,15 @@
 """Where the CPU goes, on the page."""
 from html import escape
 
+import charts_scaling as charts
 from goals import SERVER
-from parts import commands, html_table, titled
+from parts import commands, figure, html_table, titled
 from tables import percent
 
 TOP = 12
+LARGE = ("copying", "TCP/IP", "locks, switches", "memory")  # of the kernel, and
+USER = ("the program", "libuv", "libc")
+DRAWN = (*LARGE, "other kernel", "user space")
 ABOUT = (
     "The server runs under perf record, which looks some thousand times in each "
     "second of its CPU what it is doing: shares of all it was seen at, in the kernel "
@@ -35,7 +39,23 @@ def functions(table):
             f"<tbody>{body}</tbody></table></div>") if most else ""
 
 
+def drawn(table):
+    rows = []
+    for row in table.rows:
+        of_row = dict.fromkeys(DRAWN, 0)
+        for name, value in row.figures.items():
+            kind, _, part = name.partition(":")
+            if kind == "part":
+                of_row[part if part in LARGE else "user space" if part in USER
+                       else "other kernel"] += value
+        if row.figures:
+            rows.append((row.server, of_row))
+    caption = "The server's CPU, by what it does"
+    return figure(caption, charts.stacked(f"{table.title}: {caption}", rows, DRAWN,
+                                          percent)) if rows else ""
+
+
 def sections(found):
     for table in found:
-        yield (f"<section>{titled(table)}{html_table(table)}{functions(table)}"
-               f"{commands(table)}</section>")
+        yield (f"<section>{titled(table)}{drawn(table)}{html_table(table)}"
+               f"{functions(table)}{commands(table)}</section>")
