@@ -15,7 +15,6 @@
 #include "cli/sockets.h"
 #include "crowd.h"
 #include "load/pattern.h"
-#include "source.h"
 
 enum { HANDLES = 3, NUMBERS = TLR_LOAD_PATTERN_CONNECTIONS };
 
@@ -426,7 +425,7 @@ static int dial(struct session *session)
     const struct crowd_plan *plan = &session->crowd->plan;
     const struct sockaddr *target = (const struct sockaddr *)&plan->target;
     if (plan->source_count > 0) {
-        int err = source_bind(&session->tcp,
+        int err = tlr_cli_bind_address(&session->tcp,
             (const struct sockaddr *)&plan
                 ->sources[session->number % plan->source_count]);
         if (err != 0) {
