@@ -2,20 +2,19 @@
 """How large teller-echo's read buffer shall be: what each size saves of its CPU,
 and what it costs where a peer sends and does not read."""
 import contextlib
-import socket
 import time
 
 import measure as single
 import processes
 import tables
-from connections import RESET_AT_CLOSE, where
+from connections import opened, speak, told_of
+from goals import SERVER
 from programs import Fault, say
 from records import shown
 from servers import Kind
 from summary import baseline
 from workloads import SPEED, Workload
 
-SERVER = "teller-echo"
 KIB = (64, 128, 256, 512, 1024)
 DEFAULT = 64    # of teller-echo
 WORKLOADS = [SPEED[name] for name in ("stream10", "16kx50", "64x50")]
@@ -54,18 +53,20 @@ def fill(conns):
 
 
 def unread(bench, kind, workload):
+    try:
+        return memory_of_unread(bench, kind, workload)
+    except OSError as error:
+        raise told_of(error, "a peer that does not read") from error
+
+
+def memory_of_unread(bench, kind, workload):
     """Bytes of memory for each of them, and those that it has taken."""
     with bench.start(kind) as server, contextlib.ExitStack() as stack:
         conns = []
         for _ in range(workload.load["connections"]):
-            conn = stack.enter_context(
-                socket.create_connection(where(server.address), timeout=10))
-            conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
-            conn.sendall(b"x")
-            if conn.recv(1) != b"x":
-                raise Fault("the server does not echo", True)
-            conn.setblocking(False)
-            conns.append(conn)
+            conns.append(stack.enter_context(opened(server.address)))
+            speak(conns[-1])
+            conns[-1].setblocking(False)
         before = processes.memory(server.pid)
         sent = fill(conns)
         now = processes.memory(server.pid)
@@ -102,11 +103,9 @@ def columns(table):
     if table.workload != UNREAD.name:
         return tables.COLUMNS
     return [("memory, bytes", "PSS of the server for each peer that does not read",
-             tables.figure("unread_pss", lambda value: "–" if value is None
-                           else f"{value:,.0f}")),
+             tables.figure("unread_pss", tables.whole)),
             ("taken, bytes", "of what each has sent, by the kernel and the server",
-             tables.figure("unread_sent", lambda value: "–" if value is None
-                           else f"{value:,.0f}"))]
+             tables.figure("unread_sent", tables.whole))]
 
 
 tables.COLUMNS_OF["buffers"] = columns

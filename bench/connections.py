@@ -28,6 +28,26 @@ def where(address):
     return host, int(port)
 
 
+def opened(address):
+    """A connection that is reset when it is closed."""
+    conn = socket.create_connection(where(address), timeout=30)
+    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+    return conn
+
+
+def speak(conn):
+    """A round trip of one byte."""
+    conn.sendall(b"x")
+    if conn.recv(1) != b"x":
+        raise Fault("the server does not echo", True)
+
+
+def told_of(error, what):
+    """An OSError of a connection, as Trouble of this machine or a Fault."""
+    kind = Trouble if error.errno in OURS else Fault
+    return kind(f"{what}: {error}")
+
+
 def hold(address, count, speak_every):
     """Opens `count` connections and keeps them all.
 
@@ -37,17 +57,13 @@ def hold(address, count, speak_every):
     held = []
     try:
         for i in range(count):
-            conn = socket.create_connection(where(address), timeout=30)
-            conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+            conn = opened(address)
             held.append(conn)
             if i % speak_every == 0 or i == count - 1:
-                conn.sendall(b"x")
-                if conn.recv(1) != b"x":
-                    raise Fault("the server does not echo", True)
+                speak(conn)
                 yield len(held)
     except OSError as error:
-        kind = Trouble if error.errno in OURS else Fault
-        raise kind(f"with {len(held)} connections: {error}") from error
+        raise told_of(error, f"with {len(held)} connections") from error
     finally:
         for conn in held:
             conn.close()

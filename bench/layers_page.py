@@ -6,7 +6,7 @@ from statistics import median
 
 import charts_scaling as charts
 from layers import SERVERS, WHOSE
-from parts import bars, commands, figure
+from parts import bars, commands, figure, functions_of
 from scaling_page import table
 from tables import microseconds, number
 
@@ -210,17 +210,15 @@ def whole(value):
 
 def profile(row):
     """The functions of most instructions, and what is left."""
-    found = sorted(((value, name) for name, value in row.figures.items()
-                    if name.startswith("fn:")), reverse=True)[:TOP]
+    found = functions_of(row, TOP)
     if not found:
         return ""
     total = row.figures["instructions"]
     rows = []
-    for value, name in found:
-        _, whose, function = name.split(":", 2)
+    for value, _, whose, function in found:
         rows.append([function, label(whose), f"{value:.1f}",
                      f"{100 * value / total:.0f}%"])
-    left = total - sum(value for value, _ in found)
+    left = total - sum(value for value, *_ in found)
     rows.append(["all others", "", f"{left:.1f}", f"{100 * left / total:.0f}%"])
     return (f"<h3>Where the instructions of {escape(row.server)} go</h3>"
             + table(["function", "whose", "instructions", "of all"], rows)

@@ -7,8 +7,8 @@ import selectors
 import socket
 import time
 
-from connections import OURS, where
-from programs import Fault, Trouble
+from connections import told_of, where
+from programs import Fault
 
 SIZE = 64
 LIMIT = 10  # seconds that one may take
@@ -75,8 +75,7 @@ class Newcomers:
                 self._open_due()
                 self._serve()
         except OSError as error:
-            kind = Trouble if error.errno in OURS else Fault
-            raise kind(f"a new connection: {error}") from error
+            raise told_of(error, "a new connection") from error
         finally:
             for key in list(self.waiting.get_map().values()):
                 key.fileobj.close()

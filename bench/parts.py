@@ -57,6 +57,13 @@ def html_table(table):
             f"</thead><tbody>{body}</tbody></table></div>")
 
 
+def functions_of(row, most):
+    """(value, name, whose, function) of those that it is most in."""
+    found = sorted(((value, name) for name, value in row.figures.items()
+                    if name.startswith("fn:")), reverse=True)[:most]
+    return [(value, name, *name.split(":", 2)[1:]) for value, name in found]
+
+
 # --- a table's head and its charts --------------------------------------------
 
 

@@ -78,16 +78,19 @@ def profile(bench, kind, workload):
         raise Trouble(f"perf has taken {samples} samples only")
     figures = {"samples": samples}
     for (module, function), share in found.items():
-        key = f"part:{part_of(module, function)}"
-        figures[key] = figures.get(key, 0) + share
+        part = part_of(module, function)
+        figures[f"part:{part}"] = figures.get(f"part:{part}", 0) + share
         if share >= LEAST:
-            figures[f"fn:{part_of(module, function)}:{function}"] = share
+            figures[f"fn:{part}:{function}"] = share
     return figures, [shown([*prefix, *server.line]), shown(command)]
 
 
 def measure(rounds, options):
     names = (baseline(rounds.cores), SERVER, BESIDE.get(rounds.cores))
     kinds = [kind for kind in rounds.kinds if kind.name in names]
+    if not kinds:
+        say("profile: none of its servers is asked for")
+        return
     say("profile: samples of perf")
     for kind, workload, about in rounds.each("profile", WORKLOADS, kinds):
         if not rounds.late(about, "profile"):

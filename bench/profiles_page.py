@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Where the CPU goes, on the page."""
-from html import escape
-
 import charts_scaling as charts
 from goals import SERVER
-from parts import commands, figure, html_table, titled
+from parts import commands, figure, functions_of, html_table, titled
+from scaling_page import table as html_of
 from tables import percent
 
 TOP = 12
@@ -21,22 +20,12 @@ ABOUT = (
 def functions(table):
     """Those that the server is most in, and the others' shares of them."""
     mine = table.row(SERVER)
-    if mine is None:
-        return ""
-    most = sorted(((value, name) for name, value in mine.figures.items()
-                   if name.startswith("fn:")), reverse=True)[:TOP]
+    most = functions_of(mine, TOP) if mine else []
     rows = [row for row in table.rows if row.figures]
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in (
-        "function", "of", *(row.server for row in rows)))
-    body = ""
-    for _, name in most:
-        _, part, function = name.split(":", 2)
-        body += (f'<tr><th scope="row">{escape(function)}</th>'
-                 f"<td>{escape(part)}</td>" + "".join(
-                     f"<td>{escape(percent(row.figures.get(name)))}</td>"
-                     for row in rows) + "</tr>\n")
-    return (f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>") if most else ""
+    return html_of(
+        ["function", "of", *(row.server for row in rows)],
+        [[function, part, *(percent(row.figures.get(name)) for row in rows)]
+         for _, name, part, function in most]) if most else ""
 
 
 def drawn(table):

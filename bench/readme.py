@@ -11,6 +11,8 @@ import goals
 import pictures
 import relative
 import summary
+import tables
+from goals import cores_of
 from programs import Trouble
 
 MARKED = re.compile(r"(<!-- bench/report: (\w+) -->\n)(.*?)(<!-- end -->)", re.S)
@@ -44,7 +46,7 @@ def origin(records, tables):
 def speed(records, found):
     """Of each number of cores: server × workload."""
     for cores, own in relative.by_cores(found):
-        yield f"With {goals.cores_of(cores)} for the server:\n\n" + origin(records, own)
+        yield f"With {cores_of(cores)} for the server:\n\n" + origin(records, own)
         yield markdown(["", *(table.title for table in own)],
                        list(relative.rows(own))) + "\n"
 
@@ -54,7 +56,7 @@ def best(records, found):
     for cores, own in relative.by_cores(found):
         cells = crossing.grid(own, crossing.per_second)
         sessions, connections = crossing.axes(cells)
-        yield f"With {goals.cores_of(cores)} for the server:\n\n" + origin(records, own)
+        yield f"With {cores_of(cores)} for the server:\n\n" + origin(records, own)
         yield markdown(
             ["round trips of a session ↓, connections →",
              *(f"{count:,}" for count in connections)],
@@ -87,8 +89,7 @@ def memory(records, found):
 
 
 def bytes_of(row, count):
-    value = row.figures.get(f"pss@{count}")
-    return "–" if value is None else f"{value:,.0f}"
+    return tables.whole(row.figures.get(f"pss@{count}"))
 
 
 def to_reach(records, found):

@@ -27,6 +27,10 @@ def microseconds(value):
     return f"{number(value / 1e6)} s"
 
 
+def whole(value):
+    return "–" if value is None else f"{value:,.0f}"
+
+
 def times(value):
     return "–" if value is None else f"{value:.2f}"
 
@@ -121,8 +125,7 @@ def memory_columns(table):
                      for name in row.figures if name.startswith("pss@")})
     return [(f"{name.upper()} at {count:,}",
              f"{what}, bytes per connection, with so many",
-             figure(f"{name}@{count}", lambda value: "–" if value is None
-                    else f"{value:,.0f}"))
+             figure(f"{name}@{count}", whole))
             for name, what in (("pss", "shared memory counted in parts"),
                                ("rss", "resident memory of all processes"))
             for count in counts]

@@ -3,14 +3,25 @@
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("TELLER_BENCH", ROOT / "build" / "bench"))
 sys.path.insert(0, str(ROOT / "bench"))
 
+from layout import Layout
+from measure import Bench
+
 MACHINE = {"host": "x86_64", "processor": "A processor", "kernel": "Linux 6.1",
            "processors": 4, "commit": "0123456789ab"}
+
+
+def bench_of(test, seconds):
+    """For measurements of that test."""
+    scratch = tempfile.TemporaryDirectory()
+    test.addCleanup(scratch.cleanup)
+    return Bench(BUILD, Layout(1), seconds, None, scratch.name)
 
 
 def record(server, what="throughput", number=1, figures=None, **more):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The read buffer's size, on made-up measurements and with teller-echo."""
+import errno
 import sys
-import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from support import BUILD, record, throughput
+from support import BUILD, bench_of, record, throughput
 
 import buffers
 import buffers_page
@@ -13,9 +14,7 @@ import page
 import servers
 import summary
 import tables
-from layout import Layout
-from measure import Bench
-from programs import Fault
+from programs import Fault, Trouble
 
 SERVER = Path(__file__).resolve().parent / "echo_server.py"
 STREAM = {"question": "buffers", "workload": "stream10", "title": "stream × 10",
@@ -68,9 +67,7 @@ class Told(unittest.TestCase):
 
 class Measured(unittest.TestCase):
     def setUp(self):
-        scratch = tempfile.TemporaryDirectory()
-        self.addCleanup(scratch.cleanup)
-        self.bench = Bench(BUILD, Layout(1), 0.3, None, scratch.name)
+        self.bench = bench_of(self, 0.3)
 
     def test_a_size_is_an_option_of_teller_echo(self):
         one = buffers.kind_of(servers.teller(BUILD, "teller-echo"), 256)
@@ -85,6 +82,13 @@ class Measured(unittest.TestCase):
         self.assertGreater(figures["unread_pss"], 10000)
         self.assertLess(figures["unread_pss"], 200000)
         self.assertIn("--read-buffer 65536", commands[0])
+
+    def test_a_connection_that_breaks_is_a_fault_and_no_descriptors_are_not(self):
+        one = buffers.kind_of(servers.teller(BUILD, "teller-echo"), 64)
+        for error, kind in ((errno.ECONNRESET, Fault), (errno.EMFILE, Trouble)):
+            with mock.patch("buffers.fill", side_effect=OSError(error, "so")):
+                with self.assertRaisesRegex(kind, "a peer that does not read"):
+                    buffers.unread(self.bench, one, buffers.UNREAD)
 
     def test_who_takes_without_end_is_at_fault(self):
         endless = servers.Kind("endless", lambda port, options, cores: [

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Question 6, on made-up measurements, tiny servers and the models themselves."""
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from support import BUILD, record
+from support import BUILD, bench_of, record
 
 import connections
 import measure
@@ -16,8 +15,6 @@ import servers
 import sharing
 import summary
 import tables
-from layout import Layout
-from measure import Bench
 from programs import Fault, Trouble
 
 SERVER = Path(__file__).resolve().parent / "echo_server.py"
@@ -119,9 +116,7 @@ class Newcomers(unittest.TestCase):
 
 class Measured(unittest.TestCase):
     def setUp(self):
-        scratch = tempfile.TemporaryDirectory()
-        self.addCleanup(scratch.cleanup)
-        self.bench = Bench(BUILD, Layout(1), 0.1, None, scratch.name)
+        self.bench = bench_of(self, 0.1)
 
     def test_in_turn_and_to_the_fewest_is_even(self):
         for way in ("rr", "least"):

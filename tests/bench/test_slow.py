@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Question 2, on made-up measurements and on a tiny server with a slow handler."""
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
-from support import BUILD, fault, record
+from support import BUILD, bench_of, fault, record
 
 import page
 import servers
@@ -13,8 +12,6 @@ import slow
 import slow_page
 import summary
 import tables
-from layout import Layout
-from measure import Bench
 from programs import Fault
 
 SERVER = Path(__file__).resolve().parent / "echo_server.py"
@@ -89,9 +86,7 @@ class Told(unittest.TestCase):
 
 class Measured(unittest.TestCase):
     def setUp(self):
-        scratch = tempfile.TemporaryDirectory()
-        self.addCleanup(scratch.cleanup)
-        self.bench = Bench(BUILD, Layout(1), 0.3, None, scratch.name)
+        self.bench = bench_of(self, 0.3)
 
     def test_a_single_loop_lets_all_wait_for_the_slow_one(self):
         figures, commands = slow.both(self.bench, kind("none"))
