@@ -118,6 +118,14 @@ class Run(unittest.TestCase):
         self.assertIn("there is no server nobody", self.told)
         self.assertEqual(list(self.folder.iterdir()), [])
 
+    def test_a_question_or_a_workload_that_is_none_is_named(self):
+        for option, known in (("questions", "buffers, profile, goals"),
+                              ("workloads", "64x50, 64x1000")):
+            self.assertEqual(self.run_it(f"--{option}", "nonsense"), 2)
+            self.assertIn(f"there is no nonsense in the {option}", self.told)
+            self.assertIn(known, self.told)
+        self.assertFalse(self.folder.exists())
+
     def test_memory_of_silent_connections(self):
         # Two ways of serving that are far apart, and one that serves too few.
         self.assertEqual(self.run_it(
